@@ -1,0 +1,14 @@
+//! Worker pools as fair `Stream` merges, and a status board that shows what
+//! every worker is doing, on any async executor or none.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod workers;
+
+#[cfg(feature = "std")]
+mod board;
+
+pub use workers::{Once, WorkerId, once};
+
+#[cfg(feature = "std")]
+pub use board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};

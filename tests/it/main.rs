@@ -1,0 +1,3 @@
+//! The contract of `active-status`, a file a subject.
+
+mod event;
