@@ -3,12 +3,16 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+extern crate alloc;
+
+mod merge;
 mod workers;
 
 #[cfg(feature = "std")]
 mod board;
 
-pub use workers::{Once, WorkerId, once};
+pub use merge::{Key, Merge};
+pub use workers::{Join, Once, TryJoin, WorkerId, once, run_workers};
 
 #[cfg(feature = "std")]
 pub use board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};

@@ -10,6 +10,24 @@ use pin_project_lite::pin_project;
 /// A future as a worker: its output is the stream's one item.
 ///
 /// The future is dropped as soon as it is ready.
+///
+/// # Examples
+///
+/// Workers that borrow: what each needs goes into an `async move` block, by
+/// value or as a reference made outside it.
+///
+/// ```
+/// use active_status::{once, run_workers};
+/// use futures::StreamExt;
+///
+/// let data = vec![10, 20, 30];
+/// let pool = run_workers(3, |id| {
+///     let data = &data;
+///     once(async move { data[id.index()] })
+/// });
+/// let sum = futures::executor::block_on(pool.fold(0, |sum, n| async move { sum + n }));
+/// assert_eq!(sum, 60);
+/// ```
 pub fn once<F: Future>(future: F) -> Once<F> {
     Once { future: Some(future) }
 }

@@ -1,0 +1,515 @@
+//! The fair merge.
+
+mod key;
+mod ready;
+mod slots;
+mod tree;
+mod wake;
+
+use core::fmt;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use futures_core::{FusedStream, Stream};
+
+use self::key::Generations;
+use self::ready::{Turns, places, split};
+use self::slots::Slots;
+use self::tree::Tree;
+use self::wake::{Inbox, Park, Wakers};
+
+pub use self::key::Key;
+
+/// How many children one `poll_next` polls at most, unless told otherwise.
+const BUDGET: u32 = 32;
+
+/// How many slots a chunk has at most.
+const CHUNK: usize = usize::BITS as usize;
+
+/// How many slots the first chunk has when it is not known how many children
+/// will come.
+const FIRST_CHUNK: usize = 4;
+
+/// Many streams as one, fair to each of them.
+///
+/// Items come as they are ready. The merge ends when all of its children have
+/// ended; [`push`](Self::push) brings it back.
+///
+/// Children need not be `Unpin`: they are pinned where they are put, and never
+/// moved until they are dropped. They may borrow, and the merge itself is
+/// always `Unpin`.
+///
+/// # Fairness
+///
+/// - **Bounded bypass**: once a child was woken, every other child is polled at
+///   most once before it.
+/// - **Equal shares**: among children that are always ready, the numbers of
+///   items never differ by more than one. Items come in order of place, round
+///   after round, whatever the order of wakes.
+/// - **Bounded work**: one `poll_next` polls at most [`budget`](Self::budget)
+///   children, and counts those that are pending and those that end.
+/// - **Cooperation**: after `budget` child polls without a `Pending`, the merge
+///   wakes itself and returns `Pending` once, so that the executor has its turn
+///   on any executor. On tokio this keeps shares equal too, as long as the task
+///   spends no more than 128 of tokio's cooperative operations in between: at
+///   the default budget, up to three an item besides the merge.
+///
+/// A `Pending` for the budget's sake does not mean that nothing is ready. So
+/// `now_or_never` may say `None` (call it again), `ready_chunks` ends a chunk,
+/// `forward` flushes, `select!` may take its `default`.
+///
+/// In a merge of merges only the outermost returns such a `Pending`.
+///
+/// # Cost
+///
+/// A poll costs what the ready children cost: idle children cost nothing,
+/// however many. No item allocates. A child takes two bytes beside the stream
+/// itself, in blocks of 64; memory follows the greatest number of children at a
+/// time, and is given back when the merge is dropped.
+///
+/// # Wakers
+///
+/// The wakers that children get are `Send + Sync` and may outlive the child,
+/// the merge and the thread; when the merge is gone they do nothing. They take
+/// no lock and never wait. But a thread that the system stops in the middle of
+/// a wake can delay the wakes of the 63 neighbours, and if the merge is parked
+/// those of all children, until it runs again.
+///
+/// # Cancel safety
+///
+/// `poll_next` gives an item as soon as it has one. A future that awaits the
+/// next item may be dropped at any time, and no item is lost.
+///
+/// # Panics
+///
+/// A child that panics in `poll_next` is dropped, and the panic goes on to who
+/// polled the merge. The merge can be used further, and ends when the other
+/// children have ended. If the child's drop panics too, the process aborts.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::Merge;
+/// use futures::{StreamExt, executor::block_on, stream};
+///
+/// let workers = [vec![1, 4], vec![2], vec![3, 5]];
+/// let merge: Merge<_> = workers.into_iter().map(stream::iter).collect();
+/// assert_eq!(block_on(merge.collect::<Vec<_>>()), [1, 2, 3, 4, 5]);
+/// ```
+#[must_use = "streams do nothing unless polled"]
+pub struct Merge<S> {
+    /// First, so that it is dropped first: the parent's waker is released
+    /// before any child's drop runs.
+    inbox: Inbox,
+    turns: Turns<Home<S>>,
+    /// The blocks with an empty slot.
+    vacancies: Tree,
+    generations: Generations,
+    /// How many children there are.
+    len: usize,
+    /// How many more children are said to come.
+    expected: usize,
+    budget: u32,
+    /// How many more children are polled before a `Pending`.
+    left: u32,
+    /// Whether `None` was the last that was said.
+    terminated: bool,
+}
+
+/// Where a block of children lives.
+struct Home<S> {
+    /// Dropped before the wakers that the children may have been lent.
+    slots: Slots<S>,
+    wakers: Wakers,
+}
+
+/// Children are pinned in chunks of their own; nothing in the merge itself is.
+impl<S> Unpin for Merge<S> {}
+
+impl<S> Merge<S> {
+    /// A merge without children. It ends at once.
+    pub fn new() -> Self {
+        Self {
+            inbox: Inbox::new(),
+            turns: Turns::new(),
+            vacancies: Tree::new(),
+            generations: Generations::new(),
+            len: 0,
+            expected: 0,
+            budget: BUDGET,
+            left: BUDGET,
+            terminated: false,
+        }
+    }
+
+    /// A merge without children, for so many of them: they will stand in chunks
+    /// of exact sizes. More may come.
+    pub fn with_capacity(children: usize) -> Self {
+        let mut merge = Self::new();
+        merge.expect(children);
+        merge
+    }
+
+    /// Sets how many children are polled before the executor has a turn. The
+    /// default is 32. 0 means 1, and with `u32::MAX` the merge never yields.
+    pub fn budget(mut self, children: u32) -> Self {
+        self.budget = children.max(1);
+        self.left = self.budget;
+        self
+    }
+
+    /// How many children there are: those that have not ended.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no children.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a child, and wakes the task that waits for the merge. The child
+    /// takes the place of one that ended, if there is such a place.
+    pub fn push(&mut self, child: S) -> Key {
+        let block = self.vacancies.next(0).unwrap_or_else(|| self.add_block());
+        let parent = self.unpark();
+        let vacant = self.vacant(block);
+        let place = vacant.trailing_zeros() as usize;
+        if vacant == 1 << place {
+            self.vacancies.remove(block);
+        }
+        let index = ready::join(block, place);
+        let home = self.turns.get_mut(block).expect("vacancies are in blocks");
+        if home.slots.insert(place, child) {
+            self.generations.renew(index);
+        }
+        self.turns.mark(block, 1 << place);
+        self.len += 1;
+        self.expected = self.expected.saturating_sub(1);
+        self.terminated = false;
+        drop(parent);
+        self.generations.key(index)
+    }
+
+    /// Drops a child, where it is. Tells whether it was there: `false` for one
+    /// that ended or was removed before.
+    ///
+    /// Takes the same time however many children there are. If it was the last
+    /// one, the task that waits for the merge is woken, for the merge has ended.
+    pub fn remove(&mut self, key: Key) -> bool {
+        let there = self.contains(key);
+        if there {
+            let _parent = if self.len == 1 { self.unpark() } else { WakeOnDrop(None) };
+            self.evict(key.index);
+        }
+        there
+    }
+
+    /// Drops all children, and wakes the task that waits for the merge.
+    ///
+    /// If a child's drop panics, the others are dropped all the same, and the
+    /// panic goes on.
+    pub fn clear(&mut self) {
+        let _parent = self.unpark();
+        self.len = 0;
+        self.turns.unmark_all();
+        for block in 0..self.turns.len() {
+            let slots = &self.turns.get(block).expect("below the length").slots;
+            if (slots.vacant() | slots.occupied()) & !self.generations.retired(block) != 0 {
+                self.vacancies.insert(block);
+            }
+        }
+        clear_all(&mut self.turns.iter_mut());
+    }
+
+    /// Whether the child is still there.
+    pub fn contains(&self, key: Key) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The child, if it is still there.
+    pub fn get(&self, key: Key) -> Option<&S> {
+        let (block, place) = split(key.index);
+        let child = self.turns.get(block)?.slots.get(place)?;
+        (self.generations.key(key.index) == key).then_some(child)
+    }
+
+    /// The child, if it is still there. It will be polled, whether it was woken
+    /// or not, for who asks for it is likely to change it; the task that waits
+    /// for the merge is woken.
+    pub fn get_pin_mut(&mut self, key: Key) -> Option<Pin<&mut S>> {
+        if !self.contains(key) {
+            return None;
+        }
+        let (block, place) = split(key.index);
+        let parent = self.unpark();
+        self.turns.mark(block, 1 << place);
+        drop(parent);
+        self.turns.get_mut(block)?.slots.get_pin_mut(place)
+    }
+
+    /// The keys of all children, in order of place.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// All children with their keys, in order of place.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &S)> {
+        self.turns.iter().enumerate().flat_map(move |(block, home)| {
+            places(home.slots.occupied()).filter_map(move |place| {
+                let key = self.generations.key(ready::join(block, place));
+                Some((key, home.slots.get(place)?))
+            })
+        })
+    }
+
+    /// Prepares for so many children.
+    fn expect(&mut self, children: usize) {
+        self.expected = self.expected.max(children);
+        self.turns.reserve_exact(children.div_ceil(CHUNK));
+    }
+
+    /// Adds a block: of the exact size if it is known how many children will
+    /// come, else twice as large as the last.
+    fn add_block(&mut self) -> usize {
+        let block = self.turns.len();
+        let capacity = match block.checked_sub(1).and_then(|last| self.turns.get(last)) {
+            _ if self.expected > 0 => self.expected.min(CHUNK),
+            Some(last) => (2 * last.slots.capacity()).clamp(FIRST_CHUNK, CHUNK),
+            None => FIRST_CHUNK,
+        };
+        let slots = Slots::new(capacity);
+        let wakers = self.inbox.wakers(block);
+        self.turns.push(Home { slots, wakers });
+        self.vacancies.grow(block + 1);
+        self.vacancies.insert(block);
+        block
+    }
+
+    /// The slots of a block that may get a child.
+    fn vacant(&self, block: usize) -> usize {
+        let vacant = self.turns.get(block).map_or(0, |home| home.slots.vacant());
+        vacant & !self.generations.retired(block)
+    }
+
+    /// Marks as ready the children that were woken.
+    #[inline]
+    fn fold(&mut self) {
+        if self.inbox.has_news() {
+            self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+        }
+    }
+
+    /// If the merge is parked, it no longer is, and the result wakes the task
+    /// that waits for it, at the end of its scope.
+    fn unpark(&mut self) -> WakeOnDrop {
+        let turns = &mut self.turns;
+        WakeOnDrop(self.inbox.unpark(|block, woken| mark_live(turns, block, woken)))
+    }
+
+    /// Drops a child. All that the merge knows of it is forgotten before.
+    fn evict(&mut self, index: usize) {
+        let (block, place) = split(index);
+        self.turns.unmark(index);
+        self.len -= 1;
+        if self.generations.retired(block) & (1 << place) == 0 {
+            self.vacancies.insert(block);
+        }
+        if let Some(home) = self.turns.get_mut(block) {
+            home.slots.remove(place);
+        }
+    }
+}
+
+impl<S: Stream> Merge<S> {
+    /// Polls a child, which is there. One that ends or panics is dropped.
+    #[inline]
+    fn poll_child(&mut self, index: usize) -> Poll<Option<S::Item>> {
+        let (block, place) = split(index);
+        let evict = EvictOnDrop { merge: self, index };
+        let home = evict.merge.turns.get_mut(block).expect("a ready child has a home");
+        let child = home.slots.get_pin_mut(place).expect("a ready child is there");
+        let polled = child.poll_next(&mut Context::from_waker(&home.wakers.lend(place)));
+        match polled {
+            Poll::Ready(None) => drop(evict),
+            Poll::Ready(Some(_)) => mem::forget(evict),
+            Poll::Pending => {
+                evict.merge.turns.unmark(index);
+                mem::forget(evict);
+            }
+        }
+        polled
+    }
+}
+
+impl<S: Stream> Stream for Merge<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let merge = self.get_mut();
+        if merge.left == 0 && wake::is_childs(cx.waker()) {
+            merge.left = merge.budget;
+        }
+        loop {
+            merge.fold();
+            let Some(index) = merge.turns.next() else {
+                if merge.len == 0 {
+                    merge.terminated = true;
+                    return Poll::Ready(None);
+                }
+                let park = merge.inbox.park(cx.waker());
+                if park == Park::Woken {
+                    continue;
+                }
+                merge.left = merge.budget;
+                if park == Park::Busy {
+                    cx.waker().wake_by_ref();
+                }
+                return Poll::Pending;
+            };
+            if merge.left == 0 {
+                merge.left = merge.budget;
+                if merge.budget != u32::MAX {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            merge.left -= 1;
+            merge.turns.pass(index);
+            if let Poll::Ready(Some(item)) = merge.poll_child(index) {
+                return Poll::Ready(Some(item));
+            }
+        }
+    }
+
+    /// The sums of the children's bounds. Asks each child.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.iter().fold((0, Some(0)), |(low, high), (_, child)| {
+            let (child_low, child_high) = child.size_hint();
+            let high = high.zip(child_high).and_then(|(sum, child)| sum.checked_add(child));
+            (low.saturating_add(child_low), high)
+        })
+    }
+}
+
+/// Terminated once it has said `None`, until a child is pushed.
+impl<S: Stream> FusedStream for Merge<S> {
+    fn is_terminated(&self) -> bool {
+        self.terminated
+    }
+}
+
+impl<S> Default for Merge<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> FromIterator<S> for Merge<S> {
+    fn from_iter<I: IntoIterator<Item = S>>(children: I) -> Self {
+        let mut merge = Self::new();
+        merge.extend(children);
+        merge
+    }
+}
+
+impl<S> Extend<S> for Merge<S> {
+    fn extend<I: IntoIterator<Item = S>>(&mut self, children: I) {
+        let children = children.into_iter();
+        self.expect(children.size_hint().0);
+        for child in children {
+            self.push(child);
+        }
+    }
+}
+
+impl<S> fmt::Debug for Merge<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merge")
+            .field("len", &self.len)
+            .field("budget", &self.budget)
+            .field("terminated", &self.terminated)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Marks woken children as ready, but for those that are gone: a waker may
+/// outlive its child.
+#[inline]
+fn mark_live<S>(turns: &mut Turns<Home<S>>, block: usize, woken: usize) {
+    let live = turns.get(block).map_or(0, |home| home.slots.occupied());
+    turns.mark(block, woken & live);
+}
+
+/// Drops the children of all these homes, also after a child whose drop panics.
+fn clear_all<'a, S: 'a>(homes: &mut dyn Iterator<Item = &'a mut Home<S>>) {
+    /// Goes on where a panic left off.
+    struct Rest<'i, 'a, S>(&'i mut dyn Iterator<Item = &'a mut Home<S>>);
+    impl<S> Drop for Rest<'_, '_, S> {
+        fn drop(&mut self) {
+            clear_all(self.0);
+        }
+    }
+    let rest = Rest(homes);
+    for home in &mut *rest.0 {
+        home.slots.clear();
+    }
+    mem::forget(rest);
+}
+
+/// Drops a child that ended, or that panicked while it was polled.
+struct EvictOnDrop<'a, S> {
+    merge: &'a mut Merge<S>,
+    index: usize,
+}
+
+impl<S> Drop for EvictOnDrop<'_, S> {
+    fn drop(&mut self) {
+        self.merge.evict(self.index);
+    }
+}
+
+/// Wakes the parent at the end of a scope, also if a child's drop panics there.
+struct WakeOnDrop(Option<Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        if let Some(parent) = self.0.take() {
+            parent.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_whose_keys_are_used_up_gets_no_other_child() {
+        let mut merge = Merge::new();
+        let worn = merge.push(0);
+        merge.remove(worn);
+        merge.generations.wear_out(worn.index);
+        let last = merge.push(1);
+        assert_eq!((last.index, last.generation), (worn.index, u32::MAX));
+        merge.remove(last);
+        let next = merge.push(2);
+        assert_ne!(next.index, worn.index);
+        merge.clear();
+        assert_ne!(merge.push(3).index, worn.index);
+        assert!(!merge.contains(worn) && !merge.contains(last));
+    }
+
+    #[test]
+    fn known_numbers_of_children_get_exact_chunks() {
+        let capacities = |merge: &Merge<u8>| -> alloc::vec::Vec<usize> {
+            merge.turns.iter().map(|home| home.slots.capacity()).collect()
+        };
+        let known: Merge<u8> = (0..CHUNK as u8 + 7).collect();
+        assert_eq!(capacities(&known), [CHUNK, 7]);
+        let mut unknown = Merge::new();
+        unknown.extend((0..100).filter(|_| true));
+        assert_eq!(capacities(&unknown), [4, 8, 16, 32, CHUNK]);
+    }
+}
