@@ -1,4 +1,11 @@
 //! The contract of `active-status`, a file a subject.
 
 mod event;
+mod merge_ends;
+mod merge_fairness;
+mod merge_keys;
+mod merge_panic;
+mod merge_pin;
+mod merge_wakers;
+mod support;
 mod tidy;

@@ -1,0 +1,424 @@
+//! F1 to F4: who is polled when, and how much one poll does.
+
+use std::task::Poll;
+
+use active_status::Merge;
+
+use crate::support::{Child, Handle, Parent, Step, child, children};
+
+const SIZES: [usize; 7] = [1, 2, 63, 64, 65, 4_096, 4_097];
+
+/// Children of this script, in a merge that never yields to its executor.
+fn unbudgeted(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Handle>) {
+    let (children, handles) = children(count, steps);
+    (children.into_iter().collect::<Merge<_>>().budget(u32::MAX), handles)
+}
+
+fn polls(handles: &[Handle]) -> usize {
+    handles.iter().map(Handle::polls).sum()
+}
+
+#[test]
+fn always_ready_children_take_turns_in_slot_order() {
+    for size in SIZES {
+        let mut merge: Merge<Child> = children(size, &[Step::Item]).0.into_iter().collect();
+        let items = Parent::new().items(&mut merge, 3 * size);
+        let expected = (0..3).flat_map(|_| 0..size);
+        assert!(items.into_iter().eq(expected), "{size} children");
+    }
+}
+
+#[test]
+fn always_ready_children_are_polled_only_for_their_items() {
+    let (children, handles) = children(65, &[Step::Item]);
+    let mut merge: Merge<Child> = children.into_iter().collect();
+    Parent::new().items(&mut merge, 650);
+    assert!(handles.iter().all(|handle| handle.polls() == 10));
+}
+
+#[test]
+fn shares_are_equal_at_every_moment() {
+    let mut merge: Merge<Child> = children(100, &[Step::Item]).0.into_iter().collect();
+    let parent = Parent::new();
+    let mut counts = [0_usize; 100];
+    for _ in 0..2_345 {
+        counts[parent.items(&mut merge, 1)[0]] += 1;
+        let (low, high) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(high - low <= 1);
+    }
+}
+
+#[test]
+fn two_ready_neighbours_among_idle_children_alternate() {
+    let idle = children(1_000, &[Step::Idle]).0;
+    let mut merge: Merge<Child> = idle.into_iter().collect();
+    merge.push(child(1_000, &[Step::Item]).0);
+    merge.push(child(1_001, &[Step::Item]).0);
+    merge.extend(children(1_000, &[Step::Idle]).0);
+    let items = Parent::new().items(&mut merge, 100);
+    assert!(items.chunks(2).all(|pair| pair == [1_000, 1_001]));
+}
+
+#[test]
+fn the_order_of_wakes_does_not_matter() {
+    for size in SIZES {
+        let (mut merge, handles) = unbudgeted(size, &[Step::Sent]);
+        let parent = Parent::new();
+        assert_eq!(parent.drain(&mut merge), []);
+        handles.iter().rev().for_each(Handle::send);
+        let items = parent.drain(&mut merge);
+        assert!(items.into_iter().eq(0..size), "{size} children");
+    }
+}
+
+#[test]
+fn a_child_woken_ahead_of_the_cursor_is_served_in_the_same_round() {
+    let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut merge), []);
+    [10, 20, 150].iter().for_each(|&number| handles[number].send());
+    assert_eq!(parent.items(&mut merge, 1), [10]);
+    handles[11].send();
+    handles[199].send();
+    assert_eq!(parent.drain(&mut merge), [11, 20, 150, 199]);
+}
+
+#[test]
+fn a_child_woken_behind_the_cursor_is_served_in_the_next_round() {
+    let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut merge), []);
+    [10, 20, 150].iter().for_each(|&number| handles[number].send());
+    assert_eq!(parent.items(&mut merge, 2), [10, 20]);
+    handles[19].send();
+    handles[20].send();
+    assert_eq!(parent.drain(&mut merge), [150, 19, 20]);
+}
+
+#[test]
+fn between_a_wake_and_its_poll_every_other_child_is_polled_at_most_once() {
+    for size in [2, 3, 64, 65, 130] {
+        for cursor in 0..size {
+            let (mut merge, handles) = unbudgeted(size - 1, &[Step::Item]);
+            let (last, woken) = child(size - 1, &[Step::Idle, Step::Item]);
+            merge.push(last);
+            let parent = Parent::new();
+            let _ = parent.items(&mut merge, size + cursor);
+            let before: Vec<usize> = handles.iter().map(Handle::polls).collect();
+            woken.wake();
+            while woken.polls() == 1 {
+                let _ = parent.items(&mut merge, 1);
+            }
+            let after = handles.iter().map(Handle::polls);
+            assert!(before.iter().zip(after).all(|(before, after)| after - before <= 1));
+        }
+    }
+}
+
+#[test]
+fn the_bound_counts_pending_neighbours_too() {
+    let (children, busy) = children(70, &[Step::WakeIdle]);
+    let mut merge = children.into_iter().collect::<Merge<_>>().budget(1);
+    let (woken, handle) = child(70, &[Step::Idle, Step::Item]);
+    merge.push(woken);
+    let parent = Parent::new();
+    while handle.polls() == 0 {
+        let _ = parent.poll(&mut merge);
+    }
+    for _ in 0..7 {
+        let _ = parent.poll(&mut merge);
+    }
+    let before = polls(&busy);
+    handle.wake();
+    while parent.poll(&mut merge) != Poll::Ready(Some(70)) {}
+    assert!(polls(&busy) - before <= 70);
+}
+
+#[test]
+fn a_consumer_that_pushes_a_child_an_item_starves_nobody() {
+    let mut merge: Merge<Child> = children(3, &[Step::Item]).0.into_iter().collect();
+    let parent = Parent::new();
+    let mut since_served = vec![0_usize; 3];
+    for _ in 0..5_000 {
+        let served = parent.items(&mut merge, 1)[0];
+        let children = since_served.len();
+        for since in &mut since_served {
+            *since += 1;
+        }
+        since_served[served] = 0;
+        assert!(since_served.iter().all(|&since| since < children), "a child waits too long");
+        merge.push(child(children, &[Step::Item]).0);
+        since_served.push(0);
+    }
+}
+
+#[test]
+fn a_consumer_that_replaces_the_child_it_heard_from_starves_nobody() {
+    let (children, handles) = children(10, &[Step::Item]);
+    let mut keys = Vec::new();
+    let mut merge = Merge::new();
+    for child in children {
+        keys.push(merge.push(child));
+    }
+    let parent = Parent::new();
+    for _ in 0..100 {
+        let served = parent.items(&mut merge, 1)[0];
+        if served < 9 {
+            assert!(merge.remove(keys[served]));
+            keys[served] = merge.push(child(served, &[Step::Item]).0);
+        }
+    }
+    assert_eq!(handles[9].polls(), 10);
+}
+
+#[test]
+fn idle_children_are_not_polled() {
+    let (mut merge, handles) = unbudgeted(4_097, &[Step::Sent]);
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(polls(&handles), 4_097);
+    for number in [0, 63, 64, 4_095, 4_096] {
+        handles[number].send();
+        assert_eq!(parent.drain(&mut merge), [number]);
+        assert_eq!(handles[number].polls(), 3);
+    }
+    assert_eq!(polls(&handles), 4_097 + 10);
+}
+
+#[test]
+fn one_poll_polls_at_most_budget_waiting_children() {
+    for (budget, limit) in [(0, 1), (1, 1), (2, 2), (31, 31), (99, 99)] {
+        let (children, handles) = children(100, &[Step::Idle]);
+        let mut merge = children.into_iter().collect::<Merge<_>>().budget(budget);
+        let parent = Parent::new();
+        for _ in 0..100 / limit {
+            let before = polls(&handles);
+            assert_eq!(parent.poll(&mut merge), Poll::Pending);
+            assert_eq!(polls(&handles) - before, limit, "budget {budget}");
+        }
+    }
+}
+
+#[test]
+fn one_poll_polls_at_most_budget_ending_children() {
+    let (children, handles) = children(1_000, &[Step::End]);
+    let mut merge = children.into_iter().collect::<Merge<_>>().budget(7);
+    let parent = Parent::new();
+    for call in 1..=142 {
+        assert_eq!(parent.poll(&mut merge), Poll::Pending);
+        assert_eq!(polls(&handles), 7 * call);
+    }
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn past_its_budget_a_merge_wakes_itself_once() {
+    let mut merge = children(100, &[Step::Idle]).0.into_iter().collect::<Merge<_>>().budget(10);
+    let parent = Parent::new();
+    for _ in 0..9 {
+        assert_eq!(parent.poll(&mut merge), Poll::Pending);
+        assert_eq!(parent.take_wakes(), 1);
+    }
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!(parent.take_wakes(), 0, "the last ten are waiting: so is the merge");
+}
+
+#[test]
+fn after_budget_items_the_executor_gets_one_turn() {
+    for (budget, limit) in [(0, 1), (1, 1), (2, 2), (50, 50)] {
+        let mut merge =
+            children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(budget);
+        let parent = Parent::new();
+        let mut expected = (0..3).cycle();
+        for _ in 0..4 {
+            for _ in 0..limit {
+                assert_eq!(parent.poll(&mut merge), Poll::Ready(expected.next()));
+                assert_eq!(parent.take_wakes(), 0);
+            }
+            assert_eq!(parent.poll(&mut merge), Poll::Pending, "budget {budget}");
+            assert_eq!(parent.take_wakes(), 1);
+        }
+    }
+}
+
+#[test]
+fn the_budget_is_32_unless_set() {
+    let mut merge: Merge<Child> = children(3, &[Step::Item]).0.into_iter().collect();
+    let parent = Parent::new();
+    let ready = (0..100).take_while(|_| parent.poll(&mut merge).is_ready()).count();
+    assert_eq!(ready, 32);
+}
+
+#[test]
+fn items_and_waiting_children_count_together() {
+    let mut merge = Merge::new().budget(4);
+    for number in 0..3 {
+        merge.push(child(number, &[Step::Item]).0);
+        merge.push(child(number + 10, &[Step::WakeIdle]).0);
+    }
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(0)));
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(1)));
+    // 10 and 11 waited on the way: three polls so far, and 11's is the fourth.
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(2)));
+}
+
+#[test]
+fn a_merge_that_waited_starts_its_budget_anew() {
+    let (children, handles) = children(3, &[Step::Sent]);
+    let mut merge = children.into_iter().collect::<Merge<_>>().budget(4);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!(parent.take_wakes(), 0);
+    for _ in 0..3 {
+        handles[1].send();
+        assert_eq!(parent.take_wakes(), 1);
+        assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(1)));
+        assert_eq!(parent.poll(&mut merge), Poll::Pending);
+        assert_eq!(parent.take_wakes(), 0, "it waits: no turn is given away");
+    }
+}
+
+#[test]
+fn a_budget_without_limit_never_yields() {
+    let (mut merge, _) = unbudgeted(3, &[Step::Item]);
+    let parent = Parent::new();
+    assert!((0..100_000).all(|_| parent.poll(&mut merge).is_ready()));
+    assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn a_spent_budget_does_not_delay_the_end() {
+    let mut merge = children(5, &[Step::End]).0.into_iter().collect::<Merge<_>>().budget(5);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+    assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn a_spent_budget_does_not_keep_a_merge_from_waiting() {
+    let (children, handles) = children(5, &[Step::Idle]);
+    let mut merge = children.into_iter().collect::<Merge<_>>().budget(5);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!((polls(&handles), parent.take_wakes()), (5, 0));
+}
+
+#[test]
+fn a_child_that_wakes_itself_is_polled_at_most_budget_times_a_call() {
+    let (only, handle) = child(0, &[Step::WakeIdle]);
+    let mut merge: Merge<Child> = [only].into_iter().collect::<Merge<_>>().budget(5);
+    let parent = Parent::new();
+    for call in 1..=3 {
+        assert_eq!(parent.poll(&mut merge), Poll::Pending);
+        assert_eq!((handle.polls(), parent.take_wakes()), (5 * call, 1));
+    }
+}
+
+#[test]
+fn children_that_wake_themselves_take_turns() {
+    for size in [1, 2, 5, 64, 65] {
+        let (children, handles) = children(size, &[Step::WakeIdle]);
+        let mut merge = children.into_iter().collect::<Merge<_>>().budget(5);
+        let parent = Parent::new();
+        for call in 1..=2 * size {
+            assert_eq!(parent.poll(&mut merge), Poll::Pending);
+            assert_eq!(parent.take_wakes(), 1);
+            let (all, each) = (5 * call, 5 * call / size);
+            assert_eq!(polls(&handles), all);
+            assert!(handles.iter().all(|handle| (each..=each + 1).contains(&handle.polls())));
+        }
+    }
+}
+
+#[test]
+fn a_ready_child_is_served_beside_children_that_wake_themselves() {
+    let mut merge: Merge<Child> = children(20, &[Step::WakeIdle]).0.into_iter().collect();
+    merge.push(child(20, &[Step::Item]).0);
+    assert_eq!(Parent::new().items(&mut merge, 50), [20; 50]);
+}
+
+#[test]
+fn a_wake_in_its_own_poll_is_kept_when_the_child_waits() {
+    let (only, handle) = child(0, &[Step::WakeIdle, Step::Item, Step::Idle]);
+    let mut merge: Merge<Child> = [only].into_iter().collect();
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(0)));
+    assert_eq!(handle.polls(), 2);
+}
+
+#[test]
+fn a_wake_in_its_own_poll_costs_a_child_with_an_item_nothing() {
+    let (only, handle) = child(0, &[Step::WakeItem, Step::Idle]);
+    let mut merge: Merge<Child> = [only].into_iter().collect();
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(0)));
+    assert_eq!(parent.take_wakes(), 0);
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!((handle.polls(), parent.take_wakes()), (2, 0));
+}
+
+#[test]
+fn a_wake_in_its_own_poll_does_not_revive_a_child_that_ended() {
+    let (ending, handle) = child(0, &[Step::WakeEnd]);
+    let mut merge: Merge<Child> = [ending, child(1, &[Step::Idle]).0].into_iter().collect();
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!((handle.polls(), handle.drops()), (1, 1));
+}
+
+#[test]
+fn nested_merges_share_equally_and_in_order() {
+    let inner = |first: usize| -> Merge<Child> {
+        (first..first + 10).map(|number| child(number, &[Step::Item]).0).collect()
+    };
+    let mut outer: Merge<Merge<Child>> = (0..40).map(|number| inner(10 * number)).collect();
+    let items = Parent::new().items(&mut outer, 2_000);
+    let turn = |index: usize| 10 * (index % 40) + index / 40 % 10;
+    assert!(items.into_iter().eq((0..2_000).map(turn)));
+}
+
+#[test]
+fn only_the_outermost_merge_yields_across_calls() {
+    let inner = || children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(1);
+    let mut outer = (0..3).map(|_| inner()).collect::<Merge<_>>().budget(u32::MAX);
+    let parent = Parent::new();
+    assert!((0..1_000).all(|_| parent.poll(&mut outer).is_ready()));
+    assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn merges_nest_three_deep() {
+    let inner = || children(2, &[Step::Item]).0.into_iter().collect::<Merge<_>>();
+    let middle = || (0..2).map(|_| inner()).collect::<Merge<_>>();
+    let mut outer: Merge<Merge<Merge<Child>>> = (0..2).map(|_| middle()).collect();
+    let items = Parent::new().items(&mut outer, 800);
+    assert_eq!(items.iter().filter(|&&item| item == 0).count(), 400);
+}
+
+#[test]
+fn one_call_of_a_nested_merge_polls_at_most_budget_children() {
+    let (children, handles) = children(100, &[Step::Idle]);
+    let inner = children.into_iter().collect::<Merge<_>>().budget(10);
+    let mut outer = [inner].into_iter().collect::<Merge<_>>().budget(1);
+    let parent = Parent::new();
+    for call in 1..=9 {
+        assert_eq!(parent.poll(&mut outer), Poll::Pending);
+        assert_eq!((polls(&handles), parent.take_wakes()), (10 * call, 1));
+    }
+}
+
+#[test]
+fn a_wake_goes_up_through_nested_merges() {
+    let (children, handles) = children(70, &[Step::Sent]);
+    let inner: Merge<Child> = children.into_iter().collect();
+    let idle: Merge<Child> = crate::support::children(3, &[Step::Idle]).0.into_iter().collect();
+    let mut outer: Merge<Merge<Child>> = [idle, inner].into_iter().collect();
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut outer), []);
+    handles[65].send();
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut outer), [65]);
+}

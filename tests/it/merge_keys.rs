@@ -1,0 +1,280 @@
+//! Keys, and what push, remove, clear and `get_pin_mut` do to a merge that
+//! waits.
+
+use std::collections::HashSet;
+use std::task::Poll;
+
+use active_status::{Key, Merge};
+use futures::StreamExt;
+use futures::stream;
+
+use crate::support::{Child, Handle, Parent, Step, child, children};
+
+/// Children of one script, with their keys and handles.
+fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) {
+    let mut merge = Merge::new().budget(u32::MAX);
+    let (children, handles) = children(count, steps);
+    let keys = children.into_iter().map(|child| merge.push(child)).collect();
+    (merge, keys, handles)
+}
+
+/// A merge of idle children that waits, and its parent.
+fn waiting(count: usize) -> (Merge<Child>, Vec<Key>, Vec<Handle>, Parent) {
+    let (mut merge, keys, handles) = keyed(count, &[Step::Sent]);
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.take_wakes(), 0);
+    (merge, keys, handles, parent)
+}
+
+#[test]
+fn a_key_finds_its_child() {
+    let (mut merge, keys, _) = keyed(130, &[Step::Idle]);
+    for (number, &key) in keys.iter().enumerate() {
+        assert!(merge.contains(key));
+        assert_eq!(merge.get(key).map(Child::number), Some(number));
+        assert_eq!(merge.get_pin_mut(key).map(|child| child.number()), Some(number));
+    }
+}
+
+#[test]
+fn a_removed_child_is_dropped_at_once() {
+    let (mut merge, keys, handles) = keyed(3, &[Step::Item]);
+    assert!(merge.remove(keys[1]));
+    assert_eq!((handles[1].drops(), merge.len()), (1, 2));
+    assert_eq!(Parent::new().items(&mut merge, 4), [0, 2, 0, 2]);
+}
+
+/// A key whose child is gone, for each way to go.
+fn stale_keys() -> Vec<(&'static str, Merge<Child>, Key)> {
+    let mut all = Vec::new();
+    let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
+    merge.remove(keys[1]);
+    all.push(("removed", merge, keys[1]));
+    let (mut merge, keys, _) = keyed(3, &[Step::End]);
+    assert_eq!(Parent::new().drain(&mut merge), []);
+    all.push(("ended", merge, keys[1]));
+    let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
+    merge.clear();
+    all.push(("cleared", merge, keys[1]));
+    let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
+    merge.remove(keys[1]);
+    merge.push(child(7, &[Step::Idle]).0);
+    all.push(("removed, its slot taken", merge, keys[1]));
+    let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
+    merge.clear();
+    merge.extend(children(3, &[Step::Idle]).0);
+    all.push(("cleared, its slot taken", merge, keys[1]));
+    all
+}
+
+#[test]
+fn a_stale_key_is_refused() {
+    for (how, mut merge, key) in stale_keys() {
+        let len = merge.len();
+        assert!(!merge.contains(key), "{how}");
+        assert!(merge.get(key).is_none(), "{how}");
+        assert!(merge.get_pin_mut(key).is_none(), "{how}");
+        assert!(!merge.remove(key), "{how}");
+        assert_eq!(merge.len(), len, "{how}");
+    }
+}
+
+#[test]
+fn tenants_of_one_slot_have_different_keys() {
+    let mut merge = Merge::new();
+    let mut seen = HashSet::new();
+    for number in 0..1_000 {
+        let key = merge.push(child(number, &[Step::Idle]).0);
+        assert!(seen.insert(key), "two children, one key");
+        assert!(seen.iter().filter(|&&key| merge.contains(key)).eq([&key]));
+        assert!(merge.remove(key));
+    }
+}
+
+#[test]
+fn keys_survive_growth() {
+    let (mut merge, keys, _) = keyed(10, &[Step::Idle]);
+    merge.extend(children(5_000, &[Step::Idle]).0);
+    assert!(
+        keys.iter().enumerate().all(|(number, &key)| merge.get(key).unwrap().number() == number)
+    );
+}
+
+#[test]
+fn keys_and_iter_go_in_slot_order() {
+    let (mut merge, keys, _) = keyed(200, &[Step::Item]);
+    assert!(merge.keys().eq(keys.iter().copied()));
+    for &key in keys.iter().skip(1).step_by(3) {
+        merge.remove(key);
+    }
+    let left: Vec<usize> = (0..200).filter(|number| number % 3 != 1).collect();
+    assert!(merge.iter().map(|(_, child)| child.number()).eq(left.iter().copied()));
+    assert!(merge.keys().eq(left.iter().map(|&number| keys[number])));
+    assert_eq!(Parent::new().items(&mut merge, left.len()), left);
+}
+
+#[test]
+fn a_child_pushed_into_a_free_slot_takes_its_turn_there() {
+    let (mut merge, keys, _) = keyed(3, &[Step::Item]);
+    merge.remove(keys[1]);
+    merge.push(child(7, &[Step::Item]).0);
+    assert_eq!(Parent::new().items(&mut merge, 6), [0, 7, 2, 0, 7, 2]);
+}
+
+#[test]
+fn removing_the_child_whose_turn_it_is_passes_the_turn_on() {
+    let (mut merge, keys, _) = keyed(4, &[Step::Item]);
+    let parent = Parent::new();
+    assert_eq!(parent.items(&mut merge, 2), [0, 1]);
+    merge.remove(keys[2]);
+    assert_eq!(parent.items(&mut merge, 4), [3, 0, 1, 3]);
+}
+
+#[test]
+fn removing_the_child_that_just_yielded_keeps_the_turn() {
+    let (mut merge, keys, _) = keyed(4, &[Step::Item]);
+    let parent = Parent::new();
+    assert_eq!(parent.items(&mut merge, 2), [0, 1]);
+    merge.remove(keys[1]);
+    assert_eq!(parent.items(&mut merge, 4), [2, 3, 0, 2]);
+}
+
+#[test]
+fn a_removed_child_is_not_polled_though_it_was_woken() {
+    let (mut merge, keys, handles, parent) = waiting(3);
+    handles[0].send();
+    handles[1].send();
+    handles[2].send();
+    merge.remove(keys[1]);
+    assert_eq!(parent.drain(&mut merge), [0, 2]);
+    assert_eq!(handles[1].polls(), 1);
+}
+
+#[test]
+fn removing_every_ready_child_leaves_a_merge_that_waits() {
+    let (mut merge, keys, _, parent) = waiting(1);
+    let ready = merge.push(child(1, &[Step::Item]).0);
+    merge.remove(ready);
+    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert!(merge.contains(keys[0]));
+}
+
+#[test]
+fn push_wakes_a_merge_that_waits() {
+    let (mut merge, _, _, parent) = waiting(3);
+    merge.push(child(3, &[Step::Item, Step::Idle]).0);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge), [3]);
+}
+
+#[test]
+fn extend_wakes_a_merge_that_waits() {
+    let (mut merge, _, _, parent) = waiting(3);
+    merge.extend(children(70, &[Step::Item, Step::Idle]).0);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge).len(), 70);
+}
+
+#[test]
+fn extending_by_nothing_wakes_nobody() {
+    let (mut merge, _, handles, parent) = waiting(3);
+    merge.extend(None::<Child>);
+    assert_eq!(parent.take_wakes(), 0);
+    handles[0].send();
+    assert_eq!(parent.take_wakes(), 1);
+}
+
+#[test]
+fn removing_the_last_child_wakes_a_merge_that_waits() {
+    let (mut merge, keys, _, parent) = waiting(2);
+    merge.remove(keys[0]);
+    assert_eq!(parent.take_wakes(), 0, "one is left, and it is idle");
+    merge.remove(keys[1]);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn a_child_left_by_a_removal_still_wakes() {
+    let (mut merge, keys, handles, parent) = waiting(2);
+    merge.remove(keys[0]);
+    handles[1].send();
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge), [1]);
+}
+
+#[test]
+fn clear_wakes_a_merge_that_waits() {
+    let (mut merge, _, handles, parent) = waiting(70);
+    merge.clear();
+    assert_eq!(parent.take_wakes(), 1);
+    assert!(merge.is_empty() && handles.iter().all(|handle| handle.drops() == 1));
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn a_cleared_merge_is_as_good_as_new() {
+    let (mut merge, _, _, parent) = waiting(70);
+    merge.clear();
+    merge.clear();
+    merge.extend(children(100, &[Step::Item]).0);
+    let items = parent.items(&mut merge, 300);
+    assert!(items.windows(101).all(|round| round[0] == round[100]));
+    assert_eq!(items[..100].iter().collect::<HashSet<_>>().len(), 100);
+}
+
+#[test]
+fn get_pin_mut_has_the_child_polled() {
+    let (mut merge, keys, handles, parent) = waiting(3);
+    merge.get_pin_mut(keys[1]).unwrap().get_mut().follow(&[Step::Item, Step::Idle]);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge), [1]);
+    assert_eq!((handles[0].polls(), handles[2].polls()), (1, 1));
+}
+
+#[test]
+fn a_stale_key_wakes_nobody() {
+    let (mut merge, keys, handles, parent) = waiting(2);
+    merge.remove(keys[0]);
+    assert!(merge.get_pin_mut(keys[0]).is_none());
+    assert!(!merge.remove(keys[0]));
+    assert_eq!(parent.take_wakes(), 0);
+    handles[1].send();
+    assert_eq!(parent.take_wakes(), 1);
+}
+
+#[test]
+fn looking_wakes_nobody_and_polls_nobody() {
+    let (mut merge, keys, handles, parent) = waiting(3);
+    let _ = (merge.get(keys[0]), merge.keys().count(), merge.iter().count(), merge.len());
+    assert_eq!(parent.take_wakes(), 0);
+    assert_eq!(parent.drain(&mut merge), []);
+    assert!(handles.iter().all(|handle| handle.polls() == 1));
+}
+
+#[test]
+fn a_merge_that_does_not_wait_is_not_woken() {
+    let (mut merge, keys, _) = keyed(3, &[Step::Item]);
+    let parent = Parent::new();
+    assert!(parent.poll(&mut merge).is_ready());
+    merge.push(child(3, &[Step::Item]).0);
+    let _ = merge.get_pin_mut(keys[0]);
+    merge.clear();
+    assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn a_push_in_the_middle_of_a_round_loses_nothing() {
+    for at in 0..10 {
+        let mut merge: Merge<_> =
+            (0..10).map(|number| stream::iter([number]).chain(stream::pending())).collect();
+        let parent = Parent::new();
+        let mut items = parent.items(&mut merge, at);
+        merge.push(stream::iter([10]).chain(stream::pending()));
+        items.extend(parent.drain(&mut merge));
+        items.sort_unstable();
+        assert!(items.into_iter().eq(0..=10), "pushed after {at} items");
+    }
+}

@@ -1,0 +1,232 @@
+//! The test kit: a parent that counts its wakes, and children that follow a
+//! script. Nothing here waits: a lost wake fails a test, it does not hang it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::Stream;
+
+/// The one who polls by hand, and counts how often it is woken.
+pub(crate) struct Parent {
+    wakes: Arc<Wakes>,
+    waker: Waker,
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Parent {
+    pub(crate) fn new() -> Self {
+        let wakes = Arc::new(Wakes::default());
+        Self { waker: Waker::from(wakes.clone()), wakes }
+    }
+
+    /// The wakes since the last call.
+    pub(crate) fn take_wakes(&self) -> usize {
+        self.wakes.0.swap(0, Ordering::SeqCst)
+    }
+
+    /// How many of this parent's wakers others hold.
+    pub(crate) fn held(&self) -> usize {
+        Arc::strong_count(&self.wakes) - 2
+    }
+
+    /// One `poll_next`.
+    pub(crate) fn poll<S: Stream + Unpin>(&self, stream: &mut S) -> Poll<Option<S::Item>> {
+        Pin::new(stream).poll_next(&mut Context::from_waker(&self.waker))
+    }
+
+    /// The items until the stream ends or waits without having woken us.
+    pub(crate) fn drain<S: Stream + Unpin>(&self, stream: &mut S) -> Vec<S::Item> {
+        let mut items = Vec::new();
+        while let Some(item) = self.next(stream) {
+            items.push(item);
+        }
+        items
+    }
+
+    /// The next `count` items, which are there without anybody's help.
+    #[track_caller]
+    pub(crate) fn items<S: Stream + Unpin>(&self, stream: &mut S, count: usize) -> Vec<S::Item> {
+        let next = |_| self.next(stream).expect("the stream ended or waits: an item is missing");
+        (0..count).map(next).collect()
+    }
+
+    /// Polls until there is an item, as an executor would: after `Pending`
+    /// only if woken.
+    fn next<S: Stream + Unpin>(&self, stream: &mut S) -> Option<S::Item> {
+        loop {
+            self.take_wakes();
+            match self.poll(stream) {
+                Poll::Ready(item) => return item,
+                Poll::Pending if self.take_wakes() == 0 => return None,
+                Poll::Pending => {}
+            }
+        }
+    }
+}
+
+/// What a child does in one poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Yields its number.
+    Item,
+    /// Returns `Pending`.
+    Idle,
+    /// Yields its number if [`Handle::send`] was called once more than it yielded.
+    Sent,
+    /// Wakes itself, then returns `Pending`.
+    WakeIdle,
+    /// Wakes itself, then yields its number.
+    WakeItem,
+    /// Wakes itself, then returns `None`.
+    WakeEnd,
+    /// Returns `None`.
+    End,
+    /// Panics with "poll".
+    Panic,
+}
+
+/// A stream that follows its script; the last step repeats. A poll after the
+/// end panics.
+pub(crate) struct Child {
+    number: usize,
+    steps: Vec<Step>,
+    next: usize,
+    panics_on_drop: bool,
+    seen: Arc<Seen>,
+}
+
+/// What a child's tests can see and do from outside.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    polls: AtomicUsize,
+    drops: AtomicUsize,
+    sent: AtomicUsize,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// A child and its handle.
+pub(crate) fn child(number: usize, steps: &[Step]) -> (Child, Handle) {
+    let seen = Arc::new(Seen::default());
+    let handle = Handle(seen.clone());
+    (Child { number, steps: steps.to_vec(), next: 0, panics_on_drop: false, seen }, handle)
+}
+
+/// Children 0 to `count` - 1 with one script.
+pub(crate) fn children(count: usize, steps: &[Step]) -> (Vec<Child>, Vec<Handle>) {
+    (0..count).map(|number| child(number, steps)).unzip()
+}
+
+impl Child {
+    /// Its `Drop` panics with "drop".
+    pub(crate) fn panics_on_drop(mut self) -> Self {
+        self.panics_on_drop = true;
+        self
+    }
+
+    /// The number it yields.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Another script from here on.
+    pub(crate) fn follow(&mut self, steps: &[Step]) {
+        self.steps = steps.to_vec();
+        self.next = 0;
+    }
+}
+
+impl Handle {
+    /// How often it was polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.0.polls.load(Ordering::SeqCst)
+    }
+
+    /// How often it was dropped.
+    pub(crate) fn drops(&self) -> usize {
+        self.0.drops.load(Ordering::SeqCst)
+    }
+
+    /// The waker of the child's last poll.
+    /// Wakes as the child's waker does.
+    #[track_caller]
+    pub(crate) fn waker(&self) -> Waker {
+        self.0.waker.lock().unwrap().clone().expect("the child was not polled")
+    }
+
+    /// Wakes as the child's waker does.
+    #[track_caller]
+    pub(crate) fn wake(&self) {
+        self.waker().wake();
+    }
+
+    /// One more item for a child at [`Step::Sent`], and a wake.
+    #[track_caller]
+    pub(crate) fn send(&self) {
+        self.0.sent.fetch_add(1, Ordering::SeqCst);
+        self.wake();
+    }
+}
+
+impl Stream for Child {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.seen.polls.fetch_add(1, Ordering::SeqCst);
+        *self.seen.waker.lock().unwrap() = Some(cx.waker().clone());
+        let step = self.steps[self.next.min(self.steps.len() - 1)];
+        let over = self.next > 0 && matches!(self.steps[self.next - 1], Step::End | Step::WakeEnd);
+        assert!(!over, "polled after its end");
+        self.next = self.steps.len().min(self.next + 1);
+        if matches!(step, Step::WakeIdle | Step::WakeItem | Step::WakeEnd) {
+            cx.waker().wake_by_ref();
+        }
+        match step {
+            Step::Item | Step::WakeItem => Poll::Ready(Some(self.number)),
+            Step::Idle | Step::WakeIdle => Poll::Pending,
+            Step::Sent if self.seen.sent.load(Ordering::SeqCst) == 0 => Poll::Pending,
+            Step::Sent => {
+                self.seen.sent.fetch_sub(1, Ordering::SeqCst);
+                Poll::Ready(Some(self.number))
+            }
+            Step::End | Step::WakeEnd => Poll::Ready(None),
+            Step::Panic => panic!("poll"),
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.seen.drops.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics_on_drop, "drop");
+    }
+}
+
+/// Runs `act`, which panics; the message.
+#[track_caller]
+pub(crate) fn panic_of<T>(act: impl FnOnce() -> T) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(act)) else { panic!("it did not panic") };
+    match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => {
+            payload.downcast::<&str>().map_or_else(|_| String::new(), |text| (*text).into())
+        }
+    }
+}
