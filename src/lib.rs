@@ -10,9 +10,23 @@ mod workers;
 
 #[cfg(feature = "std")]
 mod board;
+#[cfg(feature = "std")]
+mod progress;
 
 pub use merge::{Key, Merge};
 pub use workers::{Join, Once, TryJoin, WorkerId, once, run_workers};
 
 #[cfg(feature = "std")]
+pub use board::duration::{format_elapsed, format_elapsed_short};
+#[cfg(feature = "std")]
 pub use board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};
+#[cfg(feature = "std")]
+pub use board::events::{Drain, Events, Forward, Ready, Sampled};
+#[cfg(feature = "std")]
+pub use board::job::{Job, JobOptions};
+#[cfg(feature = "std")]
+pub use board::meter::ProgressSnapshot;
+#[cfg(feature = "std")]
+pub use board::{Board, BoardWriter, board, board_with_clock};
+#[cfg(feature = "std")]
+pub use progress::{ProgressStyle, format_bytes};

@@ -1,5 +1,6 @@
 //! The contract of `active-status`, a file a subject.
 
+mod board;
 mod event;
 mod merge_ends;
 mod merge_fairness;

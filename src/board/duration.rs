@@ -1,0 +1,88 @@
+//! Times in words.
+
+use std::time::Duration;
+
+/// A time in words: its days, hours, minutes and seconds, without those that are
+/// zero. Less than a second is `less than a second`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::format_elapsed;
+///
+/// assert_eq!(format_elapsed(Duration::from_secs(65)), "1 minute, 5 seconds");
+/// assert_eq!(format_elapsed(Duration::from_secs(7_200)), "2 hours");
+/// assert_eq!(format_elapsed(Duration::from_millis(999)), "less than a second");
+/// ```
+pub fn format_elapsed(time: Duration) -> String {
+    let counted = |(count, unit): (u64, &str)| match count {
+        0 => None,
+        1 => Some(format!("1 {unit}")),
+        _ => Some(format!("{count} {unit}s")),
+    };
+    let [days, hours, minutes, seconds] = split(time);
+    let terms = [(days, "day"), (hours, "hour"), (minutes, "minute"), (seconds, "second")];
+    let terms: Vec<String> = terms.into_iter().filter_map(counted).collect();
+    if terms.is_empty() { "less than a second".to_owned() } else { terms.join(", ") }
+}
+
+/// A time in short: the first of its days, hours, minutes and seconds that is
+/// not zero, and the next.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::format_elapsed_short;
+///
+/// assert_eq!(format_elapsed_short(Duration::from_secs(184)), "3m 4s");
+/// assert_eq!(format_elapsed_short(Duration::from_secs(7_205)), "2h 0m");
+/// assert_eq!(format_elapsed_short(Duration::from_millis(999)), "0s");
+/// ```
+pub fn format_elapsed_short(time: Duration) -> String {
+    match split(time) {
+        [0, 0, 0, seconds] => format!("{seconds}s"),
+        [0, 0, minutes, seconds] => format!("{minutes}m {seconds}s"),
+        [0, hours, minutes, _] => format!("{hours}h {minutes}m"),
+        [days, hours, _, _] => format!("{days}d {hours}h"),
+    }
+}
+
+/// Days, hours, minutes and seconds.
+fn split(time: Duration) -> [u64; 4] {
+    let seconds = time.as_secs();
+    [seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{format_elapsed, format_elapsed_short};
+    use std::time::Duration;
+
+    #[test]
+    fn times_in_words_and_in_short() {
+        for (millis, words, short) in [
+            (0, "less than a second", "0s"),
+            (999, "less than a second", "0s"),
+            (1_000, "1 second", "1s"),
+            (59_999, "59 seconds", "59s"),
+            (60_000, "1 minute", "1m 0s"),
+            (65_000, "1 minute, 5 seconds", "1m 5s"),
+            (3_600_000, "1 hour", "1h 0m"),
+            (3_601_000, "1 hour, 1 second", "1h 0m"),
+            (90_061_000, "1 day, 1 hour, 1 minute, 1 second", "1d 1h"),
+            (172_800_000, "2 days", "2d 0h"),
+        ] {
+            let time = Duration::from_millis(millis);
+            assert_eq!((&*format_elapsed(time), &*format_elapsed_short(time)), (words, short));
+        }
+    }
+
+    #[test]
+    fn the_longest_time_has_words() {
+        assert_eq!(format_elapsed(Duration::MAX), "213503982334601 days, 7 hours, 15 seconds");
+    }
+}

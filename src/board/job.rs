@@ -1,0 +1,356 @@
+//! A job: one row of a board, and the handle that updates it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+
+use super::cell::Cell;
+use super::channel::{Link, Message};
+use super::event::{JobId, Outcome, Progress, Row, Status};
+use super::meter::Format;
+use super::word::MAX_POSITION;
+
+/// A handle to one row of a board. Clones update the same row.
+///
+/// Every update is synchronous, never waits and never fails: any sequence of
+/// calls is accepted, from any thread, whether or not the board is looked at.
+/// Updates after the end of the job or the close of the board do nothing.
+///
+/// The job ends with [`end`](Self::end) or its short forms; the first end wins.
+/// Without one it ends when the last handle is dropped: as
+/// [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if the
+/// thread unwinds. A job that is to live without handles is
+/// [detached](Self::detach).
+///
+/// Updates that nobody has taken yet merge: the latest text counts, ticks add
+/// up. A tick is one atomic addition; it takes no lock and does not allocate,
+/// but for the first one since the news of the job was taken.
+///
+/// Positions and totals stop at 2^62.
+///
+/// # Panics
+///
+/// Only if the [`Display`](fmt::Display) that is given to it does.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Event, Outcome, board};
+///
+/// let (board, mut events) = board();
+/// let job = board.add_job("copy: ");
+/// job.start_progress(3);
+/// job.set_text("notes.txt");
+/// job.tick();
+/// job.tick_by(2);
+/// job.finish();
+///
+/// let events: Vec<Event> = events.drain().collect();
+/// let Event::Added { row, .. } = &events[0] else { unreachable!() };
+/// assert_eq!(row.prefix, "copy: ");
+/// let Event::Changed { change, .. } = &events[1] else { unreachable!() };
+/// assert_eq!(change.text.as_deref(), Some("notes.txt"));
+/// let Event::Ended { outcome, .. } = &events[2] else { unreachable!() };
+/// assert_eq!(outcome, &Outcome::Finished);
+/// ```
+#[derive(Clone)]
+#[must_use = "a job is cancelled when its last handle is dropped"]
+pub struct Job {
+    handle: Arc<Handle>,
+}
+
+/// What the clones of a job share: it ends with the last of them.
+struct Handle {
+    cell: Arc<Cell>,
+    link: Arc<Link>,
+}
+
+impl Job {
+    /// Adds a job to the board of this link.
+    pub(crate) fn add(link: &Arc<Link>, options: JobOptions) -> Self {
+        let cell = options.send(link);
+        Self { handle: Arc::new(Handle { cell, link: Arc::clone(link) }) }
+    }
+
+    /// Which job of its board this is.
+    pub fn id(&self) -> JobId {
+        self.handle.cell.id()
+    }
+
+    /// Says what the job is doing.
+    pub fn set_text(&self, text: impl fmt::Display) {
+        self.handle.queue(self.handle.cell.set_text(format(text)));
+    }
+
+    /// Replaces what stands before the text, its separator included.
+    pub fn set_prefix(&self, prefix: impl fmt::Display) {
+        self.handle.queue(self.handle.cell.set_prefix(format(prefix)));
+    }
+
+    /// Says how the job is doing: the colour of its row.
+    pub fn set_status(&self, status: Status) {
+        self.handle.queue(self.handle.cell.set_status(status));
+    }
+
+    /// Starts to count at 0, up to this total; `None` if it is not known.
+    ///
+    /// A job that counts already starts anew.
+    pub fn start_progress(&self, total: impl Into<Option<u64>>) {
+        let now = self.handle.link.now();
+        self.handle.queue(self.handle.cell.start_progress(total.into(), now));
+    }
+
+    /// Adds 1 to the position. A job that was not
+    /// [started](Self::start_progress) counts without a total.
+    #[inline]
+    pub fn tick(&self) {
+        self.tick_by(1);
+    }
+
+    /// Adds to the position. The count may pass the total.
+    #[inline]
+    pub fn tick_by(&self, count: u64) {
+        if self.handle.cell.tick(count) {
+            self.handle.send_news();
+        }
+    }
+
+    /// Replaces the position.
+    pub fn set_position(&self, position: u64) {
+        self.handle.queue(self.handle.cell.set_position(position));
+    }
+
+    /// Moves the position to the total. Without a total it stays.
+    pub fn complete_progress(&self) {
+        self.handle.queue(self.handle.cell.complete_progress());
+    }
+
+    /// Takes the progress off the row, until the next start or tick.
+    pub fn clear_progress(&self) {
+        self.handle.queue(self.handle.cell.clear_progress());
+    }
+
+    /// Ends the job: it did what it was to do.
+    pub fn finish(&self) {
+        self.end(Outcome::Finished);
+    }
+
+    /// Ends the job: it failed, and this is why.
+    pub fn fail(&self, message: impl fmt::Display) {
+        self.end(Outcome::Failed(format(message)));
+    }
+
+    /// Ends the job, unless it has ended. Its text and progress stay on the row.
+    ///
+    /// # Examples
+    ///
+    /// A result is an outcome:
+    ///
+    /// ```
+    /// use active_status::{Event, Outcome, board};
+    ///
+    /// let (board, mut events) = board();
+    /// let job = board.add_job("parse: ");
+    /// job.end(&"x".parse::<u32>());
+    /// job.finish();
+    ///
+    /// let Some(Event::Ended { outcome, .. }) = events.drain().last() else { unreachable!() };
+    /// assert_eq!(outcome, Outcome::Failed("invalid digit found in string".into()));
+    /// ```
+    pub fn end(&self, outcome: impl Into<Outcome>) {
+        self.handle.end(outcome.into());
+    }
+
+    /// Whether the job was ended. The close of its board does not count.
+    pub fn is_ended(&self) -> bool {
+        self.handle.cell.is_ended()
+    }
+
+    /// Lets the row stay when its handles are gone: it then finishes when the
+    /// board closes.
+    pub fn detach(self) {
+        self.handle.queue(self.handle.cell.detach());
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("id", &self.id())
+            .field("ended", &self.is_ended())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn queue(&self, is_news: bool) {
+        if is_news {
+            self.send_news();
+        }
+    }
+
+    #[cold]
+    fn send_news(&self) {
+        self.link.send(Message::News(Arc::clone(&self.cell)));
+    }
+
+    fn end(&self, outcome: Outcome) {
+        if self.cell.end(self.link.now(), outcome) {
+            self.link.send(Message::Ended(Arc::clone(&self.cell)));
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.cell.ends_with_its_handles() {
+            let panicked = thread::panicking();
+            self.end(if panicked { Outcome::Panicked } else { Outcome::Cancelled });
+        }
+    }
+}
+
+/// The text of a value, as far as it goes if its `Display` gives up.
+pub(crate) fn format(value: impl fmt::Display) -> String {
+    let mut text = String::new();
+    let _cut_short = fmt::write(&mut text, format_args!("{value}"));
+    text
+}
+
+/// How a job's row is at first.
+///
+/// A string is a prefix, and `()` no options at all.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Event, JobOptions, board};
+///
+/// let (board, mut events) = board();
+/// let named = board.add_job("copy: ");
+/// let plain = board.add_job(());
+/// let total = board.add_job(JobOptions::new().prefix("total: ").pinned(true).total(120));
+///
+/// let Some(Event::Added { row, .. }) = events.drain().last() else { unreachable!() };
+/// assert!(row.pinned);
+/// assert_eq!(row.progress.unwrap().total, Some(120));
+/// # drop((named, plain, total));
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "options do nothing until a job is added with them"]
+pub struct JobOptions {
+    row: Row,
+    format: Option<Format>,
+}
+
+impl JobOptions {
+    /// An empty row of normal status, among the others, without progress.
+    pub const fn new() -> Self {
+        let row = Row {
+            prefix: String::new(),
+            text: String::new(),
+            status: Status::Normal,
+            pinned: false,
+            elapsed: false,
+            progress: None,
+        };
+        Self { row, format: None }
+    }
+
+    /// What stands before the text, its separator included.
+    pub fn prefix(mut self, prefix: impl fmt::Display) -> Self {
+        self.row.prefix = format(prefix);
+        self
+    }
+
+    /// What the job is doing.
+    pub fn text(mut self, text: impl fmt::Display) -> Self {
+        self.row.text = format(text);
+        self
+    }
+
+    /// The colour of the row.
+    pub const fn status(mut self, status: Status) -> Self {
+        self.row.status = status;
+        self
+    }
+
+    /// Whether the row stays below the others while it runs.
+    pub const fn pinned(mut self, pinned: bool) -> Self {
+        self.row.pinned = pinned;
+        self
+    }
+
+    /// Whether the row shows the time since it was added, behind its text.
+    pub const fn elapsed(mut self, elapsed: bool) -> Self {
+        self.row.elapsed = elapsed;
+        self
+    }
+
+    /// Starts to count at 0, up to this total; `None` if it is not known.
+    pub fn total(mut self, total: impl Into<Option<u64>>) -> Self {
+        let total = total.into().map(|total| total.min(MAX_POSITION));
+        self.row.progress = Some(Progress { total, ..Progress::default() });
+        self
+    }
+
+    /// What puts the progress into words, in place of the board.
+    pub(crate) fn format(mut self, format: Option<Format>) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Sends a job with these options. It has no handle.
+    pub(crate) fn send(self, link: &Link) -> Arc<Cell> {
+        let cell = Arc::new(Cell::new(link.next_id(), link.now(), self.row, self.format));
+        link.send(Message::Added(Arc::clone(&cell)));
+        cell
+    }
+}
+
+impl fmt::Debug for JobOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobOptions")
+            .field("row", &self.row)
+            .field("styled", &self.format.is_some())
+            .finish()
+    }
+}
+
+/// The prefix.
+impl From<String> for JobOptions {
+    fn from(prefix: String) -> Self {
+        let mut options = Self::new();
+        options.row.prefix = prefix;
+        options
+    }
+}
+
+/// The prefix.
+impl From<&String> for JobOptions {
+    fn from(prefix: &String) -> Self {
+        Self::from(prefix.clone())
+    }
+}
+
+/// The prefix.
+impl From<&str> for JobOptions {
+    fn from(prefix: &str) -> Self {
+        Self::from(prefix.to_owned())
+    }
+}
+
+/// The prefix.
+impl From<Cow<'_, str>> for JobOptions {
+    fn from(prefix: Cow<'_, str>) -> Self {
+        Self::from(prefix.into_owned())
+    }
+}
+
+/// An empty row.
+impl From<()> for JobOptions {
+    fn from((): ()) -> Self {
+        Self::new()
+    }
+}

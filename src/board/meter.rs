@@ -1,0 +1,169 @@
+//! How fast a job goes: pure arithmetic on positions and times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the past counts: a rate seen this long ago has e^-1 of its weight.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Positions seen closer together than this are taken as one.
+const STEP: Duration = Duration::from_millis(1);
+
+/// How far a job is and how fast it goes, for a progress style to put into words.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ProgressSnapshot {
+    /// How much is done.
+    pub position: u64,
+    /// How much there is to do; `None` if that is not known.
+    pub total: Option<u64>,
+    /// The time since the progress was started, or else the job added.
+    pub elapsed: Duration,
+    /// How much is done a second, the last ten seconds above all; `None` until
+    /// that can be told.
+    pub rate: Option<f64>,
+}
+
+impl ProgressSnapshot {
+    /// The time that is left at this rate; `None` if that cannot be told.
+    pub fn eta(&self) -> Option<Duration> {
+        let left = self.total?.saturating_sub(self.position);
+        if left == 0 {
+            return Some(Duration::ZERO);
+        }
+        Duration::try_from_secs_f64(left as f64 / self.rate?).ok()
+    }
+}
+
+/// Puts a job's progress into words; `None` leaves that to the board.
+pub(crate) type Format = Arc<dyn Fn(&ProgressSnapshot) -> Option<String> + Send + Sync>;
+
+/// Remembers how fast a position moved: an average of the rates between looks
+/// at it in which older ones count less and less.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    started: Duration,
+    last: Duration,
+    position: u64,
+    /// The sum of the rates by their weights.
+    sum: f64,
+    /// The sum of the weights: near 0 at first, near 1 later.
+    weight: f64,
+}
+
+impl Meter {
+    /// A meter of a position that starts at 0 now.
+    pub(crate) fn new(now: Duration) -> Self {
+        Self { started: now, last: now, position: 0, sum: 0.0, weight: 0.0 }
+    }
+
+    /// Looks at the position. A position that went back starts the average anew.
+    pub(crate) fn look(
+        &mut self,
+        position: u64,
+        total: Option<u64>,
+        now: Duration,
+    ) -> ProgressSnapshot {
+        if position < self.position {
+            *self = Self { started: self.started, position, ..Self::new(now) };
+        }
+        let time = now.saturating_sub(self.last);
+        if time >= STEP {
+            self.add((position - self.position) as f64, time);
+            self.last = now;
+            self.position = position;
+        }
+        ProgressSnapshot {
+            position,
+            total,
+            elapsed: now.saturating_sub(self.started),
+            rate: (self.weight > 0.0).then(|| self.sum / self.weight),
+        }
+    }
+
+    fn add(&mut self, done: f64, time: Duration) {
+        let kept = (-time.as_secs_f64() / MEMORY.as_secs_f64()).exp();
+        let rate = done / time.as_secs_f64();
+        self.sum = self.sum * kept + rate * (1.0 - kept);
+        self.weight = self.weight * kept + (1.0 - kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meter, ProgressSnapshot};
+    use std::time::Duration;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn rate(meter: &mut Meter, position: u64, now: Duration) -> f64 {
+        meter.look(position, None, now).rate.expect("time has passed")
+    }
+
+    #[test]
+    fn an_even_pace_is_seen_exactly_from_the_first_look_on() {
+        let mut meter = Meter::new(ms(5_000));
+        for second in 1..100 {
+            let rate = rate(&mut meter, second * 7, ms(5_000 + second * 1_000));
+            assert!((rate - 7.0).abs() < 1e-9, "{rate}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_rate_before_time_has_passed() {
+        let mut meter = Meter::new(ms(3));
+        assert_eq!(meter.look(9, None, ms(3)).rate, None);
+    }
+
+    #[test]
+    fn the_last_seconds_count_most() {
+        let mut meter = Meter::new(ms(0));
+        rate(&mut meter, 1_000, ms(10_000));
+        let slow = rate(&mut meter, 1_000, ms(40_000));
+        assert!(slow < 10.0, "{slow}");
+    }
+
+    #[test]
+    fn looks_at_the_same_time_count_as_one() {
+        let mut meter = Meter::new(ms(0));
+        rate(&mut meter, 10, ms(1_000));
+        rate(&mut meter, 15, ms(1_000));
+        let even = rate(&mut meter, 20, ms(2_000));
+        assert!((even - 10.0).abs() < 1e-9, "{even}");
+    }
+
+    #[test]
+    fn a_position_that_went_back_starts_the_rate_anew() {
+        let mut meter = Meter::new(ms(0));
+        rate(&mut meter, 1_000, ms(1_000));
+        assert_eq!(meter.look(0, None, ms(2_000)).rate, None);
+        let again = rate(&mut meter, 5, ms(3_000));
+        assert!((again - 5.0).abs() < 1e-9, "{again}");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_stops_the_meter_only() {
+        let mut meter = Meter::new(ms(5_000));
+        assert_eq!(meter.look(9, None, ms(0)).elapsed, ms(0));
+    }
+
+    #[test]
+    fn the_time_left_is_what_is_left_at_this_rate() {
+        let snapshot =
+            |position, total, rate| ProgressSnapshot { position, total, elapsed: ms(0), rate };
+        let cases = [
+            (snapshot(20, Some(100), Some(10.0)), Some(ms(8_000))),
+            (snapshot(100, Some(100), None), Some(ms(0))),
+            (snapshot(120, Some(100), Some(1.0)), Some(ms(0))),
+            (snapshot(20, None, Some(10.0)), None),
+            (snapshot(20, Some(100), None), None),
+            (snapshot(20, Some(100), Some(0.0)), None),
+            (snapshot(0, Some(u64::MAX), Some(1e-300)), None),
+        ];
+        for (snapshot, eta) in cases {
+            assert_eq!(snapshot.eta(), eta, "{snapshot:?}");
+        }
+    }
+}

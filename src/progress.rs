@@ -1,0 +1,182 @@
+//! Progress in words: styles and sizes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::board::duration::format_elapsed_short;
+use crate::board::job::JobOptions;
+use crate::board::meter::{Format, ProgressSnapshot};
+
+/// How a job's progress is put into words: the numbers, their unit, the rate,
+/// the time left; or what a closure makes of them.
+///
+/// The words are made when the news is taken, and stand behind the bar if there
+/// is a total.
+///
+/// | style | 3 of 12 in 2 s | 3 in 2 s |
+/// |---|---|---|
+/// | [`bar`](Self::bar) | ` 25% - 3/12` | `3` |
+/// | `bar().rate()` | ` 25% - 3/12, 1.5/s` | `3, 1.5/s` |
+/// | `bar().eta()` | ` 25% - 3/12, 6s left` | `3` |
+/// | [`bytes`](Self::bytes) | ` 25% - 3 B/12 B` | `3 B` |
+/// | `bytes().rate().eta()` | ` 25% - 3 B/12 B, 1 B/s, 6s left` | `3 B, 1 B/s` |
+///
+/// A closure from a [`ProgressSnapshot`] to a `String` is a style as well. If it
+/// panics, it is not asked again, and the board shows the numbers.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{JobOptions, ProgressSnapshot, ProgressStyle};
+///
+/// let files = JobOptions::new().total(12).style(ProgressStyle::bar().rate().eta());
+/// let bytes = JobOptions::new().total(3 << 20).style(ProgressStyle::bytes());
+/// let pages = JobOptions::new()
+///     .total(250)
+///     .style(|progress: &ProgressSnapshot| format!("page {}", progress.position));
+/// # drop((files, bytes, pages));
+/// ```
+#[derive(Clone)]
+pub struct ProgressStyle {
+    words: Words,
+}
+
+#[derive(Clone)]
+enum Words {
+    Numbers(Numbers),
+    Custom(Format),
+}
+
+/// What there is to say about the numbers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    bytes: bool,
+    rate: bool,
+    eta: bool,
+}
+
+impl ProgressStyle {
+    /// Percentage, position and total; the default.
+    pub const fn bar() -> Self {
+        Self { words: Words::Numbers(Numbers { bytes: false, rate: false, eta: false }) }
+    }
+
+    /// As [`bar`](Self::bar), but the numbers are bytes: `1.2 MiB`.
+    pub const fn bytes() -> Self {
+        Self { words: Words::Numbers(Numbers { bytes: true, rate: false, eta: false }) }
+    }
+
+    /// Says how much is done a second. A closure says so itself.
+    pub const fn rate(mut self) -> Self {
+        if let Words::Numbers(numbers) = &mut self.words {
+            numbers.rate = true;
+        }
+        self
+    }
+
+    /// Says how much time is left, if there is a total. A closure says so itself.
+    pub const fn eta(mut self) -> Self {
+        if let Words::Numbers(numbers) = &mut self.words {
+            numbers.eta = true;
+        }
+        self
+    }
+
+    /// What a closure makes of the progress.
+    pub fn custom(words: impl Fn(&ProgressSnapshot) -> String + Send + Sync + 'static) -> Self {
+        Self { words: Words::Custom(Arc::new(move |progress| Some(words(progress)))) }
+    }
+
+    fn into_format(self) -> Option<Format> {
+        match self.words {
+            Words::Custom(format) => Some(format),
+            Words::Numbers(Numbers { bytes: false, rate: false, eta: false }) => None,
+            Words::Numbers(numbers) => Some(Arc::new(move |progress| numbers.say(progress))),
+        }
+    }
+}
+
+impl Default for ProgressStyle {
+    fn default() -> Self {
+        Self::bar()
+    }
+}
+
+/// As [`ProgressStyle::custom`].
+impl<F: Fn(&ProgressSnapshot) -> String + Send + Sync + 'static> From<F> for ProgressStyle {
+    fn from(words: F) -> Self {
+        Self::custom(words)
+    }
+}
+
+impl fmt::Debug for ProgressStyle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.words {
+            Words::Numbers(numbers) => numbers.fmt(f),
+            Words::Custom(_) => f.write_str("Custom"),
+        }
+    }
+}
+
+impl JobOptions {
+    /// How the progress is put into words: a [`ProgressStyle`] or a closure.
+    pub fn style(self, style: impl Into<ProgressStyle>) -> Self {
+        self.format(style.into().into_format())
+    }
+}
+
+impl Numbers {
+    /// `None` if there is nothing to say yet.
+    fn say(self, progress: &ProgressSnapshot) -> Option<String> {
+        let position = self.size(progress.position);
+        let numbers = match progress.total {
+            None => Some(position),
+            Some(total) if total > 0 && progress.position > 0 => {
+                let percent = u128::from(progress.position) * 100 / u128::from(total);
+                Some(format!("{percent:3}% - {position}/{}", self.size(total)))
+            }
+            Some(_) => None,
+        };
+        let rate = progress.rate.filter(|rate| self.rate && *rate > 0.0);
+        let rate = rate.map(|rate| self.rate_in_words(rate));
+        let left = progress.eta().filter(|left| self.eta && !left.is_zero());
+        let left = left.map(|left| format!("{} left", format_elapsed_short(left)));
+        let said: Vec<String> = [numbers, rate, left].into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join(", "))
+    }
+
+    fn size(self, count: u64) -> String {
+        if self.bytes { format_bytes(count) } else { count.to_string() }
+    }
+
+    fn rate_in_words(self, rate: f64) -> String {
+        if self.bytes {
+            format!("{}/s", format_bytes(rate as u64))
+        } else if rate < 100.0 {
+            format!("{rate:.1}/s")
+        } else {
+            format!("{rate:.0}/s")
+        }
+    }
+}
+
+/// A number of bytes in the largest unit that it fills, cut to a tenth.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::format_bytes;
+///
+/// assert_eq!(format_bytes(900), "900 B");
+/// assert_eq!(format_bytes(1_258_291), "1.1 MiB");
+/// assert_eq!(format_bytes(1_258_292), "1.2 MiB");
+/// ```
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1 << 10 {
+        return format!("{bytes} B");
+    }
+    let power = bytes.ilog2() / 10;
+    let tenths = (u128::from(bytes) * 10) >> (10 * power);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
