@@ -12,6 +12,8 @@ mod workers;
 mod board;
 #[cfg(feature = "std")]
 mod progress;
+#[cfg(feature = "std")]
+mod status;
 
 pub use merge::{Key, Merge};
 pub use workers::{Join, Once, TryJoin, WorkerId, once, run_workers};
@@ -29,4 +31,8 @@ pub use board::meter::ProgressSnapshot;
 #[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
 #[cfg(feature = "std")]
-pub use progress::{ProgressStyle, format_bytes};
+pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
+#[cfg(feature = "std")]
+pub use status::{
+    FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,
+};

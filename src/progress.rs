@@ -1,10 +1,15 @@
 //! Progress in words: styles and sizes.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
 
 use crate::board::duration::format_elapsed_short;
-use crate::board::job::JobOptions;
+use crate::board::job::{Job, JobOptions};
 use crate::board::meter::{Format, ProgressSnapshot};
 
 /// How a job's progress is put into words: the numbers, their unit, the rate,
@@ -179,4 +184,75 @@ pub fn format_bytes(bytes: u64) -> String {
     let power = bytes.ilog2() / 10;
     let tenths = (u128::from(bytes) * 10) >> (10 * power);
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
+/// Counts the items of a stream on a job: a tick an item.
+///
+/// Items, size hints and ends pass unchanged. A job that was not
+/// [started](Job::start_progress) counts without a total; at the end the count
+/// is shown even if it is 0. The job does not end with the stream.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Event, JobOptions, board, report_progress};
+/// use futures::{StreamExt, stream};
+///
+/// # futures::executor::block_on(async {
+/// let (board, mut events) = board();
+/// let job = board.add_job(JobOptions::new().prefix("records: ").total(3));
+/// let records = stream::iter(["a", "b", "c"]);
+/// assert_eq!(report_progress(records, job.clone()).count().await, 3);
+///
+/// let Some(Event::Changed { change, .. }) = events.drain().last() else { unreachable!() };
+/// let progress = change.progress.flatten().unwrap();
+/// assert_eq!((progress.position, progress.total), (3, Some(3)));
+/// # });
+/// ```
+pub const fn report_progress<S: Stream>(stream: S, job: Job) -> ReportProgress<S> {
+    ReportProgress { stream, job }
+}
+
+pin_project! {
+    /// The stream of [`report_progress`].
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct ReportProgress<S> {
+        #[pin]
+        stream: S,
+        job: Job,
+    }
+}
+
+impl<S> ReportProgress<S> {
+    /// The stream whose items are counted.
+    pub const fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream, not counted any more.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: Stream> Stream for ReportProgress<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let item = ready!(this.stream.poll_next(cx));
+        this.job.tick_by(u64::from(item.is_some()));
+        Poll::Ready(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.size_hint()
+    }
+}
+
+impl<S: FusedStream> FusedStream for ReportProgress<S> {
+    fn is_terminated(&self) -> bool {
+        self.stream.is_terminated()
+    }
 }
