@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod job;
 pub(crate) mod meter;
+pub(crate) mod model;
 mod word;
 
 use std::fmt;

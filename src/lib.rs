@@ -11,6 +11,8 @@ mod workers;
 #[cfg(feature = "std")]
 mod board;
 #[cfg(feature = "std")]
+mod console;
+#[cfg(feature = "std")]
 mod progress;
 #[cfg(feature = "std")]
 mod status;
@@ -29,7 +31,11 @@ pub use board::job::{Job, JobOptions};
 #[cfg(feature = "std")]
 pub use board::meter::ProgressSnapshot;
 #[cfg(feature = "std")]
+pub use board::model::{Counts, Model};
+#[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
+#[cfg(feature = "std")]
+pub use console::frame::Frame;
 #[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
 #[cfg(feature = "std")]

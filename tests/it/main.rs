@@ -2,11 +2,13 @@
 
 mod board;
 mod event;
+mod frame;
 mod merge_ends;
 mod merge_fairness;
 mod merge_keys;
 mod merge_panic;
 mod merge_pin;
 mod merge_wakers;
+mod model;
 mod support;
 mod tidy;

@@ -1,0 +1,228 @@
+//! What a board shows, computed from its events alone.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use super::event::{Change, Event, JobId, Outcome, Row};
+
+mod index;
+mod row;
+
+pub(crate) use index::Class;
+use index::Index;
+pub(crate) use row::JobRow;
+
+/// The state of a board: a pure fold of its [`Event`]s.
+///
+/// Every sequence of events is accepted. One that makes no sense changes
+/// nothing, such as a change of a job that was never added; a job that is added
+/// again while it runs starts anew. After [`Event::Closed`] only lines count.
+///
+/// A model reads no clock: times are arguments, on the board's clock. An event
+/// costs the logarithm of the number of running jobs. Memory is bounded by the
+/// jobs that run and by the rows and lines that no console has written yet.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use active_status::{Event, JobId, Model, Row};
+///
+/// let mut model = Model::new();
+/// let job = JobId::new(1).expect("ids count from 1");
+/// let row = Row { prefix: "copy: ".into(), text: "a.txt".into(), ..Row::default() };
+/// model.apply(&Event::Added { job, at: Duration::ZERO, row }, Duration::ZERO);
+/// assert_eq!(model.frame(80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
+/// // The row is bold, and dims after a second.
+/// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_secs(1)));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// What leaves the live region with the next frame.
+    pending: VecDeque<Pending>,
+    /// Completed rows that stay for a while, in order of completion.
+    cooling: VecDeque<JobRow>,
+    /// The rows of jobs that run, in order of creation; pinned ones among them.
+    running: BTreeMap<JobId, JobRow>,
+    /// The times of `cooling` and `running`, and the importance of `running`.
+    index: Index,
+    /// How jobs ended.
+    counts: Counts,
+    closed: bool,
+}
+
+/// How many jobs a board has and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Jobs that run.
+    pub running: usize,
+    /// Jobs that [finished](Outcome::Finished), those among them that did so
+    /// because the board closed.
+    pub finished: usize,
+    /// Jobs that [failed](Outcome::Failed).
+    pub failed: usize,
+    /// Jobs that were [cancelled](Outcome::Cancelled).
+    pub cancelled: usize,
+    /// Jobs that [panicked](Outcome::Panicked).
+    pub panicked: usize,
+    /// Jobs that were [abandoned](Outcome::Abandoned).
+    pub abandoned: usize,
+}
+
+/// What leaves the live region for good.
+#[derive(Clone, Debug)]
+pub(crate) enum Pending {
+    /// A printed line.
+    Line(String),
+    /// The row of a job that ended.
+    Row(JobRow),
+}
+
+impl Model {
+    /// The model of a board on which nothing happened.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Folds one event in, taken at `now`.
+    ///
+    /// A change is news at `now`. An event that tells when it happened is news
+    /// at that time, or at `now` if that is earlier.
+    pub fn apply(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Line(line) => self.print(line),
+            _ if self.closed => {}
+            Event::Added { job, at, row } => self.add(*job, row, now.min(*at)),
+            Event::Changed { job, change } => self.change(*job, change, now),
+            Event::Ended { job, at, outcome } => self.end(*job, outcome, now.min(*at)),
+            Event::Closed { at } => self.close(now.min(*at)),
+        }
+    }
+
+    /// When the board looks different next, without another event: a row dims,
+    /// a completed row leaves, an elapsed time goes on, a row says that there
+    /// is no news of it. `None` if it stays as it is.
+    ///
+    /// It never comes too late. It supposes that every row is on the screen in
+    /// full; where some are not, the board may look the same then.
+    pub fn next_change(&self, now: Duration) -> Option<Duration> {
+        self.index.next_change(now)
+    }
+
+    /// Whether the board closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How many jobs run, and how many ended how.
+    pub fn counts(&self) -> Counts {
+        Counts { running: self.running.len(), ..self.counts }
+    }
+
+    /// Forgets the first `lines` that leave the live region: they were written.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`Console` is to come"))]
+    pub(crate) fn retire(&mut self, lines: usize) {
+        let pending = lines.min(self.pending.len());
+        self.pending.drain(..pending);
+        let cooling = (lines - pending).min(self.cooling.len());
+        for row in self.cooling.drain(..cooling) {
+            self.index.remove_completed(&row);
+        }
+    }
+
+    pub(crate) fn pending(&self) -> &VecDeque<Pending> {
+        &self.pending
+    }
+
+    pub(crate) fn cooling(&self) -> &VecDeque<JobRow> {
+        &self.cooling
+    }
+
+    pub(crate) fn running(&self) -> &BTreeMap<JobId, JobRow> {
+        &self.running
+    }
+
+    /// The running rows of a class, the one with the latest news first.
+    pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
+        self.index.ranked(class)
+    }
+
+    /// How many running rows have the status error.
+    pub(crate) fn errors(&self) -> usize {
+        self.index.errors()
+    }
+
+    /// A line goes above the board. So do the rows that completed before it.
+    fn print(&mut self, line: &str) {
+        self.retire_completed();
+        self.pending.push_back(Pending::Line(line.into()));
+    }
+
+    fn add(&mut self, job: JobId, data: &Row, at: Duration) {
+        self.take(job);
+        let row = JobRow::new(data.clone(), at);
+        self.index.add_running(job, &row);
+        self.running.insert(job, row);
+    }
+
+    fn change(&mut self, job: JobId, change: &Change, now: Duration) {
+        let Some(row) = self.running.get_mut(&job) else { return };
+        self.index.remove_running(job, row);
+        row.change(change, now);
+        self.index.add_running(job, row);
+    }
+
+    fn end(&mut self, job: JobId, outcome: &Outcome, at: Duration) {
+        if let Some(row) = self.take(job) {
+            self.complete(row, Some(outcome.clone()), at);
+        }
+    }
+
+    /// Every job that runs ends.
+    fn close(&mut self, at: Duration) {
+        self.closed = true;
+        let pinned = |wanted| {
+            let of_kind = self.running.iter().filter(move |(_, row)| row.data.pinned == wanted);
+            of_kind.map(|(&job, _)| job)
+        };
+        let in_order: Vec<JobId> = pinned(false).chain(pinned(true)).collect();
+        for job in in_order {
+            let Some(row) = self.take(job) else { continue };
+            let finishes = row.detached || row.data.elapsed;
+            self.complete(row, (!finishes).then_some(Outcome::Abandoned), at);
+        }
+        self.retire_completed();
+    }
+
+    fn take(&mut self, job: JobId) -> Option<JobRow> {
+        let row = self.running.remove(&job)?;
+        self.index.remove_running(job, &row);
+        Some(row)
+    }
+
+    /// Puts the row of a job that ends below those that completed before.
+    fn complete(&mut self, mut row: JobRow, outcome: Option<Outcome>, at: Duration) {
+        *match outcome {
+            Some(Outcome::Finished) | None => &mut self.counts.finished,
+            Some(Outcome::Failed(_)) => &mut self.counts.failed,
+            Some(Outcome::Cancelled) => &mut self.counts.cancelled,
+            Some(Outcome::Panicked) => &mut self.counts.panicked,
+            Some(Outcome::Abandoned) => &mut self.counts.abandoned,
+        } += 1;
+        row.end(outcome, at);
+        if let Some(above) = self.cooling.back() {
+            // Rows leave from the top, so none may dim before the one above it.
+            row.news = row.news.max(above.news);
+        }
+        self.index.add_completed(&row);
+        self.cooling.push_back(row);
+    }
+
+    fn retire_completed(&mut self) {
+        for row in self.cooling.drain(..) {
+            self.index.remove_completed(&row);
+            self.pending.push_back(Pending::Row(row));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which running rows matter most and when the next one changes, without
+//! looking at all of them.
+
+use core::cmp::Reverse;
+use core::ops::Bound;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
+use crate::board::event::{JobId, Status};
+
+/// What decides first which rows are shown where not all have room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// Pinned rows.
+    Pinned,
+    /// Rows with the status warning or error.
+    Alert,
+    /// All others.
+    Usual,
+}
+
+impl Class {
+    /// The classes, the one shown first before the others.
+    pub(crate) const ALL: [Self; 3] = [Self::Pinned, Self::Alert, Self::Usual];
+
+    pub(crate) fn of(row: &JobRow) -> Self {
+        match row.data.status {
+            _ if row.data.pinned => Self::Pinned,
+            Status::Warning | Status::Error => Self::Alert,
+            Status::Normal | Status::Success => Self::Usual,
+        }
+    }
+}
+
+/// An index of rows. Each costs a few logarithms to add and to remove.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    /// The running rows by class, then by the time of their last news.
+    ranks: BTreeSet<(Class, Reverse<Duration>, JobId)>,
+    /// When rows that are drawn bold had their last news; those that ended too.
+    news: Times,
+    /// When rows that hint at their silence had their last news.
+    hints: Times,
+    /// The same, modulo [`LONG`].
+    long_hints: Times,
+    /// When rows that show elapsed time were added, modulo [`SECOND`].
+    seconds: Times,
+    /// How many running rows have the status error.
+    errors: usize,
+}
+
+impl Index {
+    pub(crate) fn add_running(&mut self, job: JobId, row: &JobRow) {
+        self.ranks.insert((Class::of(row), Reverse(row.news), job));
+        self.errors += usize::from(row.data.status == Status::Error);
+        if row.data.elapsed {
+            self.seconds.add(modulo(row.added, SECOND));
+        } else {
+            self.news.add(row.news);
+        }
+        if row.gives_hints() {
+            self.hints.add(row.news);
+            self.long_hints.add(modulo(row.news, LONG));
+        }
+    }
+
+    pub(crate) fn remove_running(&mut self, job: JobId, row: &JobRow) {
+        self.ranks.remove(&(Class::of(row), Reverse(row.news), job));
+        self.errors -= usize::from(row.data.status == Status::Error);
+        if row.data.elapsed {
+            self.seconds.remove(modulo(row.added, SECOND));
+        } else {
+            self.news.remove(row.news);
+        }
+        if row.gives_hints() {
+            self.hints.remove(row.news);
+            self.long_hints.remove(modulo(row.news, LONG));
+        }
+    }
+
+    pub(crate) fn add_completed(&mut self, row: &JobRow) {
+        self.news.add(row.news);
+    }
+
+    pub(crate) fn remove_completed(&mut self, row: &JobRow) {
+        self.news.remove(row.news);
+    }
+
+    /// How many running rows have the status error.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// The running rows of a class, the one with the latest news first.
+    pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
+        let first = JobId::new(1).expect("ids count from 1");
+        let newest = (class, Reverse(Duration::MAX), first);
+        self.ranks.range(newest..).take_while(move |rank| rank.0 == class).map(|rank| rank.2)
+    }
+
+    /// When the first of the rows changes after `now`.
+    pub(crate) fn next_change(&self, now: Duration) -> Option<Duration> {
+        let dims = self.news.first_due(BOLD, now);
+        let hints = STEPS.into_iter().filter_map(|step| self.hints.first_due(step, now));
+        let repeated = [self.long_hints.next_pass(LONG, now), self.seconds.next_pass(SECOND, now)];
+        repeated.into_iter().flatten().chain(dims).chain(hints).min()
+    }
+}
+
+/// Times, each as often as it was added.
+#[derive(Clone, Debug, Default)]
+struct Times(BTreeMap<Duration, usize>);
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        *self.0.entry(time).or_default() += 1;
+    }
+
+    fn remove(&mut self, time: Duration) {
+        if let Some(count) = self.0.get_mut(&time) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(&time);
+            }
+        }
+    }
+
+    /// The first moment after `now` that is `wait` after one of the times.
+    fn first_due(&self, wait: Duration, now: Duration) -> Option<Duration> {
+        let mut waiting = match now.checked_sub(wait) {
+            Some(over) => self.0.range((Bound::Excluded(over), Bound::Unbounded)),
+            None => self.0.range(..),
+        };
+        waiting.next()?.0.checked_add(wait)
+    }
+
+    /// The first moment after `now` that is one of the times modulo `period`.
+    fn next_pass(&self, period: Duration, now: Duration) -> Option<Duration> {
+        let phase = modulo(now, period);
+        let start = now - phase;
+        let mut later = self.0.range((Bound::Excluded(phase), Bound::Unbounded));
+        match later.next() {
+            Some((&time, _)) => start.checked_add(time),
+            None => start.checked_add(period)?.checked_add(*self.0.first_key_value()?.0),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Text as a terminal shows it: without controls, measured and cut.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The control character that escape sequences start with. This room takes
+/// them apart; `ansi` is the one that writes them.
+const ESCAPE: char = 27 as char;
+const BELL: char = 7 as char;
+/// The joiner of emoji.
+const JOINER: char = '\u{200d}';
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token<'a> {
+    /// Characters without controls.
+    Text(&'a str),
+    /// A control character that starts no sequence.
+    Control(char),
+    /// An escape sequence, whole.
+    Sequence(&'a str),
+}
+
+/// The parts of a text, in order.
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let sequence = sequence(rest);
+        let length = match sequence {
+            Some(length) => length,
+            None if first.is_control() => first.len_utf8(),
+            None => rest.find(char::is_control).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        Some(match sequence {
+            Some(_) => Token::Sequence(token),
+            None if first.is_control() => Token::Control(first),
+            None => Token::Text(token),
+        })
+    })
+}
+
+/// The length of the escape sequence that `text` starts with.
+fn sequence(text: &str) -> Option<usize> {
+    let mut chars = text.chars();
+    let kind = match chars.next()? {
+        ESCAPE => chars.next()?,
+        // A control of the second set means what `ESC` and a letter do.
+        c @ '\u{80}'..='\u{9f}' => char::from_u32(u32::from(c) - 0x40)?,
+        _ => return None,
+    };
+    let body = chars.as_str();
+    let length = match kind {
+        '[' => control_sequence(body),
+        ']' | 'P' | 'X' | '^' | '_' => control_string(body),
+        ' '..='/' => {
+            let marks = run(body, ' '..='/');
+            marks + run(&body[marks..], '0'..='~').min(1)
+        }
+        '0'..='~' => 0,
+        _ => return None,
+    };
+    Some(text.len() - body.len() + length)
+}
+
+/// The length of parameters, intermediates and the final letter.
+fn control_sequence(body: &str) -> usize {
+    let parameters = run(body, '0'..='?');
+    let marks = parameters + run(&body[parameters..], ' '..='/');
+    marks + run(&body[marks..], '@'..='~').min(1)
+}
+
+/// The length of a string with its terminator. Any other control ends it too.
+fn control_string(body: &str) -> usize {
+    let length = body.find(char::is_control).unwrap_or(body.len());
+    let end = &body[length..];
+    let terminator = match end.chars().next() {
+        Some(BELL) => 1,
+        Some(ESCAPE) if end[1..].starts_with('\\') => 2,
+        Some(c) if u32::from(c) == 0x9c => c.len_utf8(),
+        _ => 0,
+    };
+    length + terminator
+}
+
+/// How many of these characters `text` starts with. They are ASCII.
+fn run(text: &str, of: core::ops::RangeInclusive<char>) -> usize {
+    text.find(|c| !of.contains(&c)).unwrap_or(text.len())
+}
+
+/// How many bytes of a text may matter in a row of so many columns.
+fn horizon(columns: usize) -> usize {
+    columns.saturating_mul(32).saturating_add(1_024)
+}
+
+/// The text for a row of so many columns: escape sequences and controls are
+/// taken out, those that stand for space become one. What lies far behind the
+/// end of the row is not even looked at: `…` stands for it.
+pub(crate) fn clean(text: &str, columns: usize) -> String {
+    let mut end = text.len().min(horizon(columns));
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut clean = String::with_capacity(end);
+    for token in tokens(&text[..end]) {
+        match token {
+            Token::Text(text) => clean.extend(text.chars().filter_map(printable)),
+            Token::Control('\t' | '\n' | '\r') => clean.push(' '),
+            Token::Control(_) | Token::Sequence(_) => {}
+        }
+    }
+    if end < text.len() {
+        clean.push('…');
+    }
+    clean
+}
+
+/// What stands for a character that is no control: line separators are space,
+/// and what turns the direction of all that follows is left out.
+fn printable(c: char) -> Option<char> {
+    match c {
+        '\u{2028}' | '\u{2029}' => Some(' '),
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        _ => Some(c),
+    }
+}
+
+/// The most columns that a clean text takes: terminals disagree.
+pub(crate) fn width(clean: &str) -> usize {
+    if clean.is_ascii() { clean.len() } else { clusters(clean).map(|cluster| cluster.1).sum() }
+}
+
+/// The fewest columns that a clean text takes.
+pub(crate) fn least_width(clean: &str) -> usize {
+    clean.width()
+}
+
+/// A clean text, cut to so many columns; `…` stands for what was cut.
+pub(crate) fn cut(clean: &str, columns: usize) -> String {
+    if width(clean) <= columns {
+        return clean.into();
+    }
+    let Some(room) = columns.checked_sub(1) else { return String::new() };
+    let mut taken = 0;
+    let fit = clusters(clean).take_while(|cluster| {
+        taken += cluster.1;
+        taken <= room
+    });
+    let mut cut: String = fit.map(|cluster| cluster.0).collect();
+    cut.push('…');
+    cut
+}
+
+/// What must not be torn apart, each with the most columns that it takes.
+fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut rest = clean;
+    core::iter::from_fn(move || {
+        let mut chars = rest.char_indices();
+        let (_, mut last) = chars.next()?;
+        let (mut sum, mut length) = (columns_of(last), 1);
+        let mut end = rest.len();
+        for (at, c) in chars {
+            let flag = length == 1 && is_regional(last) && is_regional(c);
+            if !(columns_of(c) == 0 || last == JOINER || is_modifier(c) || flag) {
+                end = at;
+                break;
+            }
+            sum += columns_of(c);
+            length += 1;
+            last = c;
+        }
+        let (cluster, after) = rest.split_at(end);
+        rest = after;
+        Some((cluster, if length == 1 { sum } else { sum.max(cluster.width()) }))
+    })
+}
+
+fn columns_of(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+/// Two of these are a flag.
+fn is_regional(c: char) -> bool {
+    matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
+}
+
+/// A tone of skin.
+fn is_modifier(c: char) -> bool {
+    matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
+}
