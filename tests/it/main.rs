@@ -8,6 +8,7 @@ mod merge_fairness;
 mod merge_keys;
 mod merge_panic;
 mod merge_pin;
+mod merge_property;
 mod merge_wakers;
 mod model;
 mod support;
