@@ -11,5 +11,6 @@ mod merge_pin;
 mod merge_property;
 mod merge_wakers;
 mod model;
+mod pool;
 mod support;
 mod tidy;

@@ -1,11 +1,13 @@
 //! The test kit: a parent that counts its wakes, and children that follow a
 //! script. Nothing here waits: a lost wake fails a test, it does not hang it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use futures::Stream;
 
@@ -32,6 +34,10 @@ impl Parent {
     pub(crate) fn new() -> Self {
         let wakes = Arc::new(Wakes::default());
         Self { waker: Waker::from(wakes.clone()), wakes }
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// The wakes since the last call.
@@ -229,4 +235,18 @@ pub(crate) fn panic_of<T>(act: impl FnOnce() -> T) -> String {
             payload.downcast::<&str>().map_or_else(|_| String::new(), |text| (*text).into())
         }
     }
+}
+
+/// Runs a test that might wait for ever if a wake were lost: then it fails.
+#[track_caller]
+pub(crate) fn within_a_minute<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let result = act();
+        done.send(()).unwrap();
+        result
+    });
+    let timeout = result.recv_timeout(Duration::from_secs(60));
+    assert_ne!(timeout, Err(mpsc::RecvTimeoutError::Timeout), "a wake was lost");
+    thread.join().unwrap_or_else(|payload| resume_unwind(payload))
 }
