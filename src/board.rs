@@ -153,8 +153,9 @@ impl Board {
         BoardWriter { board: self.clone(), partial: Vec::new() }
     }
 
-    /// Closes the board: what was said so far is still read, what comes later is
-    /// not. Jobs that run are [abandoned](crate::Outcome::Abandoned).
+    /// Closes the board: what was said so far is still told, what comes later is
+    /// not, but for ticks, which may count until then. Jobs that run are
+    /// [abandoned](crate::Outcome::Abandoned).
     pub fn close(&self) {
         self.link.close();
     }

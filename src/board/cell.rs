@@ -44,7 +44,7 @@ struct State {
 /// How, when and where a job ended.
 struct End {
     at: Duration,
-    /// `None` once it was read.
+    /// `None` once it was read, or if it is not to be.
     outcome: Option<Outcome>,
     position: u64,
 }
@@ -150,15 +150,16 @@ impl Cell {
         })
     }
 
-    /// Ends the job, unless it has ended. Whether this did, so that the caller
-    /// has to queue the end.
-    pub(crate) fn end(&self, at: Duration, outcome: Outcome) -> bool {
+    /// Ends the job, unless it has ended. Without an outcome the reader is not
+    /// told.
+    pub(crate) fn end(&self, at: Duration, outcome: Option<Outcome>) -> bool {
         let mut state = self.lock();
         let first = state.end.is_none();
+        let is_news = first && outcome.is_some();
         if first {
-            state.end = Some(End { at, outcome: Some(outcome), position: self.word.position() });
+            state.end = Some(End { at, outcome, position: self.word.position() });
         }
-        first
+        is_news
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -235,7 +236,7 @@ impl Cell {
         // The reset of a position is written under the lock, so it is read there.
         let position = state.last_position(self.word.position());
         let moved = mem::replace(&mut state.position_read, position) != position;
-        if moved && position > 0 {
+        if position > 0 {
             state.counting.get_or_insert(None);
         }
         if !mem::take(&mut state.progress_changed) && !moved {

@@ -83,7 +83,7 @@ impl Link {
 
     /// Queues lines, next to each other, as far as there is room for them.
     pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) {
-        if self.sender.is_closed() {
+        if self.is_closed() {
             return;
         }
         let mut lines = self.shared.lines();
@@ -97,9 +97,14 @@ impl Link {
         self.shared.bell.ring();
     }
 
+    /// Whether the board is closed or its events are gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// Closes the board, unless it is closed.
     pub(crate) fn close(&self) {
-        if !self.sender.is_closed() {
+        if !self.is_closed() {
             let now = self.now();
             self.shared.closed.get_or_init(|| now);
             self.sender.close();
@@ -116,7 +121,7 @@ impl Drop for Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("closed", &self.sender.is_closed()).finish_non_exhaustive()
+        f.debug_struct("Link").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 

@@ -478,3 +478,63 @@ async fn forward(mut events: Events, sink: Sender<Event>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::channel::{Link, Message, channel};
+    use super::super::event::{Event, Outcome, Row};
+    use super::{Cell, Events};
+
+    /// A board whose clock stands at 0, and a job that was told of.
+    fn job() -> (Arc<Link>, Events, Arc<Cell>) {
+        let (link, receiver, shared) = channel(|| Duration::ZERO);
+        let mut events = Events::new(receiver, shared);
+        let cell = Arc::new(Cell::new(link.next_id(), link.now(), Row::default(), None));
+        link.send(Message::Added(cell.clone()));
+        assert_eq!(events.drain().count(), 1);
+        (link, events, cell)
+    }
+
+    /// The texts and outcomes of these events.
+    fn told(events: &mut Events) -> Vec<String> {
+        let tell = |event| match event {
+            Event::Changed { change, .. } => change.text.unwrap_or_default(),
+            Event::Ended { outcome, .. } => format!("{outcome:?}"),
+            other => format!("{other:?}"),
+        };
+        events.drain().map(tell).collect()
+    }
+
+    const CLOSED: &str = "Closed { at: 0ns }";
+
+    #[test]
+    fn an_update_that_stopped_before_it_was_queued_is_told_at_the_close() {
+        let (link, mut events, cell) = job();
+        assert!(cell.set_text("stopped here".into()));
+        assert!(!cell.set_text("another thread's".into()));
+        link.close();
+        assert_eq!(told(&mut events), ["another thread's", CLOSED]);
+    }
+
+    #[test]
+    fn an_end_that_stopped_before_it_was_queued_is_told_at_the_close() {
+        let (link, mut events, cell) = job();
+        assert!(cell.end(Duration::ZERO, Some(Outcome::Finished)));
+        link.close();
+        assert_eq!(told(&mut events), ["Finished", CLOSED]);
+    }
+
+    #[test]
+    fn an_update_that_was_queued_behind_the_end_is_told_before_it() {
+        let (link, mut events, cell) = job();
+        assert!(cell.set_text("stopped here".into()));
+        assert!(cell.end(Duration::ZERO, Some(Outcome::Finished)));
+        link.send(Message::Ended(cell.clone()));
+        link.send(Message::News(cell.clone()));
+        assert_eq!(told(&mut events), ["stopped here", "Finished"]);
+        assert!(!cell.tick(1), "nothing is queued after the end");
+    }
+}

@@ -80,25 +80,27 @@ impl Job {
 
     /// Says what the job is doing.
     pub fn set_text(&self, text: impl fmt::Display) {
-        self.handle.queue(self.handle.cell.set_text(format(text)));
+        let text = format(text);
+        self.handle.update(|cell| cell.set_text(text));
     }
 
     /// Replaces what stands before the text, its separator included.
     pub fn set_prefix(&self, prefix: impl fmt::Display) {
-        self.handle.queue(self.handle.cell.set_prefix(format(prefix)));
+        let prefix = format(prefix);
+        self.handle.update(|cell| cell.set_prefix(prefix));
     }
 
     /// Says how the job is doing: the colour of its row.
     pub fn set_status(&self, status: Status) {
-        self.handle.queue(self.handle.cell.set_status(status));
+        self.handle.update(|cell| cell.set_status(status));
     }
 
     /// Starts to count at 0, up to this total; `None` if it is not known.
     ///
     /// A job that counts already starts anew.
     pub fn start_progress(&self, total: impl Into<Option<u64>>) {
-        let now = self.handle.link.now();
-        self.handle.queue(self.handle.cell.start_progress(total.into(), now));
+        let (total, now) = (total.into(), self.handle.link.now());
+        self.handle.update(|cell| cell.start_progress(total, now));
     }
 
     /// Adds 1 to the position. A job that was not
@@ -108,7 +110,8 @@ impl Job {
         self.tick_by(1);
     }
 
-    /// Adds to the position. The count may pass the total.
+    /// Adds to the position. The count may pass the total; a count of 0 shows the
+    /// position.
     #[inline]
     pub fn tick_by(&self, count: u64) {
         if self.handle.cell.tick(count) {
@@ -118,17 +121,17 @@ impl Job {
 
     /// Replaces the position.
     pub fn set_position(&self, position: u64) {
-        self.handle.queue(self.handle.cell.set_position(position));
+        self.handle.update(|cell| cell.set_position(position));
     }
 
     /// Moves the position to the total. Without a total it stays.
     pub fn complete_progress(&self) {
-        self.handle.queue(self.handle.cell.complete_progress());
+        self.handle.update(Cell::complete_progress);
     }
 
     /// Takes the progress off the row, until the next start or tick.
     pub fn clear_progress(&self) {
-        self.handle.queue(self.handle.cell.clear_progress());
+        self.handle.update(Cell::clear_progress);
     }
 
     /// Ends the job: it did what it was to do.
@@ -170,7 +173,7 @@ impl Job {
     /// Lets the row stay when its handles are gone: it then finishes when the
     /// board closes.
     pub fn detach(self) {
-        self.handle.queue(self.handle.cell.detach());
+        self.handle.update(Cell::detach);
     }
 }
 
@@ -184,8 +187,9 @@ impl fmt::Debug for Job {
 }
 
 impl Handle {
-    fn queue(&self, is_news: bool) {
-        if is_news {
+    /// Writes to the cell, and queues it if that says so.
+    fn update(&self, write: impl FnOnce(&Cell) -> bool) {
+        if !self.link.is_closed() && write(&self.cell) {
             self.send_news();
         }
     }
@@ -195,8 +199,11 @@ impl Handle {
         self.link.send(Message::News(Arc::clone(&self.cell)));
     }
 
+    /// Ends the job. Once the board is closed that is no news any more.
     fn end(&self, outcome: Outcome) {
-        if self.cell.end(self.link.now(), outcome) {
+        let at = self.link.now();
+        let outcome = (!self.link.is_closed()).then_some(outcome);
+        if self.cell.end(at, outcome) {
             self.link.send(Message::Ended(Arc::clone(&self.cell)));
         }
     }

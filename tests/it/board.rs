@@ -1,49 +1,336 @@
-//! The board: its two halves, lines and the close.
+//! The board: lines, the close, and what is left when one half is gone.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use active_status::{
-    Board, BoardWriter, Event, Events, Job, JobId, Outcome, board, board_with_clock,
+    Board, BoardWriter, Event, Events, Forward, Job, JobOptions, ProgressSnapshot, Sampled,
+    StatusOptions, WithStatus, board,
 };
 
-fn id(id: u64) -> JobId {
-    JobId::new(id).unwrap()
+use crate::support::Parent;
+use crate::told::{Clock, told};
+
+#[test]
+fn everything_goes_where_it_is_needed() {
+    fn shared<T: Send + Sync + Clone + Unpin + 'static>() {}
+    fn moved<T: Send + Unpin + 'static>() {}
+    shared::<Board>();
+    shared::<Job>();
+    shared::<JobOptions>();
+    shared::<StatusOptions>();
+    moved::<Events>();
+    moved::<BoardWriter>();
+    moved::<Forward>();
+    moved::<Sampled<fn(Duration), ()>>();
+    moved::<WithStatus<Events>>();
 }
 
 #[test]
-fn the_handles_go_anywhere() {
-    fn goes<T: Send + Sync + Clone + Unpin + 'static>() {}
-    fn moves<T: Send + Sync + Unpin + 'static>() {}
-    goes::<Board>();
-    goes::<Job>();
-    moves::<Events>();
-    moves::<BoardWriter>();
+fn a_line_is_a_line_each() {
+    let (board, mut events) = board();
+    for text in ["one", "", "two\nthree", "end\n", "dos\r\ndos\r\n", "a\rb\x1b[1m\t"] {
+        board.println(text);
+    }
+    let expected = ["one", "", "two", "three", "end", "", "dos", "dos", "", "a\rb\x1b[1m\t"];
+    assert_eq!(told(&mut events), expected.map(|line| format!("| {line}")));
 }
 
 #[test]
-fn a_job_is_added_changed_and_ended_in_order() {
-    let (board, mut events) = board_with_clock(|| Duration::from_secs(3));
+fn lines_and_jobs_keep_their_order() {
+    let (board, mut events) = board();
+    board.println("one");
     let job = board.add_job("a: ");
-    job.set_text("x");
+    board.println("two");
     job.finish();
-    let seen: Vec<Event> = events.drain().collect();
-    let [added, changed, ended] = &seen[..] else { panic!("{seen:?}") };
-    assert!(matches!(added, Event::Added { row, .. } if row.prefix == "a: "));
-    assert!(
-        matches!(changed, Event::Changed { change, .. } if change.text.as_deref() == Some("x"))
-    );
-    let at = Duration::from_secs(3);
-    assert_eq!(ended, &Event::Ended { job: id(1), at, outcome: Outcome::Finished });
+    board.println("three");
+    let expected = ["| one", "1 added: a: ", "| two", "1 finished", "| three"];
+    assert_eq!(told(&mut events), expected);
+}
+
+#[test]
+fn lines_of_one_call_stay_together() {
+    let (board, mut events) = board();
+    let print = |board: Board| move || (0..500).for_each(|_| board.println("a\nb\nc"));
+    let threads: Vec<_> = (0..4).map(|_| thread::spawn(print(board.clone()))).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let lines = told(&mut events);
+    assert_eq!(lines.len(), 6_000);
+    assert!(lines.chunks(3).all(|lines| lines == ["| a", "| b", "| c"]));
+}
+
+#[test]
+fn a_written_line_waits_for_its_newline() {
+    let (board, mut events) = board();
+    let mut writer = board.writer();
+    writer.write_all(b"one").unwrap();
+    writer.flush().unwrap();
+    assert_eq!(told(&mut events), Vec::<String>::new());
+    writer.write_all(b" and\ntwo\nthr").unwrap();
+    assert_eq!(told(&mut events), ["| one and", "| two"]);
+    writer.write_all(b"ee\n").unwrap();
+    assert_eq!(told(&mut events), ["| three"]);
+}
+
+#[test]
+fn a_written_line_without_newline_is_printed_with_the_drop() {
+    let (board, mut events) = board();
+    write!(board.writer(), "one\ntwo").unwrap();
+    assert_eq!(told(&mut events), ["| one", "| two"]);
+    writeln!(board.writer(), "three").unwrap();
+    drop(board.writer());
+    assert_eq!(told(&mut events), ["| three"]);
+}
+
+#[test]
+fn each_writer_has_a_line_of_its_own() {
+    let (board, mut events) = board();
+    let (mut one, mut two) = (board.writer(), board.writer());
+    write!(one, "o").unwrap();
+    write!(two, "t").unwrap();
+    writeln!(one, "ne").unwrap();
+    writeln!(two, "wo").unwrap();
+    assert_eq!(told(&mut events), ["| one", "| two"]);
+}
+
+#[test]
+fn a_character_may_be_written_in_pieces() {
+    let (board, mut events) = board();
+    let mut writer = board.writer();
+    for byte in "é…\n".bytes() {
+        assert_eq!(writer.write(&[byte]).unwrap(), 1);
+    }
+    assert_eq!(told(&mut events), ["| é…"]);
+}
+
+#[test]
+fn written_bytes_that_are_no_text_are_replaced() {
+    let (board, mut events) = board();
+    board.writer().write_all(b"a\xffb\n\xc3\nc\n").unwrap();
+    assert_eq!(told(&mut events), ["| a\u{fffd}b", "| \u{fffd}", "| c"]);
+}
+
+#[test]
+fn a_written_line_without_end_is_broken() {
+    let (board, mut events) = board();
+    let mut writer = board.writer();
+    let piece = vec![b'x'; 1 << 20];
+    (0..20).for_each(|_| writer.write_all(&piece).unwrap());
+    let lines: Vec<usize> = told(&mut events).iter().map(String::len).collect();
+    assert_eq!(lines, [2 + (17 << 20)]);
+}
+
+#[test]
+fn lines_beyond_the_limit_are_counted_in_their_place() {
+    let (board, mut events) = board();
+    (0..65_540).for_each(|number| board.println(number));
+    let job = board.add_job("a: ");
+    let lines = told(&mut events);
+    assert_eq!(lines[65_535..], ["| 65535", "| … 4 lines not shown", "1 added: a: "]);
+    board.println("there is room again");
+    assert_eq!(told(&mut events), ["| there is room again"]);
+    drop(job);
+}
+
+#[test]
+fn no_line_is_printed_before_the_count_of_those_left_out() {
+    let (board, mut events) = board();
+    (0..65_537).for_each(|number| board.println(number));
+    events.try_recv().unwrap();
+    board.println("there is room for one");
+    let lines = told(&mut events);
+    assert_eq!(lines[65_534..], ["| 65535", "| … 2 lines not shown"]);
+}
+
+#[test]
+fn bytes_of_lines_have_a_limit_too() {
+    let (board, mut events) = board();
+    let mebibyte = "x".repeat(1 << 20);
+    (0..17).for_each(|_| board.println(&mebibyte));
+    let lines = told(&mut events);
+    assert_eq!(lines.len(), 17);
+    assert_eq!(lines[16], "| … 1 line not shown");
+}
+
+#[test]
+fn one_line_of_any_length_is_printed() {
+    let (board, mut events) = board();
+    board.println("x".repeat(17 << 20));
+    board.println("left out");
+    let lines = told(&mut events);
+    assert_eq!(lines[0].len(), 2 + (17 << 20));
+    assert_eq!(lines[1..], ["| … 1 line not shown"]);
+}
+
+#[test]
+fn lines_left_out_are_counted_at_the_close_at_the_latest() {
+    let (board, mut events) = board();
+    (0..65_538).for_each(|number| board.println(number));
+    board.close();
+    let lines = told(&mut events);
+    assert_eq!(lines[65_535..], ["| 65535", "| … 2 lines not shown", "closed"]);
 }
 
 #[test]
 fn the_close_comes_once_after_all_that_was_said_before() {
     let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    job.set_text("x");
     board.println("before");
     board.close();
-    board.println("after");
-    assert_eq!(events.try_recv(), Some(Event::Line("before".into())));
-    assert!(matches!(events.try_recv(), Some(Event::Closed { .. })));
+    board.close();
+    let expected = ["1 added: a: ", "1: text x", "| before", "closed"];
+    assert_eq!(told(&mut events), expected);
     assert_eq!(events.try_recv(), None);
     assert_eq!(events.recv_blocking(), None);
+}
+
+#[test]
+fn what_is_said_after_the_close_is_not_told() {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let mut writer = board.writer();
+    board.close();
+    job.set_text("x");
+    job.set_position(3);
+    job.finish();
+    board.println("after");
+    writeln!(writer, "after").unwrap();
+    let late = board.add_job("b: ");
+    late.tick();
+    late.finish();
+    board.show_elapsed();
+    assert_eq!(told(&mut events), ["1 added: a: ", "closed"]);
+}
+
+#[test]
+fn the_time_of_the_close_is_that_of_the_first_call() {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    clock.set(10);
+    board.close();
+    clock.set(20);
+    board.close();
+    drop(board);
+    assert_eq!(events.try_recv(), Some(Event::Closed { at: Duration::from_millis(10) }));
+}
+
+#[test]
+fn the_last_handle_of_any_kind_closes_the_board() {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    let writer = board.writer();
+    let job = board.add_job("a: ");
+    drop(board);
+    assert_eq!(told(&mut events), ["1 added: a: "]);
+    drop(writer);
+    assert_eq!(told(&mut events), Vec::<String>::new());
+    clock.set(5);
+    job.detach();
+    clock.set(9);
+    assert_eq!(told(&mut events), ["1: detached", "closed"]);
+}
+
+#[test]
+fn the_last_handle_sets_the_time_of_the_close() {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    clock.set(5);
+    drop(board);
+    clock.set(9);
+    assert_eq!(events.try_recv(), Some(Event::Closed { at: Duration::from_millis(5) }));
+}
+
+#[test]
+fn elapsed_time_is_a_pinned_row_without_a_handle() {
+    let (board, mut events) = board();
+    board.show_elapsed();
+    let Some(Event::Added { row, .. }) = events.try_recv() else { panic!("not added") };
+    assert_eq!((&*row.prefix, row.pinned, row.elapsed), ("elapsed time: ", true, true));
+    board.close();
+    assert_eq!(told(&mut events), ["closed"]);
+}
+
+#[test]
+fn without_events_every_update_does_nothing() {
+    let (board, events) = board();
+    let job = board.add_job("a: ");
+    drop(events);
+    job.tick();
+    job.set_text("x");
+    board.println("x");
+    writeln!(board.writer(), "x").unwrap();
+    let late = board.add_job("b: ");
+    late.finish();
+    board.close();
+    assert!(late.is_ended());
+    assert!(!job.is_ended());
+    job.fail("x");
+    assert!(job.is_ended());
+}
+
+#[test]
+fn dropped_events_hold_nothing_of_what_waited() {
+    let (board, mut events) = board();
+    let held = Arc::new(());
+    let style = held.clone();
+    let options = JobOptions::new().style(move |_: &ProgressSnapshot| {
+        let _held = &style;
+        String::new()
+    });
+    let job = board.add_job(options.clone());
+    assert_eq!(told(&mut events).len(), 1);
+    let other = board.add_job(options);
+    job.tick();
+    drop((job, other));
+    drop(events);
+    assert_eq!(Arc::strong_count(&held), 1);
+    board.println("the board is still there");
+}
+
+#[test]
+fn dropped_events_release_their_waker() {
+    let (_board, mut events) = board();
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut events), Poll::Pending);
+    assert_eq!(parent.held(), 1);
+    drop(events);
+    assert_eq!(parent.held(), 0);
+}
+
+/// Says something on its board whenever it is woken, as an executor does that
+/// logs there.
+struct Logging(Mutex<(Board, Job)>);
+
+impl Wake for Logging {
+    fn wake(self: Arc<Self>) {
+        let logging = self.0.lock().unwrap();
+        let (board, job) = &*logging;
+        board.println("woken");
+        write!(board.writer(), "woken").unwrap();
+        job.tick();
+        board.add_job("wake: ").finish();
+    }
+}
+
+#[test]
+fn a_waker_that_says_something_on_its_board_does_not_wait_for_itself() {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let (board, mut events) = board();
+        let job = board.add_job("a: ");
+        assert_eq!(told(&mut events).len(), 1);
+        let waker = Waker::from(Arc::new(Logging(Mutex::new((board.clone(), job)))));
+        let mut cx = std::task::Context::from_waker(&waker);
+        let pending = futures::Stream::poll_next(std::pin::Pin::new(&mut events), &mut cx);
+        assert_eq!(pending, Poll::Pending);
+        board.println("hello");
+        sender.send(told(&mut events)).unwrap();
+    });
+    let told = receiver.recv_timeout(Duration::from_secs(60)).expect("it waits for itself");
+    let expected = ["| hello", "| woken", "| woken", "1: 1", "2 added: wake: ", "2 finished"];
+    assert_eq!(told, expected);
 }

@@ -2,7 +2,9 @@
 
 mod board;
 mod event;
+mod events;
 mod frame;
+mod job;
 mod merge_ends;
 mod merge_fairness;
 mod merge_keys;
@@ -14,3 +16,4 @@ mod model;
 mod pool;
 mod support;
 mod tidy;
+mod told;

@@ -1,0 +1,621 @@
+//! Jobs: updates, ends, and what is told of them.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use active_status::{
+    Board, Change, Event, Events, Job, JobId, JobOptions, Outcome, ProgressSnapshot, Row, Status,
+    board,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::support::panic_of;
+use crate::told::{Clock, tell, told};
+
+/// A job that was added, and told of.
+fn job() -> (Job, Events) {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    assert_eq!(told(&mut events), ["1 added: a: "]);
+    (job, events)
+}
+
+/// The position that was told last.
+fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
+    let positions = events.into_iter().filter_map(|event| match event {
+        Event::Changed { change, .. } => change.progress.flatten().map(|it| it.position),
+        _ => None,
+    });
+    positions.last().unwrap_or(0)
+}
+
+#[test]
+fn any_sequence_of_updates_is_told() {
+    type Updates = fn(&Job);
+    let table: [(Updates, &str); 30] = [
+        (|job| job.set_text("x"), "1: text x"),
+        (|job| job.set_text(""), "1: text "),
+        (|job| job.set_text("a\n\tb\x1b[2J"), "1: text a\n\tb\x1b[2J"),
+        (|job| job.set_prefix(7), "1: prefix 7"),
+        (|job| job.set_status(Status::Warning), "1: warning"),
+        (|job| job.tick(), "1: 1"),
+        (|job| job.tick_by(0), "1: 0"),
+        (|job| job.tick_by(5), "1: 5"),
+        (|job| job.tick_by(u64::MAX), "1: 4611686018427387904"),
+        (|job| (0..3).for_each(|_| job.tick_by(u64::MAX)), "1: 4611686018427387904"),
+        (|job| job.set_position(0), "1: 0"),
+        (|job| job.set_position(9), "1: 9"),
+        (|job| job.set_position(u64::MAX), "1: 4611686018427387904"),
+        (|job| job.start_progress(None), "1: 0"),
+        (|job| job.start_progress(0), "1: 0/0"),
+        (|job| job.start_progress(7), "1: 0/7"),
+        (|job| job.start_progress(u64::MAX), "1: 0/4611686018427387904"),
+        (|job| job.complete_progress(), "1: no progress"),
+        (|job| job.clear_progress(), "1: no progress"),
+        (
+            |job| {
+                job.start_progress(7);
+                job.complete_progress();
+            },
+            "1: 7/7",
+        ),
+        (
+            |job| {
+                job.start_progress(u64::MAX);
+                job.complete_progress();
+            },
+            "1: 4611686018427387904/4611686018427387904",
+        ),
+        (
+            |job| {
+                job.tick_by(4);
+                job.complete_progress();
+            },
+            "1: 4",
+        ),
+        (
+            |job| {
+                job.start_progress(5);
+                job.tick_by(6);
+            },
+            "1: 6/5",
+        ),
+        (
+            |job| {
+                job.tick_by(3);
+                job.start_progress(5);
+            },
+            "1: 0/5",
+        ),
+        (
+            |job| {
+                job.start_progress(5);
+                job.tick();
+                job.clear_progress();
+            },
+            "1: no progress",
+        ),
+        (
+            |job| {
+                job.start_progress(5);
+                job.clear_progress();
+                job.tick();
+            },
+            "1: 1",
+        ),
+        (
+            |job| {
+                job.tick();
+                job.set_position(0);
+            },
+            "1: 0",
+        ),
+        (
+            |job| {
+                job.set_text("x");
+                job.tick();
+                job.set_text("y");
+                job.set_status(Status::Error);
+                job.set_prefix("p: ");
+            },
+            "1: prefix p: ; text y; error; 1",
+        ),
+        (|job| job.set_text(Stubborn), "1: text so far"),
+        (|job| job.set_text("m".repeat(3)), "1: text mmm"),
+    ];
+    for (number, (updates, expected)) in table.into_iter().enumerate() {
+        let (job, mut events) = job();
+        updates(&job);
+        assert_eq!(told(&mut events), [expected], "row {number}");
+    }
+}
+
+/// Its `Display` gives up half-way.
+struct Stubborn;
+
+impl fmt::Display for Stubborn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("so far")?;
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn an_update_that_changes_nothing_is_news_all_the_same() {
+    let (job, mut events) = job();
+    job.set_position(3);
+    assert_eq!(told(&mut events), ["1: 3"]);
+    job.set_position(3);
+    assert_eq!(told(&mut events), ["1: nothing new"]);
+}
+
+#[test]
+fn only_what_is_new_is_told() {
+    let (job, mut events) = job();
+    job.set_text("x");
+    job.tick();
+    assert_eq!(told(&mut events), ["1: text x; 1"]);
+    job.set_status(Status::Success);
+    assert_eq!(told(&mut events), ["1: success"]);
+    job.tick();
+    assert_eq!(told(&mut events), ["1: 2"]);
+}
+
+#[test]
+fn a_count_that_was_cleared_is_not_shown_again_by_itself() {
+    let (job, mut events) = job();
+    job.tick_by(3);
+    assert_eq!(told(&mut events), ["1: 3"]);
+    job.clear_progress();
+    assert_eq!(told(&mut events), ["1: no progress"]);
+    job.set_text("x");
+    assert_eq!(told(&mut events), ["1: text x"]);
+}
+
+#[test]
+fn progress_that_starts_again_keeps_nothing_of_the_last() {
+    let (job, mut events) = job();
+    job.start_progress(5);
+    job.tick_by(5);
+    assert_eq!(told(&mut events), ["1: 5/5"]);
+    job.start_progress(8);
+    assert_eq!(told(&mut events), ["1: 0/8"]);
+}
+
+#[test]
+fn a_display_may_update_its_own_job() {
+    struct Meddler(Job);
+    impl fmt::Display for Meddler {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.set_text("inner");
+            f.write_str("outer")
+        }
+    }
+    let (job, mut events) = job();
+    job.set_text(Meddler(job.clone()));
+    assert_eq!(told(&mut events), ["1: text outer"]);
+}
+
+#[test]
+fn a_job_has_at_most_three_messages_waiting() {
+    let (board, mut events) = board();
+    for _ in 0..100 {
+        let job = board.add_job("a: ");
+        for number in 0..100 {
+            job.tick();
+            job.set_text(number);
+            job.set_status(Status::Warning);
+        }
+        job.finish();
+    }
+    assert_eq!(events.drain().count(), 300);
+}
+
+#[test]
+fn the_first_end_wins() {
+    let (job, mut events) = job();
+    job.fail("no disk");
+    job.finish();
+    job.end(Outcome::Panicked);
+    drop(job);
+    assert_eq!(told(&mut events), ["1 failed: no disk", "closed"]);
+}
+
+#[test]
+fn updates_after_the_end_do_nothing() {
+    let (job, mut events) = job();
+    job.tick();
+    job.set_text("before");
+    job.finish();
+    job.tick();
+    job.tick_by(u64::MAX);
+    job.tick_by(0);
+    job.set_position(70);
+    job.set_text("after");
+    job.set_prefix("after");
+    job.set_status(Status::Error);
+    job.start_progress(3);
+    job.complete_progress();
+    job.clear_progress();
+    job.clone().detach();
+    assert_eq!(told(&mut events), ["1: text before; 1", "1 finished"]);
+    job.tick();
+    job.set_text("after");
+    assert_eq!(told(&mut events), Vec::<String>::new());
+}
+
+#[test]
+fn ticks_between_the_end_and_its_reader_do_nothing() {
+    let (job, mut events) = job();
+    job.finish();
+    job.tick();
+    assert_eq!(told(&mut events), ["1 finished"]);
+}
+
+#[test]
+fn the_last_state_comes_before_the_end() {
+    let (job, mut events) = job();
+    job.start_progress(9);
+    job.tick_by(8);
+    job.set_text("last");
+    job.finish();
+    assert_eq!(told(&mut events), ["1: text last; 8/9", "1 finished"]);
+}
+
+#[test]
+fn the_last_handle_that_goes_cancels_the_job() {
+    let (job, mut events) = job();
+    let other = job.clone();
+    drop(job);
+    assert_eq!(told(&mut events), Vec::<String>::new());
+    drop(other);
+    assert_eq!(told(&mut events), ["1 cancelled", "closed"]);
+}
+
+#[test]
+fn a_handle_dropped_by_a_panic_panicked() {
+    let (board, mut events) = board();
+    panic_of(|| {
+        let _job = board.add_job("a: ");
+        panic!("no disk");
+    });
+    assert_eq!(told(&mut events), ["1 added: a: ", "1 panicked"]);
+}
+
+#[test]
+fn a_detached_job_outlives_its_handles() {
+    let (job, mut events) = job();
+    job.detach();
+    assert_eq!(told(&mut events), ["1: detached", "closed"]);
+}
+
+#[test]
+fn a_detached_job_is_updated_and_ended_by_its_other_handles() {
+    let (job, mut events) = job();
+    job.clone().detach();
+    job.set_text("x");
+    job.finish();
+    drop(job);
+    assert_eq!(told(&mut events), ["1: text x; detached", "1 finished", "closed"]);
+}
+
+#[test]
+fn a_job_knows_whether_it_was_ended() {
+    let (job, _events) = job();
+    assert!(!job.is_ended());
+    job.finish();
+    assert!(job.is_ended());
+}
+
+#[test]
+fn ids_count_from_one_on_each_board() {
+    let (one, _one) = board();
+    let (other, _other) = board();
+    let jobs = [one.add_job(()), one.add_job(()), other.add_job(())];
+    assert_eq!(jobs.map(|job| job.id().get()), [1, 2, 1]);
+}
+
+#[test]
+fn a_string_of_any_kind_is_a_prefix() {
+    let (board, mut events) = board();
+    let owned = String::from("c");
+    let jobs = [
+        board.add_job("a"),
+        board.add_job(String::from("b")),
+        board.add_job(&owned),
+        board.add_job(Cow::from("d")),
+        board.add_job(()),
+    ];
+    let expected = ["1 added: a", "2 added: b", "3 added: c", "4 added: d", "5 added: "];
+    assert_eq!(told(&mut events), expected);
+    drop(jobs);
+}
+
+#[test]
+fn options_are_the_row_at_first() {
+    let (board, mut events) = board();
+    let options = JobOptions::new()
+        .prefix("p: ")
+        .text("t")
+        .status(Status::Success)
+        .pinned(true)
+        .elapsed(true)
+        .total(3);
+    let job = board.add_job(options);
+    job.set_text("later");
+    let Some(Event::Added { row, .. }) = events.try_recv() else { panic!("not added") };
+    let progress = Some(active_status::Progress { position: 0, total: Some(3), text: None });
+    let expected = Row {
+        prefix: "p: ".into(),
+        text: "t".into(),
+        status: Status::Success,
+        pinned: true,
+        elapsed: true,
+        progress,
+    };
+    assert_eq!(row, expected);
+}
+
+#[test]
+fn a_job_that_was_given_no_total_counts_without_one() {
+    let (board, mut events) = board();
+    let job = board.add_job(JobOptions::new().total(None));
+    job.tick();
+    assert_eq!(told(&mut events), ["1 added: ; 0", "1: 1"]);
+}
+
+#[test]
+fn times_are_those_of_the_calls() {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    clock.set(10);
+    let job = board.add_job(());
+    clock.set(20);
+    job.finish();
+    clock.set(30);
+    let times: Vec<Duration> = events
+        .drain()
+        .filter_map(|event| match event {
+            Event::Added { at, .. } | Event::Ended { at, .. } => Some(at),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times, [Duration::from_millis(10), Duration::from_millis(20)]);
+    assert_eq!(events.now(), Duration::from_millis(30));
+}
+
+#[test]
+fn a_style_is_asked_when_its_news_is_taken() {
+    let (board, mut events) = board();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let job = board.add_job(JobOptions::new().total(8).style(move |it: &ProgressSnapshot| {
+        count.fetch_add(1, Ordering::SeqCst);
+        format!("{} so far", it.position)
+    }));
+    job.tick();
+    job.tick();
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert_eq!(told(&mut events), ["1 added: ; 0/8 '0 so far'", "1: 2/8 '2 so far'"]);
+    job.set_text("x");
+    assert_eq!(told(&mut events), ["1: text x"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_style_that_panics_is_not_asked_again() {
+    let (board, mut events) = board();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let job = board.add_job(JobOptions::new().style(move |_: &ProgressSnapshot| -> String {
+        count.fetch_add(1, Ordering::SeqCst);
+        panic!("no words")
+    }));
+    job.tick();
+    assert_eq!(told(&mut events), ["1 added: ", "1: 1"]);
+    job.tick();
+    assert_eq!(told(&mut events), ["1: 2"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_style_may_update_its_own_job() {
+    thread_local!(static OWN: Cell<Option<Job>> = const { Cell::new(None) });
+    let (board, mut events) = board();
+    let job = board.add_job(JobOptions::new().style(|it: &ProgressSnapshot| {
+        if let Some(job) = OWN.take() {
+            job.set_text("from the style");
+        }
+        it.position.to_string()
+    }));
+    OWN.set(Some(job.clone()));
+    job.tick();
+    assert_eq!(told(&mut events), ["1 added: ", "1: 1 '1'"]);
+    assert_eq!(told(&mut events), ["1: text from the style"]);
+}
+
+#[test]
+fn a_style_is_dropped_with_the_end() {
+    let (board, mut events) = board();
+    let held = Arc::new(());
+    let style = held.clone();
+    let job = board.add_job(JobOptions::new().style(move |_: &ProgressSnapshot| {
+        let _held = &style;
+        String::new()
+    }));
+    job.finish();
+    assert_eq!(told(&mut events), ["1 added: ", "1 finished"]);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[test]
+fn ticks_of_eight_threads_add_up_under_a_busy_reader() {
+    const TICKS: u64 = 20_000;
+    let (job, mut events) = job();
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let job = job.clone();
+            thread::spawn(move || (0..TICKS).for_each(|_| job.tick()))
+        })
+        .collect();
+    let mut last = 0;
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        let position = last_position(events.drain());
+        assert!(position == 0 || position >= last);
+        last = last.max(position);
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    job.finish();
+    last = last.max(last_position(events.drain()));
+    assert_eq!(last, 8 * TICKS);
+}
+
+#[test]
+fn the_last_text_of_each_thread_arrives_under_a_busy_reader() {
+    let (board, mut events) = board();
+    let work = |board: Board| {
+        move || {
+            let job = board.add_job(());
+            (0..=5_000).for_each(|number| job.set_text(number));
+            job.finish();
+        }
+    };
+    let threads: Vec<_> = (0..4).map(|_| thread::spawn(work(board.clone()))).collect();
+    drop(board);
+    let mut texts = std::collections::BTreeMap::<JobId, String>::new();
+    while let Some(event) = events.recv_blocking() {
+        if let Event::Changed { job, change: Change { text: Some(text), .. } } = event {
+            texts.insert(job, text);
+        }
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(texts.into_values().eq(["5000"; 4]));
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Text(u8),
+    Status(Status),
+    Tick(u64),
+    Position(u64),
+    Start(Option<u64>),
+    Complete,
+    Clear,
+    End(bool),
+    Take(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let count = prop_oneof![0..4u64, Just(1 << 32), Just(u64::MAX)];
+    prop_oneof![
+        3 => any::<u8>().prop_map(Act::Text),
+        1 => Just(Act::Status(Status::Error)),
+        4 => count.clone().prop_map(Act::Tick),
+        1 => count.clone().prop_map(Act::Position),
+        1 => proptest::option::of(count).prop_map(Act::Start),
+        1 => Just(Act::Complete),
+        1 => Just(Act::Clear),
+        1 => any::<bool>().prop_map(Act::End),
+        3 => (0..4usize).prop_map(Act::Take),
+    ]
+}
+
+/// What a job has been told: the whole state in plain fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Plain {
+    text: String,
+    status: Status,
+    counting: Option<Option<u64>>,
+    position: u64,
+    end: Option<String>,
+}
+
+impl Plain {
+    const HIGHEST: u64 = 1 << 62;
+
+    fn act(&mut self, act: &Act) {
+        if self.end.is_some() {
+            return;
+        }
+        match *act {
+            Act::Text(text) => self.text = text.to_string(),
+            Act::Status(status) => self.status = status,
+            Act::Tick(ticks) => self.count(self.position.saturating_add(ticks)),
+            Act::Position(position) => self.count(position),
+            Act::Start(total) => {
+                self.position = 0;
+                self.counting = Some(total.map(|total| total.min(Self::HIGHEST)));
+            }
+            Act::Complete => {
+                self.position = self.counting.flatten().unwrap_or(self.position);
+            }
+            Act::Clear => {
+                self.position = 0;
+                self.counting = None;
+            }
+            Act::End(true) => self.end = Some("finished".into()),
+            Act::End(false) => self.end = Some("failed: why".into()),
+            Act::Take(_) => {}
+        }
+    }
+
+    fn count(&mut self, position: u64) {
+        self.position = position.min(Self::HIGHEST);
+        self.counting.get_or_insert(None);
+    }
+
+    fn apply(&mut self, event: &Event) {
+        assert_eq!(self.end, None, "told after the end: {event:?}");
+        match event {
+            Event::Changed { change, .. } => {
+                self.text = change.text.clone().unwrap_or(self.text.clone());
+                self.status = change.status.unwrap_or(self.status);
+                if let Some(progress) = &change.progress {
+                    self.counting = progress.as_ref().map(|progress| progress.total);
+                    self.position = progress.as_ref().map_or(0, |progress| progress.position);
+                }
+            }
+            Event::Ended { .. } => self.end = Some(tell(event).replacen("1 ", "", 1)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn update(job: &Job, act: &Act) {
+    match *act {
+        Act::Text(text) => job.set_text(text),
+        Act::Status(status) => job.set_status(status),
+        Act::Tick(ticks) => job.tick_by(ticks),
+        Act::Position(position) => job.set_position(position),
+        Act::Start(total) => job.start_progress(total),
+        Act::Complete => job.complete_progress(),
+        Act::Clear => job.clear_progress(),
+        Act::End(true) => job.finish(),
+        Act::End(false) => job.fail("why"),
+        Act::Take(_) => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_told_is_what_was_said_however_it_is_read(acts in vec(act(), 0..40)) {
+        let (job, mut events) = job();
+        let mut said = Plain::default();
+        let mut heard = Plain::default();
+        for act in &acts {
+            update(&job, act);
+            said.act(act);
+            if let Act::Take(count) = *act {
+                (0..count).map_while(|_| events.try_recv()).for_each(|event| heard.apply(&event));
+            }
+        }
+        events.drain().for_each(|event| heard.apply(&event));
+        prop_assert_eq!(heard, said);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a board told, as text: an event a line, so that tests can say what they
+//! expect in place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use active_status::{Board, Change, Event, Events, Outcome, Progress, Status, board_with_clock};
+
+/// A clock that stands until it is set.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn set(&self, ms: u64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+
+    /// A board that goes by this clock.
+    pub(crate) fn board(&self) -> (Board, Events) {
+        let clock = self.clone();
+        board_with_clock(move || Duration::from_millis(clock.0.load(Ordering::SeqCst)))
+    }
+}
+
+/// What there is to take now.
+pub(crate) fn told(events: &mut Events) -> Vec<String> {
+    events.drain().map(|event| tell(&event)).collect()
+}
+
+/// An event in a few words: `1 added: a: text`, `1: text x; 3/5`, `1 finished`,
+/// `| line`, `closed`.
+pub(crate) fn tell(event: &Event) -> String {
+    match event {
+        Event::Added { job, row, .. } => {
+            let progress = row.progress.as_ref();
+            let progress = progress.map(|progress| format!("; {}", count(progress)));
+            format!("{job} added: {}{}{}", row.prefix, row.text, progress.unwrap_or_default())
+        }
+        Event::Changed { job, change } => format!("{job}: {}", news(change)),
+        Event::Ended { job, outcome, .. } => format!("{job} {}", end(outcome)),
+        Event::Line(line) => format!("| {line}"),
+        Event::Closed { .. } => "closed".into(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn end(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed(message) => format!("failed: {message}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn news(change: &Change) -> String {
+    let prefix = change.prefix.as_ref().map(|prefix| format!("prefix {prefix}"));
+    let text = change.text.as_ref().map(|text| format!("text {text}"));
+    let status = change.status.map(|status| match status {
+        Status::Normal => "normal".to_owned(),
+        Status::Success => "success".to_owned(),
+        Status::Warning => "warning".to_owned(),
+        Status::Error => "error".to_owned(),
+    });
+    let progress = change.progress.as_ref();
+    let progress =
+        progress.map(|progress| progress.as_ref().map_or_else(|| "no progress".into(), count));
+    let detached = change.detached.then(|| "detached".to_owned());
+    let news: Vec<String> =
+        [prefix, text, status, progress, detached].into_iter().flatten().collect();
+    if news.is_empty() { "nothing new".into() } else { news.join("; ") }
+}
+
+fn count(progress: &Progress) -> String {
+    let position = progress.position;
+    let text = progress.text.as_ref().map(|text| format!(" '{text}'")).unwrap_or_default();
+    match progress.total {
+        Some(total) => format!("{position}/{total}{text}"),
+        None => format!("{position}{text}"),
+    }
+}
