@@ -481,7 +481,7 @@ impl Drop for WakeOnDrop {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(active_status_loom)))]
 mod tests {
     use super::*;
 

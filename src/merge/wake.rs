@@ -505,3 +505,6 @@ mod sync {
     pub(super) use loom::sync::Arc;
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 }
+
+#[cfg(all(test, active_status_loom))]
+mod models;
