@@ -59,7 +59,8 @@ const FIRST_CHUNK: usize = 4;
 /// `now_or_never` may say `None` (call it again), `ready_chunks` ends a chunk,
 /// `forward` flushes, `select!` may take its `default`.
 ///
-/// In a merge of merges only the outermost returns such a `Pending`.
+/// In a merge of merges only the outermost returns such a `Pending`, unless a
+/// child loops over a merge of its own: that one does too, so that the loop ends.
 ///
 /// # Cost
 ///
@@ -108,11 +109,13 @@ pub struct Merge<S> {
     generations: Generations,
     /// How many children there are.
     len: usize,
-    /// How many more children are said to come.
+    /// How many more children were announced when the merge was made.
     expected: usize,
     budget: u32,
     /// How many more children are polled before a `Pending`.
     left: u32,
+    /// The poll of the merge above in which this one last got a new budget.
+    renewed: Option<usize>,
     /// Whether `None` was the last that was said.
     terminated: bool,
 }
@@ -139,6 +142,7 @@ impl<S> Merge<S> {
             expected: 0,
             budget: BUDGET,
             left: BUDGET,
+            renewed: None,
             terminated: false,
         }
     }
@@ -147,7 +151,8 @@ impl<S> Merge<S> {
     /// of exact sizes. More may come.
     pub fn with_capacity(children: usize) -> Self {
         let mut merge = Self::new();
-        merge.expect(children);
+        merge.expected = children;
+        merge.turns.reserve_exact(children.div_ceil(CHUNK));
         merge
     }
 
@@ -264,12 +269,6 @@ impl<S> Merge<S> {
         })
     }
 
-    /// Prepares for so many children.
-    fn expect(&mut self, children: usize) {
-        self.expected = self.expected.max(children);
-        self.turns.reserve_exact(children.div_ceil(CHUNK));
-    }
-
     /// Adds a block: of the exact size if it is known how many children will
     /// come, else twice as large as the last.
     fn add_block(&mut self) -> usize {
@@ -298,6 +297,18 @@ impl<S> Merge<S> {
     fn fold(&mut self) {
         if self.inbox.has_news() {
             self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+        }
+    }
+
+    /// A merge in a merge leaves it to the one above to yield: it gets a new
+    /// budget each time that one is polled. Not more often, for a child that
+    /// loops over a merge of its own would never end.
+    #[cold]
+    fn renew_budget(&mut self, parent: &Waker) {
+        let turn = wake::turn(parent);
+        if turn.is_some() && turn != self.renewed {
+            self.renewed = turn;
+            self.left = self.budget;
         }
     }
 
@@ -348,8 +359,9 @@ impl<S: Stream> Stream for Merge<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let merge = self.get_mut();
-        if merge.left == 0 && wake::is_childs(cx.waker()) {
-            merge.left = merge.budget;
+        merge.inbox.begin_turn();
+        if merge.left == 0 {
+            merge.renew_budget(cx.waker());
         }
         loop {
             merge.fold();
@@ -408,7 +420,8 @@ impl<S> Default for Merge<S> {
 
 impl<S> FromIterator<S> for Merge<S> {
     fn from_iter<I: IntoIterator<Item = S>>(children: I) -> Self {
-        let mut merge = Self::new();
+        let children = children.into_iter();
+        let mut merge = Self::with_capacity(children.size_hint().0);
         merge.extend(children);
         merge
     }
@@ -417,7 +430,7 @@ impl<S> FromIterator<S> for Merge<S> {
 impl<S> Extend<S> for Merge<S> {
     fn extend<I: IntoIterator<Item = S>>(&mut self, children: I) {
         let children = children.into_iter();
-        self.expect(children.size_hint().0);
+        self.turns.reserve(children.size_hint().0.div_ceil(CHUNK));
         for child in children {
             self.push(child);
         }

@@ -64,6 +64,11 @@ impl<T> Turns<T> {
         self.lines.reserve_exact(blocks);
     }
 
+    /// Makes room for at least so many more blocks.
+    pub(super) fn reserve(&mut self, blocks: usize) {
+        self.lines.reserve(blocks);
+    }
+
     /// Adds a block. None of its children is ready.
     pub(super) fn push(&mut self, beside: T) {
         self.lines.push(Line { ready: 0, beside });

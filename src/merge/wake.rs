@@ -88,7 +88,14 @@ struct Shared {
     parent: Cell<Option<Waker>>,
     /// Set by who replaced `PARKED`, once it is through with `parent`.
     done: AtomicBool,
+    /// Which poll of the merge this is, for merges among its children.
+    turn: Turn,
 }
+
+/// A counter on a cache line of its own: the merge writes it at each poll, and
+/// must not take the line that wakers on other threads write.
+#[repr(align(64))]
+struct Turn(AtomicUsize);
 
 // SAFETY: `head` is followed through `&mut Inbox` alone; `parent` has one owner
 // at a time, handed over through `head` and `done`, and may be used and dropped
@@ -181,6 +188,7 @@ impl Inbox {
             head: AtomicPtr::new(ptr::null_mut()),
             parent: Cell::new(None),
             done: AtomicBool::new(false),
+            turn: Turn(AtomicUsize::new(0)),
         };
         Self { shared: Arc::new(shared), parent: Parent::Ours, blocks: ptr::null_mut() }
     }
@@ -200,6 +208,13 @@ impl Inbox {
         self.blocks = Box::into_raw(block);
         // SAFETY: a box's pointer is not null.
         Wakers { block: unsafe { NonNull::new_unchecked(self.blocks) } }
+    }
+
+    /// Begins a poll of the merge, which [`turn`] tells from those before.
+    #[inline]
+    pub(super) fn begin_turn(&mut self) {
+        let turn = &self.shared.turn.0;
+        turn.store(turn.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether there is something to take: one relaxed load.
@@ -365,11 +380,18 @@ impl Deref for Lent<'_> {
     }
 }
 
-/// Whether this is the waker of a merge's child. A merge polled with it is a
-/// child of a merge.
-#[inline]
-pub(super) fn is_childs(waker: &Waker) -> bool {
-    ptr::eq(waker.vtable(), &raw const VTABLE)
+/// Which poll of the merge above this is, if the waker is of a merge's child: who
+/// is polled with it is a child of a merge.
+pub(super) fn turn(waker: &Waker) -> Option<usize> {
+    if !ptr::eq(waker.vtable(), &raw const VTABLE) {
+        return None;
+    }
+    // SAFETY: a waker with our vtable has our data.
+    let (block, _) = unsafe { locate(waker.data()) };
+    // SAFETY: the waker keeps it alive.
+    let block = unsafe { block.as_ref() };
+    // Relaxed: a child is polled by the thread that polls the merge.
+    Some(block.shared.turn.0.load(Ordering::Relaxed))
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);

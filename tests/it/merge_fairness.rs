@@ -2,9 +2,10 @@
 
 use std::task::Poll;
 
-use active_status::Merge;
+use active_status::{Merge, once};
+use futures::StreamExt;
 
-use crate::support::{Child, Handle, Parent, Step, child, children};
+use crate::support::{Child, Handle, Parent, Step, child, children, within_a_minute};
 
 const SIZES: [usize; 7] = [1, 2, 63, 64, 65, 4_096, 4_097];
 
@@ -387,6 +388,22 @@ fn only_the_outermost_merge_yields_across_calls() {
     let parent = Parent::new();
     assert!((0..1_000).all(|_| parent.poll(&mut outer).is_ready()));
     assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn a_child_that_loops_over_a_merge_of_its_own_gives_the_others_their_turns() {
+    let polls = within_a_minute(|| {
+        let (mut merge, handles): (Merge<_>, Vec<_>) = (0..3)
+            .map(|_| {
+                let (children, handles) = children(8, &[Step::Item]);
+                let mut endless: Merge<Child> = children.into_iter().collect();
+                (once(async move { while endless.next().await.is_some() {} }), handles)
+            })
+            .unzip();
+        assert!(Parent::new().poll(&mut merge).is_pending());
+        handles.iter().map(|handles| self::polls(handles)).collect::<Vec<_>>()
+    });
+    assert!(polls.iter().all(|&polls| (1..=32 * 32).contains(&polls)), "{polls:?}");
 }
 
 #[test]
