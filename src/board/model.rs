@@ -121,7 +121,6 @@ impl Model {
     }
 
     /// Forgets the first `lines` that leave the live region: they were written.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`Console` is to come"))]
     pub(crate) fn retire(&mut self, lines: usize) {
         let pending = lines.min(self.pending.len());
         self.pending.drain(..pending);

@@ -1,0 +1,675 @@
+//! The board as lines of a log: what to say, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::text::clean;
+use crate::board::duration::format_elapsed_short;
+use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row};
+
+/// A job that runs says at most one thing in this time.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// After this long without a line, one line tells what still runs.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How many jobs that line names.
+const NAMED: usize = 5;
+
+/// Folds events and writes lines; the time is an argument.
+///
+/// A job says its text when that is new, and how far it is at each tenth: at
+/// once if it said nothing for 5 s, otherwise when the 5 s are over and only
+/// the latest. Its end is always said. What it holds are the jobs that run.
+#[derive(Debug, Default)]
+pub(crate) struct Plain {
+    jobs: BTreeMap<JobId, Entry>,
+    /// Jobs that have something to say, by the time from which they may.
+    waiting: BTreeSet<(Duration, JobId)>,
+    tally: Tally,
+    /// When the first job was added.
+    began: Option<Duration>,
+    /// When the last line was written, or work began after there was none.
+    spoke: Duration,
+    closed: bool,
+}
+
+impl Plain {
+    /// Folds an event and writes what it makes worth saying at once.
+    pub(crate) fn apply(&mut self, event: &Event, now: Duration, out: &mut String) {
+        match event {
+            Event::Added { job, at, row } => self.add(*job, *at, row, now),
+            Event::Changed { job, change } => self.change(*job, change, now, out),
+            Event::Ended { job, at, outcome } => {
+                if let Some(entry) = self.jobs.remove(job) {
+                    self.end(*job, &entry, *at, outcome, now, out);
+                }
+            }
+            Event::Line(line) => self.say(now, out, format_args!("{line}")),
+            Event::Closed { at } => self.close(*at, now, out),
+        }
+    }
+
+    /// Writes what has waited for its time.
+    pub(crate) fn due(&mut self, now: Duration, out: &mut String) {
+        while let Some(&(at, job)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            self.speak(job, now, out);
+        }
+        if self.works() && now >= self.spoke.saturating_add(SILENCE) {
+            let running = Running(&self.jobs, now).to_string();
+            self.say(now, out, format_args!("{running}"));
+        }
+    }
+
+    /// When [`due`](Self::due) next has something to write if nothing happens.
+    pub(crate) fn next_change(&self) -> Option<Duration> {
+        let waiting = self.waiting.first().map(|&(at, _)| at);
+        let silence = self.works().then(|| self.spoke.saturating_add(SILENCE));
+        waiting.into_iter().chain(silence).min()
+    }
+
+    fn add(&mut self, job: JobId, at: Duration, row: &Row, now: Duration) {
+        if self.closed {
+            return;
+        }
+        if !self.works() {
+            self.spoke = self.spoke.max(now);
+        }
+        self.began = Some(self.began.map_or(at, |began| began.min(at)));
+        if let Some(old) = self.jobs.insert(job, Entry::new(at, row)) {
+            self.waiting.remove(&(old.may_speak, job));
+        }
+    }
+
+    fn change(&mut self, job: JobId, change: &Change, now: Duration, out: &mut String) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        entry.update(change);
+        if entry.has_news() {
+            self.waiting.insert((entry.may_speak, job));
+            if entry.may_speak <= now {
+                self.waiting.remove(&(entry.may_speak, job));
+                self.speak(job, now, out);
+            }
+        }
+    }
+
+    fn speak(&mut self, job: JobId, now: Duration, out: &mut String) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        if !entry.has_news() {
+            return;
+        }
+        entry.said = entry.words();
+        entry.said_tenth = entry.tenth();
+        entry.may_speak = now.saturating_add(PAUSE);
+        let state = entry.state(job);
+        self.say(now, out, format_args!("{state}"));
+    }
+
+    fn end(
+        &mut self,
+        job: JobId,
+        entry: &Entry,
+        at: Duration,
+        outcome: &Outcome,
+        now: Duration,
+        out: &mut String,
+    ) {
+        self.waiting.remove(&(entry.may_speak, job));
+        self.tally.count(outcome);
+        let state = entry.state(job);
+        let took = format_elapsed_short(at.saturating_sub(entry.added));
+        let (verb, message) = match outcome {
+            Outcome::Finished => ("finished in", ""),
+            Outcome::Failed(message) => ("failed after", message.as_str()),
+            Outcome::Cancelled => ("cancelled after", ""),
+            Outcome::Panicked => ("panicked after", ""),
+            Outcome::Abandoned => ("abandoned after", ""),
+        };
+        let message = cleaned(message);
+        let colon = if message.is_empty() { "" } else { ": " };
+        self.say(now, out, format_args!("{state} ({verb} {took}){colon}{message}"));
+    }
+
+    fn close(&mut self, at: Duration, now: Duration, out: &mut String) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        for (job, entry) in std::mem::take(&mut self.jobs) {
+            if entry.is_clock() {
+                continue;
+            }
+            let outcome = if entry.runs_on() { Outcome::Finished } else { Outcome::Abandoned };
+            self.end(job, &entry, at, &outcome, now, out);
+        }
+        self.waiting.clear();
+        if let Some(began) = self.began
+            && self.tally != Tally::default()
+        {
+            let (tally, took) = (self.tally, format_elapsed_short(at.saturating_sub(began)));
+            self.say(now, out, format_args!("{tally} in {took}"));
+        }
+    }
+
+    fn say(&mut self, now: Duration, out: &mut String, line: fmt::Arguments<'_>) {
+        self.spoke = self.spoke.max(now);
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(out, "{line}");
+    }
+
+    /// Whether anything runs that one waits for.
+    fn works(&self) -> bool {
+        self.jobs.values().any(Entry::is_work)
+    }
+}
+
+/// A job that runs.
+#[derive(Debug)]
+struct Entry {
+    added: Duration,
+    prefix: String,
+    text: String,
+    progress: Option<Progress>,
+    elapsed: bool,
+    detached: bool,
+    /// Prefix and text as they were last said. What it started with is not news.
+    said: String,
+    /// The tenths that were done when it last said so.
+    said_tenth: u8,
+    may_speak: Duration,
+}
+
+impl Entry {
+    fn new(added: Duration, row: &Row) -> Self {
+        let mut entry = Self {
+            added,
+            prefix: row.prefix.clone(),
+            text: row.text.clone(),
+            progress: row.progress.clone(),
+            elapsed: row.elapsed,
+            detached: false,
+            said: String::new(),
+            said_tenth: 0,
+            may_speak: Duration::ZERO,
+        };
+        entry.said = entry.words();
+        entry.said_tenth = entry.tenth();
+        entry
+    }
+
+    fn update(&mut self, change: &Change) {
+        if let Some(prefix) = &change.prefix {
+            self.prefix.clone_from(prefix);
+        }
+        if let Some(text) = &change.text {
+            self.text.clone_from(text);
+        }
+        if let Some(progress) = &change.progress {
+            self.progress.clone_from(progress);
+        }
+        self.detached |= change.detached;
+        if self.tenth() == 0 {
+            // It started again: the first tenth is news once more.
+            self.said_tenth = 0;
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        self.tenth() != self.said_tenth || (!self.text.is_empty() && self.words() != self.said)
+    }
+
+    fn words(&self) -> String {
+        format!("{}{}", self.prefix, self.text)
+    }
+
+    /// How many tenths of the work are done.
+    fn tenth(&self) -> u8 {
+        let Some(Progress { position, total: Some(total), .. }) = self.progress else { return 0 };
+        let tenths = (u128::from(position) * 10).checked_div(u128::from(total)).unwrap_or(0);
+        tenths.min(10) as u8
+    }
+
+    /// All there is to say, on one line.
+    fn state(&self, job: JobId) -> String {
+        let mut state = cleaned(&self.words());
+        if state.trim().is_empty() {
+            state = format!("job {job}");
+        }
+        if let Some(progress) = &self.progress {
+            push_progress(&mut state, progress);
+        }
+        state.truncate(state.trim_end().len());
+        state
+    }
+
+    /// Whether the row only tells the time, which every end does.
+    fn is_clock(&self) -> bool {
+        self.elapsed && self.text.is_empty() && self.progress.is_none()
+    }
+
+    /// Whether the row finishes when the board closes.
+    fn runs_on(&self) -> bool {
+        self.elapsed || self.detached
+    }
+
+    fn is_work(&self) -> bool {
+        !self.detached && !self.is_clock()
+    }
+}
+
+fn push_progress(line: &mut String, progress: &Progress) {
+    let &Progress { position, total, ref text } = progress;
+    // Writing to a `String` cannot fail.
+    let _ = match (text, total) {
+        (Some(text), _) => write!(line, " {}", cleaned(text).trim_start()),
+        (None, None) => write!(line, " {position}"),
+        (None, Some(total)) if position == 0 || total == 0 => Ok(()),
+        (None, Some(total)) => {
+            let percent = u128::from(position) * 100 / u128::from(total);
+            write!(line, " {percent}% - {position}/{total}")
+        }
+    };
+}
+
+/// The line that tells what still runs.
+struct Running<'a>(&'a BTreeMap<JobId, Entry>, Duration);
+
+impl fmt::Display for Running<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(jobs, now) = self;
+        let mut work = jobs.iter().filter(|(_, entry)| entry.is_work());
+        f.write_str("still running: ")?;
+        for (index, (job, entry)) in work.by_ref().take(NAMED).enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            let took = format_elapsed_short(now.saturating_sub(entry.added));
+            write!(f, "{separator}{} ({took})", entry.state(*job))?;
+        }
+        match work.count() {
+            0 => Ok(()),
+            more => write!(f, "; {more} more"),
+        }
+    }
+}
+
+/// How many jobs ended, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    done: u64,
+    failed: u64,
+    cancelled: u64,
+    panicked: u64,
+    abandoned: u64,
+}
+
+impl Tally {
+    fn count(&mut self, outcome: &Outcome) {
+        *match outcome {
+            Outcome::Finished => &mut self.done,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Cancelled => &mut self.cancelled,
+            Outcome::Panicked => &mut self.panicked,
+            Outcome::Abandoned => &mut self.abandoned,
+        } += 1;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} done", self.done)?;
+        let others = [
+            (self.failed, "failed"),
+            (self.cancelled, "cancelled"),
+            (self.panicked, "panicked"),
+            (self.abandoned, "abandoned"),
+        ];
+        for (count, word) in others.into_iter().filter(|&(count, _)| count > 0) {
+            write!(f, ", {count} {word}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The whole text, as it may stand on a line.
+fn cleaned(text: &str) -> String {
+    clean(text, usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::event::Status;
+
+    fn id(job: u64) -> JobId {
+        JobId::new(job).expect("a job's number is not 0")
+    }
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn row(prefix: &str, text: &str) -> Row {
+        Row { prefix: prefix.into(), text: text.into(), ..Row::default() }
+    }
+
+    fn count(position: u64, total: impl Into<Option<u64>>) -> Option<Progress> {
+        Some(Progress { position, total: total.into(), text: None })
+    }
+
+    /// A log that is written as time passes.
+    #[derive(Default)]
+    struct Log {
+        plain: Plain,
+        now: Duration,
+        lines: String,
+    }
+
+    impl Log {
+        /// Lets time pass, and writes what falls due meanwhile, each with its time.
+        fn at(&mut self, now: f64) -> &mut Self {
+            let now = seconds(now);
+            while let Some(due) = self.plain.next_change().filter(|due| *due <= now) {
+                self.now = self.now.max(due);
+                self.write(|plain, now, out| plain.due(now, out));
+            }
+            self.now = now;
+            self
+        }
+
+        fn write(&mut self, write: impl FnOnce(&mut Plain, Duration, &mut String)) -> &mut Self {
+            let mut out = String::new();
+            write(&mut self.plain, self.now, &mut out);
+            for line in out.lines() {
+                self.lines += &format!("{:>4} {line}\n", self.now.as_secs_f64());
+            }
+            self
+        }
+
+        fn event(&mut self, event: Event) -> &mut Self {
+            self.write(|plain, now, out| plain.apply(&event, now, out))
+        }
+
+        fn add(&mut self, job: u64, row: Row) -> &mut Self {
+            let at = self.now;
+            self.event(Event::Added { job: id(job), at, row })
+        }
+
+        fn change(&mut self, job: u64, change: Change) -> &mut Self {
+            self.event(Event::Changed { job: id(job), change })
+        }
+
+        fn text(&mut self, job: u64, text: &str) -> &mut Self {
+            self.change(job, Change { text: Some(text.into()), ..Change::default() })
+        }
+
+        fn progress(&mut self, job: u64, progress: Option<Progress>) -> &mut Self {
+            self.change(job, Change { progress: Some(progress), ..Change::default() })
+        }
+
+        fn end(&mut self, job: u64, outcome: Outcome) -> &mut Self {
+            let at = self.now;
+            self.event(Event::Ended { job: id(job), at, outcome })
+        }
+
+        fn line(&mut self, line: &str) -> &mut Self {
+            self.event(Event::Line(line.into()))
+        }
+
+        fn close(&mut self) -> &mut Self {
+            let at = self.now;
+            self.event(Event::Closed { at })
+        }
+
+        #[track_caller]
+        fn says(&self, lines: &[&str]) {
+            assert_eq!(self.lines.lines().collect::<Vec<_>>(), lines);
+        }
+    }
+
+    #[test]
+    fn what_a_job_starts_with_is_not_said() {
+        Log::default().add(1, row("copy: ", "waiting")).at(20.0).says(&[]);
+    }
+
+    #[test]
+    fn a_new_text_is_said_at_once_with_its_prefix() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "waiting")).at(0.5).text(1, "a.txt").says(&[" 0.5 copy: a.txt"]);
+    }
+
+    #[test]
+    fn a_new_prefix_is_said() {
+        let mut log = Log::default();
+        let change = Change { prefix: Some("move: ".into()), ..Change::default() };
+        log.add(1, row("copy: ", "a.txt")).change(1, change).says(&["   0 move: a.txt"]);
+    }
+
+    #[test]
+    fn a_text_said_again_says_nothing() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "waiting")).text(1, "a.txt").at(6.0).text(1, "a.txt");
+        log.at(20.0).says(&["   0 copy: a.txt"]);
+    }
+
+    #[test]
+    fn a_status_alone_says_nothing() {
+        let mut log = Log::default();
+        let change = Change { status: Some(Status::Warning), ..Change::default() };
+        log.add(1, row("copy: ", "waiting")).change(1, change).at(20.0).says(&[]);
+    }
+
+    #[test]
+    fn a_job_says_one_thing_in_five_seconds_and_then_the_latest() {
+        let mut log = Log::default();
+        log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").at(4.9).text(1, "c");
+        log.at(7.0).text(1, "d").at(60.0).text(1, "e");
+        log.says(&["   0 a", "   5 c", "  10 d", "  40 still running: d (40s)", "  60 e"]);
+    }
+
+    #[test]
+    fn a_text_that_went_back_before_its_time_says_nothing() {
+        let mut log = Log::default();
+        log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").at(2.0).text(1, "a");
+        log.at(20.0).says(&["   0 a"]);
+    }
+
+    #[test]
+    fn jobs_do_not_wait_for_each_other() {
+        let mut log = Log::default();
+        log.add(1, row("1: ", "")).add(2, row("2: ", "")).text(1, "a").at(1.0).text(2, "b");
+        log.text(1, "c").text(2, "d").at(20.0);
+        log.says(&["   0 1: a", "   1 2: b", "   5 1: c", "   6 2: d"]);
+    }
+
+    #[test]
+    fn progress_is_said_at_each_tenth() {
+        let mut log = Log::default();
+        log.add(1, row("copy", "")).progress(1, count(0, 200)).at(10.0).progress(1, count(19, 200));
+        log.at(20.0).progress(1, count(20, 200)).at(30.0).progress(1, count(39, 200));
+        log.at(40.0).progress(1, count(70, 200));
+        log.says(&["  20 copy 10% - 20/200", "  40 copy 35% - 70/200"]);
+    }
+
+    #[test]
+    fn progress_that_starts_again_is_said_again() {
+        let mut log = Log::default();
+        log.add(1, row("copy", "")).progress(1, count(5, 10)).at(10.0).progress(1, count(0, 10));
+        log.at(20.0).progress(1, count(5, 10));
+        log.says(&["   0 copy 50% - 5/10", "  20 copy 50% - 5/10"]);
+    }
+
+    #[test]
+    fn progress_without_a_total_is_said_with_the_text_only() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "")).progress(1, count(7, None)).at(9.0).text(1, "a.txt");
+        log.says(&["   9 copy: a.txt 7"]);
+    }
+
+    #[test]
+    fn progress_is_written_for_any_numbers() {
+        let styled = Progress { position: 1, total: Some(2), text: Some(" 50% - 1 B/2 B".into()) };
+        let most = u64::MAX;
+        for (progress, text) in [
+            (count(0, 10), "copy"),
+            (count(3, 0), "copy"),
+            (count(6, 5), "copy 120% - 6/5"),
+            (count(most, most), "copy 100% - 18446744073709551615/18446744073709551615"),
+            (count(most, 1), "copy 1844674407370955161500% - 18446744073709551615/1"),
+            (count(0, None), "copy 0"),
+            (Some(styled), "copy 50% - 1 B/2 B"),
+            (None, "copy"),
+        ] {
+            let mut log = Log::default();
+            log.add(1, Row { progress, ..row("copy", "") }).end(1, Outcome::Finished);
+            log.says(&[&format!("   0 {text} (finished in 0s)")]);
+        }
+    }
+
+    #[test]
+    fn an_end_is_said_at_once_with_the_last_state_the_outcome_and_the_time() {
+        for (outcome, end) in [
+            (Outcome::Finished, "(finished in 2s)"),
+            (Outcome::Failed("no space".into()), "(failed after 2s): no space"),
+            (Outcome::Failed(String::new()), "(failed after 2s)"),
+            (Outcome::Cancelled, "(cancelled after 2s)"),
+            (Outcome::Panicked, "(panicked after 2s)"),
+            (Outcome::Abandoned, "(abandoned after 2s)"),
+        ] {
+            let mut log = Log::default();
+            log.at(1.0).add(1, row("copy: ", "")).text(1, "a").text(1, "b").at(3.5).end(1, outcome);
+            log.at(20.0).says(&["   1 copy: a", &format!(" 3.5 copy: b {end}")]);
+        }
+    }
+
+    #[test]
+    fn a_job_without_a_word_is_told_by_its_number() {
+        let mut log = Log::default();
+        log.add(7, row("", "")).end(7, Outcome::Finished);
+        log.says(&["   0 job 7 (finished in 0s)"]);
+    }
+
+    #[test]
+    fn lines_stand_as_they_are_between_the_others() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "")).text(1, "a").line("\u{1b}[31mred\u{1b}[m ").text(1, "b");
+        log.line("").end(1, Outcome::Finished);
+        let expected = ["copy: a", "\u{1b}[31mred\u{1b}[m ", "", "copy: b (finished in 0s)"];
+        log.says(&expected.map(|line| format!("   0 {line}")).each_ref().map(String::as_str));
+    }
+
+    #[test]
+    fn silence_is_broken_by_what_still_runs() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "a")).at(10.0).add(2, row("move: ", "b")).at(61.0);
+        log.says(&[
+            "  30 still running: copy: a (30s); move: b (20s)",
+            "  60 still running: copy: a (1m 0s); move: b (50s)",
+        ]);
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_line() {
+        let mut log = Log::default();
+        log.add(1, row("", "a")).at(29.0).line("hello").at(58.0).says(&["  29 hello"]);
+        log.at(59.0).says(&["  29 hello", "  59 still running: a (59s)"]);
+    }
+
+    #[test]
+    fn silence_without_work_is_not_broken() {
+        let mut log = Log::default();
+        let clock = Row { elapsed: true, ..row("elapsed time: ", "") };
+        log.add(1, clock).add(2, row("", "notice"));
+        log.change(2, Change { detached: true, ..Change::default() });
+        log.at(100.0).says(&[]);
+        log.at(120.0).add(3, row("", "work")).at(149.0).says(&[]);
+    }
+
+    #[test]
+    fn only_some_of_many_jobs_are_named() {
+        let mut log = Log::default();
+        for job in 1..=7 {
+            log.add(job, row("", &format!("job {job}")));
+        }
+        let named = [1, 2, 3, 4, 5].map(|job| format!("job {job} (30s)")).join("; ");
+        log.at(30.0).says(&[&format!("  30 still running: {named}; 2 more")]);
+    }
+
+    #[test]
+    fn a_close_abandons_what_runs_and_finishes_what_was_detached() {
+        let mut log = Log::default();
+        log.add(1, row("", "work")).add(2, row("", "notice"));
+        log.change(2, Change { detached: true, ..Change::default() }).at(4.0).close();
+        log.says(&[
+            "   4 work (abandoned after 4s)",
+            "   4 notice (finished in 4s)",
+            "   4 1 done, 1 abandoned in 4s",
+        ]);
+    }
+
+    #[test]
+    fn the_last_line_counts_the_outcomes() {
+        let mut log = Log::default();
+        for job in 1..=17 {
+            log.add(job, row("", "x"));
+        }
+        log.at(184.0);
+        for job in 1..=12 {
+            log.end(job, Outcome::Finished);
+        }
+        log.end(13, Outcome::Failed("x".into())).end(14, Outcome::Cancelled);
+        log.end(15, Outcome::Panicked).close();
+        let last = log.lines.lines().last();
+        assert_eq!(
+            last,
+            Some(" 184 12 done, 1 failed, 1 cancelled, 1 panicked, 2 abandoned in 3m 4s")
+        );
+    }
+
+    #[test]
+    fn a_board_without_jobs_ends_without_a_word() {
+        let clock = Row { elapsed: true, ..row("elapsed time: ", "") };
+        Log::default().add(1, clock).at(4.0).close().says(&[]);
+    }
+
+    #[test]
+    fn after_the_close_only_lines_are_written() {
+        let mut log = Log::default();
+        log.close().add(1, row("", "a")).text(1, "b").end(1, Outcome::Finished).close();
+        log.line("hello").at(90.0).says(&["   0 hello"]);
+    }
+
+    #[test]
+    fn what_no_job_of_its_own_says_is_ignored() {
+        Log::default().text(1, "a").end(1, Outcome::Finished).close().says(&[]);
+    }
+
+    #[test]
+    fn a_job_that_is_added_twice_starts_anew() {
+        let mut log = Log::default();
+        log.add(1, row("", ""))
+            .text(1, "a")
+            .text(1, "b")
+            .add(1, row("", "c"))
+            .at(9.0)
+            .says(&["   0 a"]);
+    }
+
+    #[test]
+    fn texts_are_written_on_one_line_without_controls() {
+        for (text, written) in [
+            ("two\nlines\r\n", "two lines"),
+            ("a\tb", "a b"),
+            (&"x".repeat(5_000), &"x".repeat(5_000)),
+            ("\u{1b}[1;31mred\u{1b}[m", "red"),
+            ("\u{1b}]8;;https://example.org\u{1b}\\link\u{1b}]8;;\u{7}", "link"),
+            ("bell\u{7} and \u{9b}2Jrest", "bell and rest"),
+            ("cut\u{1b}[31", "cut"),
+            ("héllo 世界 👍", "héllo 世界 👍"),
+        ] {
+            let mut log = Log::default();
+            log.add(1, row("", "")).text(1, text).says(&[&format!("   0 {written}")]);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Futures that fold and draw; a thread writes for them.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use super::terminal::{GRACE, Output, WriterThread};
+use super::view::{FRAME, Look, REST, View, at_most};
+use crate::board::event::Event;
+
+/// How many events one look takes before the executor has its turn.
+const TURN: usize = 1_024;
+
+/// How many steps one poll makes: a timer that never waits must not keep the
+/// executor.
+const STEPS: usize = 16;
+
+/// The future of `Console::run`.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Run<S: Stream<Item = Event>, F, T> {
+    events: Pin<Box<S>>,
+    view: View,
+    writer: WriterThread,
+    sleep: F,
+    timer: Option<Pin<Box<T>>>,
+    awaits: Awaits,
+    /// The last look left something.
+    behind: bool,
+    /// The stream is being polled, or its poll has unwound.
+    looking: bool,
+    /// How many events are still taken, if only those that are there are.
+    rest: Option<usize>,
+    /// Others may have written below the board.
+    below: bool,
+}
+
+/// What the future waits for; all but the first two have a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// The first poll.
+    Start,
+    /// An event.
+    Event,
+    /// The time of the next frame. Before it there is no look at the stream.
+    Frame,
+    /// The output, to take a frame, or the time of the next look.
+    Turn,
+    /// An event, or a change of what is drawn at this time on the board.
+    Change(Duration),
+    /// The output, to take the last frame. So far it took something this often.
+    End(u64),
+    /// Nothing.
+    Nothing,
+}
+
+/// What comes after a step.
+enum Step {
+    /// The next one.
+    On,
+    /// The next one, after the executor had its turn.
+    Yield,
+    /// Nothing, until something wakes the future.
+    Wait,
+    /// Nothing any more.
+    Done,
+}
+
+/// Nothing is pinned in here: what needs it is in a box.
+impl<S: Stream<Item = Event>, F, T> Unpin for Run<S, F, T> {}
+
+impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
+    pub(crate) fn new(events: S, sleep: F, view: View, output: Output) -> Self {
+        Self {
+            events: Box::pin(events),
+            view,
+            writer: WriterThread::new(output),
+            sleep,
+            timer: None,
+            awaits: Awaits::Start,
+            behind: false,
+            looking: false,
+            rest: None,
+            below: false,
+        }
+    }
+
+    /// From now on only what is there is taken; then the last frame comes.
+    fn stop(&mut self) {
+        self.rest = Some(REST);
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.awaits, Awaits::End(_) | Awaits::Nothing)
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>, enough: impl FnMut(&View) -> bool) -> Look {
+        self.looking = true;
+        let look = self.view.look(self.events.as_mut(), cx, enough);
+        self.looking = false;
+        look
+    }
+
+    fn draw_last(&mut self) {
+        let mut bytes = self.writer.buffer();
+        self.view.finish(self.below, &mut bytes);
+        self.writer.write(bytes);
+    }
+}
+
+impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
+    /// Takes what is there and hands over the last frame, but waits for nobody.
+    fn drop(&mut self) {
+        if self.awaits == Awaits::Start || self.is_over() {
+            return;
+        }
+        if !self.looking {
+            let mut cx = Context::from_waker(Waker::noop());
+            // A stream that panics has ended.
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.look(&mut cx, at_most(REST))));
+        }
+        self.below |= thread::panicking();
+        self.draw_last();
+    }
+}
+
+impl<S, F, T> Future for Run<S, F, T>
+where
+    S: Stream<Item = Event>,
+    F: FnMut(Duration) -> T,
+    T: Future,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..STEPS {
+            match if this.is_over() { this.end(cx) } else { this.step(cx) } {
+                Step::On => {}
+                Step::Yield => break,
+                Step::Wait => return Poll::Pending,
+                Step::Done => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S, F, T> Run<S, F, T>
+where
+    S: Stream<Item = Event>,
+    F: FnMut(Duration) -> T,
+    T: Future,
+{
+    /// Takes events and draws, or waits for the time to do so.
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        if let Some(rest) = self.rest {
+            return self.take_rest(cx, rest);
+        }
+        let waits = self.timer_runs(cx);
+        let early = waits && self.awaits == Awaits::Frame;
+        if early && !self.behind {
+            return Step::Wait;
+        }
+        let idle = self.writer.poll_idle(cx).is_ready();
+        if waits && self.awaits == Awaits::Turn && !idle {
+            return Step::Wait;
+        }
+        let mut turn = at_most(TURN);
+        let look = self.look(cx, |view| turn(view) || (!idle && view.is_full()));
+        self.behind = look == Look::More && (idle || !self.view.is_full());
+        if look == Look::End {
+            self.finish()
+        } else if !early && self.view.is_due() {
+            self.draw(idle)
+        } else if self.behind {
+            Step::Yield
+        } else if early {
+            Step::Wait
+        } else {
+            self.wait_for_change()
+        }
+    }
+
+    /// Takes events that are there, and then finishes.
+    fn take_rest(&mut self, cx: &mut Context<'_>, rest: usize) -> Step {
+        let turn = TURN.min(rest);
+        self.rest = Some(rest - turn);
+        match self.look(cx, at_most(turn)) {
+            Look::More if turn > 0 => Step::Yield,
+            _ => self.finish(),
+        }
+    }
+
+    /// Hands over a frame, or waits until the output can take one.
+    fn draw(&mut self, idle: bool) -> Step {
+        if !idle {
+            return self.wait(FRAME, Awaits::Turn);
+        }
+        if self.writer.has_failed() {
+            self.view.blind();
+        }
+        let mut bytes = self.writer.buffer();
+        self.view.draw(&mut bytes);
+        self.writer.write(bytes);
+        self.wait(FRAME, Awaits::Frame)
+    }
+
+    fn finish(&mut self) -> Step {
+        self.draw_last();
+        self.wait(GRACE, Awaits::End(self.writer.taken()))
+    }
+
+    /// Waits for the last frame to be written, as long as the output moves.
+    fn end(&mut self, cx: &mut Context<'_>) -> Step {
+        let Awaits::End(before) = self.awaits else { return Step::Done };
+        let taken = self.writer.taken();
+        if self.writer.poll_idle(cx).is_pending() {
+            if self.timer_runs(cx) {
+                return Step::Wait;
+            }
+            if taken != before {
+                return self.wait(GRACE, Awaits::End(taken));
+            }
+        }
+        self.awaits = Awaits::Nothing;
+        Step::Done
+    }
+
+    fn wait_for_change(&mut self) -> Step {
+        let Some(at) = self.view.next_change() else {
+            self.timer = None;
+            self.awaits = Awaits::Event;
+            return Step::Wait;
+        };
+        if self.timer.is_some() && self.awaits == Awaits::Change(at) {
+            return Step::Wait;
+        }
+        self.wait(self.view.time_until(at), Awaits::Change(at))
+    }
+
+    /// The next step polls the timer.
+    fn wait(&mut self, time: Duration, awaits: Awaits) -> Step {
+        self.timer = Some(Box::pin((self.sleep)(time)));
+        self.awaits = awaits;
+        Step::On
+    }
+
+    /// Whether there is a timer that has not ended yet.
+    fn timer_runs(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(timer) = &mut self.timer else { return false };
+        if timer.as_mut().poll(cx).is_pending() {
+            return true;
+        }
+        self.timer = None;
+        if let Awaits::Change(at) = self.awaits {
+            self.view.reached(at);
+        }
+        false
+    }
+}
+
+/// The future of `Console::run_while`. Fields are dropped in this order: the
+/// work first, so that the board still shows what became of it.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct RunWhile<S: Stream<Item = Event>, F, T, W: Future> {
+    work: Option<Pin<Box<W>>>,
+    run: Run<S, F, T>,
+    ran: bool,
+    output: Option<W::Output>,
+}
+
+impl<S: Stream<Item = Event>, F, T, W: Future> Unpin for RunWhile<S, F, T, W> {}
+
+impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
+    pub(crate) fn new(work: W, run: Run<S, F, T>) -> Self {
+        Self { work: Some(Box::pin(work)), run, ran: false, output: None }
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>) {
+        let Some(work) = &mut self.work else { return };
+        // If this unwinds, the panic's message is below the board.
+        self.run.below = true;
+        let polled = work.as_mut().poll(cx);
+        if let Poll::Ready(output) = polled {
+            self.output = Some(output);
+            self.work = None;
+            self.run.stop();
+        }
+        self.run.below = false;
+    }
+}
+
+impl<S, F, T, W> Future for RunWhile<S, F, T, W>
+where
+    S: Stream<Item = Event>,
+    F: FnMut(Duration) -> T,
+    T: Future,
+    W: Future,
+{
+    type Output = W::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
+        let this = self.get_mut();
+        this.poll_work(cx);
+        this.ran = this.ran || Pin::new(&mut this.run).poll(cx).is_ready();
+        match this.output.take() {
+            Some(output) if this.ran => Poll::Ready(output),
+            output => {
+                this.output = output;
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A thread that folds, draws and writes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use super::terminal::{GRACE, Output};
+use super::view::{FRAME, Look, REST, View, at_most};
+use crate::board::event::Event;
+use crate::board::monotonic;
+
+/// The shortest wait: clocks that stand still, or nearly, are not asked more often.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// A console that shows a stream of events on a thread of its own.
+///
+/// When it is dropped, the last frame is drawn, as by [`shutdown`](Self::shutdown).
+#[must_use = "the console stops when this is dropped"]
+pub struct Running {
+    shared: Arc<Shared>,
+    /// `None` if the system gave none.
+    thread: Option<Thread>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    ended: Condvar,
+    /// How often the output took something.
+    taken: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    stop: Option<Stop>,
+    ended: bool,
+}
+
+/// How to stop.
+#[derive(Clone, Copy)]
+struct Stop {
+    /// The last frame goes below what is on the screen.
+    below: bool,
+}
+
+impl Running {
+    pub(crate) fn start<S>(events: Pin<Box<S>>, view: View, output: Output) -> Self
+    where
+        S: Stream<Item = Event> + Send + 'static,
+    {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            ended: Condvar::new(),
+            taken: output.taken(),
+        });
+        let drawing = Drawing { events, view, output, shared: Arc::clone(&shared) };
+        let thread = thread::Builder::new().name("active-status".into());
+        let thread = thread.spawn(move || drawing.run()).ok();
+        Self { shared, thread: thread.map(|handle| handle.thread().clone()) }
+    }
+
+    /// Takes the events that are there, draws the last frame, and waits until
+    /// the terminal has taken it: 2 s at most while it takes nothing.
+    ///
+    /// It blocks the thread. Async code uses [`Console::run`](crate::Console::run).
+    pub fn shutdown(self) {}
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(thread) = &self.thread else { return };
+        self.shared.lock().stop = Some(Stop { below: thread::panicking() });
+        thread.unpark();
+        self.shared.wait();
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("ended", &self.shared.lock().ended).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        self.lock().stop
+    }
+
+    /// Waits for the end of the thread, as long as the output moves.
+    fn wait(&self) {
+        let mut state = self.lock();
+        let mut taken = None;
+        while !state.ended && taken.replace(self.taken()) != Some(self.taken()) {
+            let running = |state: &mut State| !state.ended;
+            let waited = self.ended.wait_timeout_while(state, GRACE, running);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// What the thread has.
+struct Drawing<S> {
+    events: Pin<Box<S>>,
+    view: View,
+    output: Output,
+    shared: Arc<Shared>,
+}
+
+impl<S: Stream<Item = Event>> Drawing<S> {
+    fn run(mut self) {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        let now = monotonic();
+        let mut bytes = Vec::new();
+        let mut due = Duration::ZERO;
+        loop {
+            // Before the look: what was said before a stop is seen.
+            let stop = self.shared.stop();
+            let began = now();
+            let look = match stop {
+                Some(_) => self.view.look(self.events.as_mut(), &mut cx, at_most(REST)),
+                None => self.view.look(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
+            };
+            if look == Look::End || stop.is_some() {
+                self.view.finish(stop.is_some_and(|stop| stop.below), &mut bytes);
+                return self.write(&mut bytes);
+            }
+            if self.view.is_due() {
+                self.view.draw(&mut bytes);
+                due = began + FRAME;
+                self.write(&mut bytes);
+            }
+            if look == Look::All {
+                park(self.view.next_change().map(|at| self.view.time_until(at)));
+            }
+            while self.shared.stop().is_none() && now() < due {
+                park(Some(due.saturating_sub(now())));
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &mut Vec<u8>) {
+        if self.output.write(bytes).is_err() {
+            self.view.blind();
+        }
+        bytes.clear();
+    }
+}
+
+impl<S> Drop for Drawing<S> {
+    /// Whatever ended the thread, nobody waits for it any more.
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.ended.notify_all();
+    }
+}
+
+/// Waits for a wake, or for this long.
+fn park(time: Option<Duration>) {
+    match time {
+        Some(time) => thread::park_timeout(time.max(MOMENT)),
+        None => thread::park(),
+    }
+}
+
+/// Wakes the thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}

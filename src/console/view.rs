@@ -1,0 +1,213 @@
+//! What is to be shown: events in, bytes out, live or plain.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use super::ansi::Painter;
+use super::clock::Clock;
+use super::frame::Frame;
+use super::plain::Plain;
+use super::terminal::Size;
+use crate::board::event::Event;
+use crate::board::model::Model;
+
+/// The time from one frame to the next, at least.
+pub(crate) const FRAME: Duration = Duration::from_millis(100);
+
+/// How many events are taken at the end from a stream that has more and more.
+pub(crate) const REST: usize = 1 << 22;
+
+/// How many bytes of printed lines are taken ahead of an output that takes
+/// nothing. The others stay on the board, which knows what to do with too many.
+const AHEAD: usize = 1 << 20;
+
+/// A board as it is shown, and the time on it.
+#[derive(Debug)]
+pub(crate) struct View {
+    kind: Kind,
+    clock: Clock,
+    /// Something happened since the last frame.
+    news: bool,
+    /// When a frame differs from the last one even if nothing happens.
+    next_change: Option<Duration>,
+    /// Bytes of lines that were printed since the last frame.
+    printed: usize,
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Live(Box<Live>),
+    Plain(Plain, String),
+    /// The output takes nothing any more.
+    Blind,
+}
+
+/// Rows on a screen.
+#[derive(Debug)]
+struct Live {
+    model: Model,
+    painter: Painter,
+    size: Size,
+    /// The last frame.
+    frame: Frame,
+}
+
+/// What there was to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All that was there was taken.
+    All,
+    /// There may be more: it was enough for once.
+    More,
+    /// The board closed, or the stream ended.
+    End,
+}
+
+/// A limit on the events of a look: true when this many were taken.
+pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
+    move |_| {
+        let enough = left == 0;
+        left = left.saturating_sub(1);
+        enough
+    }
+}
+
+impl View {
+    pub(crate) fn live(colour: bool, size: Size, clock: Clock) -> Self {
+        let (model, painter, frame) = (Model::new(), Painter::new(colour), Frame::default());
+        Self::new(Kind::Live(Box::new(Live { model, painter, size, frame })), clock)
+    }
+
+    pub(crate) fn plain(clock: Clock) -> Self {
+        Self::new(Kind::Plain(Plain::default(), String::new()), clock)
+    }
+
+    const fn new(kind: Kind, clock: Clock) -> Self {
+        Self { kind, clock, news: false, next_change: None, printed: 0, closed: false }
+    }
+
+    /// Folds what is there until it is enough.
+    pub(crate) fn look<S: Stream<Item = Event>>(
+        &mut self,
+        mut events: Pin<&mut S>,
+        cx: &mut Context<'_>,
+        mut enough: impl FnMut(&Self) -> bool,
+    ) -> Look {
+        while !self.closed {
+            if enough(self) {
+                return Look::More;
+            }
+            match events.as_mut().poll_next(cx) {
+                Poll::Ready(Some(event)) => self.fold(&event),
+                Poll::Ready(None) => return Look::End,
+                Poll::Pending => return Look::All,
+            }
+        }
+        Look::End
+    }
+
+    fn fold(&mut self, event: &Event) {
+        match event {
+            Event::Added { at, .. } | Event::Ended { at, .. } => self.clock.saw(*at),
+            Event::Closed { at } => {
+                self.clock.saw(*at);
+                self.closed = true;
+            }
+            Event::Line(line) => self.printed += line.len(),
+            Event::Changed { .. } => {}
+        }
+        self.news = true;
+        let now = self.clock.now();
+        match &mut self.kind {
+            Kind::Live(live) => live.model.apply(event, now),
+            Kind::Plain(plain, out) => plain.apply(event, now, out),
+            Kind::Blind => {}
+        }
+    }
+
+    /// Whether as much was taken as may be ahead of the output.
+    pub(crate) fn is_full(&self) -> bool {
+        self.printed >= AHEAD
+    }
+
+    /// When the next frame is due if nothing happens.
+    pub(crate) fn next_change(&self) -> Option<Duration> {
+        self.next_change
+    }
+
+    /// How long it is until this time on the board.
+    pub(crate) fn time_until(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.clock.now())
+    }
+
+    /// A wait for this time on the board is over.
+    pub(crate) fn reached(&mut self, at: Duration) {
+        self.clock.reached(at);
+    }
+
+    /// Whether there is reason for a frame: something happened, or a change is
+    /// due.
+    pub(crate) fn is_due(&self) -> bool {
+        self.news || self.next_change.is_some_and(|at| at <= self.clock.now())
+    }
+
+    /// Draws a frame.
+    pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
+        let now = self.clock.now();
+        self.news = false;
+        self.printed = 0;
+        self.next_change = match &mut self.kind {
+            Kind::Live(live) => {
+                live.draw(now, bytes);
+                live.model.next_change(now)
+            }
+            Kind::Plain(plain, out) => {
+                plain.due(now, out);
+                bytes.extend(out.drain(..).as_str().bytes());
+                plain.next_change()
+            }
+            Kind::Blind => None,
+        };
+    }
+
+    /// Closes the board and draws the last frame; if `below`, below what others
+    /// may have written.
+    pub(crate) fn finish(&mut self, below: bool, bytes: &mut Vec<u8>) {
+        if !self.closed {
+            self.fold(&Event::Closed { at: self.clock.now() });
+        }
+        let now = self.clock.now();
+        match &mut self.kind {
+            Kind::Live(live) => live.draw_last(now, below, bytes),
+            Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
+            Kind::Blind => {}
+        }
+    }
+
+    /// The output takes nothing any more: from now on events are only taken.
+    pub(crate) fn blind(&mut self) {
+        self.kind = Kind::Blind;
+    }
+}
+
+impl Live {
+    fn draw(&mut self, now: Duration, bytes: &mut Vec<u8>) {
+        let (columns, rows) = self.size.now();
+        self.frame = self.model.frame_after(&self.frame, columns, rows, now);
+        self.painter.paint(&self.frame, columns, rows, now, bytes);
+        self.model.retire(self.frame.above().len());
+    }
+
+    fn draw_last(&mut self, now: Duration, below: bool, bytes: &mut Vec<u8>) {
+        if below {
+            self.painter.leave();
+        }
+        let (columns, rows) = self.size.now();
+        let frame = self.model.frame_after(&self.frame, columns, rows, now);
+        self.painter.last(&frame, columns, rows, now, bytes);
+    }
+}
