@@ -3,14 +3,20 @@
 //! The sequences are relative, so that it does not matter where on the screen
 //! the board is: the cursor rests in the first column of the empty row below
 //! it, and each frame begins with the way up. Nothing is asked of the terminal,
-//! the cursor stays visible, and no row above the board's own is touched.
+//! and the cursor stays visible.
+//!
+//! No row above the board's own is touched, also when the size changes. A
+//! terminal that got narrower wraps the rows anew, and may push some of them
+//! off the screen, where they stay as they were: nothing can call them back.
+//! The way up ends at the start of a row that is surely on the screen. So no
+//! row is ever glued to the rest of another.
 
 use core::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
 use super::frame::{Frame, Line, Weight, size};
-use super::text::{Token, least_width, tokens, width};
+use super::text::{Token, tokens, width, wrapped_rows};
 use crate::board::event::Status;
 
 /// Synchronized output: the terminal shows what is between all at once.
@@ -43,13 +49,15 @@ pub(crate) struct Painter {
     drawn: Vec<Line>,
     /// The size of the screen at the last frame.
     size: Option<(u16, u16)>,
+    /// How many rows of the screen are above the cursor, at least.
+    reach: usize,
     /// When all rows were sent for the last time.
     full: Duration,
 }
 
 impl Painter {
     pub(crate) fn new(colour: bool) -> Self {
-        Self { colour, drawn: Vec::new(), size: None, full: Duration::ZERO }
+        Self { colour, drawn: Vec::new(), size: None, reach: 0, full: Duration::ZERO }
     }
 
     /// Appends what turns the last frame into this one; nothing if they look
@@ -101,11 +109,14 @@ impl Painter {
         self.drawn.clear();
     }
 
-    fn paint_all(&self, frame: &Frame, (columns, rows): (u16, u16), bytes: &mut Vec<u8>) {
-        up(bytes, self.height(columns).min(usize::from(rows) - 1));
+    fn paint_all(&mut self, frame: &Frame, (columns, rows): (u16, u16), bytes: &mut Vec<u8>) {
+        let columns = usize::from(columns);
+        let reach = self.reach.min(usize::from(rows) - 1);
+        let way = self.way_up(columns, reach);
+        up(bytes, way);
         push(bytes, "\r");
         for line in frame.above() {
-            self.push_above(line, usize::from(columns), bytes);
+            self.push_above(line, columns, bytes);
         }
         push(bytes, WRAP_OFF);
         for line in frame.live() {
@@ -113,6 +124,8 @@ impl Painter {
         }
         push(bytes, ERASE_TO_END_OF_SCREEN);
         push(bytes, WRAP_ON);
+        let written = frame.above().len() + frame.live().len();
+        self.reach = (reach - way + written).min(usize::from(rows) - 1);
     }
 
     fn paint_changed(&self, frame: &Frame, bytes: &mut Vec<u8>) {
@@ -132,14 +145,21 @@ impl Painter {
         push(bytes, WRAP_ON);
     }
 
-    /// How many rows of the screen the board has on a terminal that wraps its
-    /// rows anew when it gets narrower.
-    fn height(&self, columns: u16) -> usize {
-        let rows = |line: &Line| match line {
-            Line::Row { text, .. } => least_width(text).div_ceil(usize::from(columns)).max(1),
-            Line::Printed(_) => 1,
-        };
-        self.drawn.iter().map(rows).sum()
+    /// How far up the first row is whose start is surely on the screen: at most
+    /// `reach` rows. The terminal has wrapped the rows anew if it got narrower.
+    fn way_up(&self, columns: usize, reach: usize) -> usize {
+        let mut way = 0;
+        for line in self.drawn.iter().rev() {
+            let further = match line {
+                Line::Row { text, .. } => way + wrapped_rows(text, columns),
+                Line::Printed(_) => break,
+            };
+            if further > reach {
+                break;
+            }
+            way = further;
+        }
+        way
     }
 
     /// A line that the terminal may wrap. The place is cleared first: at the
@@ -262,4 +282,70 @@ fn is_style(sequence: &str) -> bool {
 fn is_hyperlink(sequence: &str) -> bool {
     let ends = sequence.ends_with('\x07') || sequence.ends_with("\x1b\\");
     ends && sequence.starts_with("\x1b]8;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str, status: Status, weight: Weight) -> Line {
+        Line::Row { text: text.into(), status, weight, faint: text.len() }
+    }
+
+    fn live(colour: bool, line: &Line) -> String {
+        let mut bytes = Vec::new();
+        Painter::new(colour).push_live(line, &mut bytes);
+        String::from_utf8(bytes).expect("text")
+    }
+
+    fn printed(line: &str, styled: bool) -> String {
+        let mut bytes = Vec::new();
+        push_printed(line, styled, &mut bytes);
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn a_status_is_a_colour_of_the_whole_row() {
+        for (status, weight, shown) in [
+            (Status::Normal, Weight::Normal, "a\x1b[K\r\n"),
+            (Status::Normal, Weight::Bold, "\x1b[1ma\x1b[0m\x1b[K\r\n"),
+            (Status::Success, Weight::Normal, "\x1b[32ma\x1b[0m\x1b[K\r\n"),
+            (Status::Warning, Weight::Italic, "\x1b[3m\x1b[33ma\x1b[0m\x1b[K\r\n"),
+            (Status::Error, Weight::Bold, "\x1b[1m\x1b[31ma\x1b[0m\x1b[K\r\n"),
+        ] {
+            assert_eq!(live(true, &row("a", status, weight)), shown);
+        }
+    }
+
+    #[test]
+    fn without_colour_weights_remain() {
+        let line = row("a", Status::Error, Weight::Bold);
+        assert_eq!(live(false, &line), "\x1b[1ma\x1b[0m\x1b[K\r\n");
+    }
+
+    #[test]
+    fn the_end_of_a_row_may_be_faint() {
+        let (status, weight) = (Status::Normal, Weight::Normal);
+        let line = Line::Row { text: "a · 10 s".into(), status, weight, faint: 1 };
+        assert_eq!(live(true, &line), "a\x1b[2m · 10 s\x1b[0m\x1b[K\r\n");
+    }
+
+    #[test]
+    fn printed_lines_keep_styles_and_links_and_end_them() {
+        for (line, kept, plain) in [
+            ("a", "a", "a"),
+            ("\x1b[31ma", "\x1b[31ma\x1b[0m", "a"),
+            ("\x1b[38:5:1ma\x1b[m", "\x1b[38:5:1ma\x1b[m\x1b[0m", "a"),
+            ("\x1b]8;;u\x07a", "\x1b]8;;u\x07a\x1b]8;;\x1b\\", "a"),
+            ("\x1b]8;;u\x1b\\a", "\x1b]8;;u\x1b\\a\x1b]8;;\x1b\\", "a"),
+            ("\x1b]8;;never closed", "", ""),
+            ("\x1b[?25la\x1b[2Jb\x1b[>4;1mc\rd\x07", "abcd", "abcd"),
+            ("\x1b]0;title\x07a", "a", "a"),
+            ("a\tb\tc", "a       b       c", "a       b       c"),
+            ("漢字\ta", "漢字    a", "漢字    a"),
+        ] {
+            assert_eq!(printed(line, true), kept, "{line:?}");
+            assert_eq!(printed(line, false), plain, "{line:?}");
+        }
+    }
 }

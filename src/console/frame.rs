@@ -257,7 +257,8 @@ fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
     line.push_str(&silence);
     let mut text = cut(&line, columns);
     text.truncate(text.trim_end().len());
-    let faint = faint.min(text.len());
+    // Where it is not in the text, it was cut off.
+    let faint = if text.is_char_boundary(faint) { faint } else { text.len() };
     Line::Row { text, status: row.data.status, weight, faint }
 }
 
@@ -334,4 +335,54 @@ fn push_bar(line: &mut String, progress: &Progress, columns: usize) {
     };
     line.extend(core::iter::repeat_n('▓', done));
     line.extend(core::iter::repeat_n('░', columns - done));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::event::{Change, Event, Row};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn id(job: u64) -> JobId {
+        JobId::new(job).expect("ids count from 1")
+    }
+
+    fn change(model: &mut Model, job: u64, status: Status, now: Duration) {
+        let change = Change { status: Some(status), ..Change::default() };
+        model.apply(&Event::Changed { job: id(job), change }, now);
+    }
+
+    /// A board of six jobs on which two have room, and its frame.
+    fn crowd() -> (Model, Frame) {
+        let mut model = Model::new();
+        for job in 1..=6 {
+            let row = Row { text: format!("job {job}"), ..Row::default() };
+            model.apply(&Event::Added { job: id(job), at: Duration::ZERO, row }, Duration::ZERO);
+        }
+        let frame = model.frame(80, 4, Duration::ZERO);
+        assert_eq!(frame.to_string(), "job 1\njob 2\n… +4 more\n");
+        (model, frame)
+    }
+
+    #[test]
+    fn a_row_keeps_its_place_until_it_is_dim() {
+        let (mut model, frame) = crowd();
+        for job in [5, 6] {
+            change(&mut model, job, Status::Normal, SECOND / 2);
+        }
+        let bold = model.frame_after(&frame, 80, 4, SECOND / 2);
+        assert_eq!(bold.to_string(), "job 1\njob 2\n… +4 more\n");
+        let dim = model.frame_after(&bold, 80, 4, SECOND);
+        assert_eq!(dim.to_string(), "job 5\njob 6\n… +4 more\n");
+    }
+
+    #[test]
+    fn an_error_takes_the_place_of_a_bold_row() {
+        let (mut model, frame) = crowd();
+        change(&mut model, 1, Status::Normal, SECOND / 4);
+        change(&mut model, 6, Status::Error, SECOND / 2);
+        let next = model.frame_after(&frame, 80, 4, SECOND / 2);
+        assert_eq!(next.to_string(), "job 1\njob 6\n… +4 more\n");
+    }
 }

@@ -1,14 +1,20 @@
 //! What a terminal makes of the bytes: they are played into one that wraps
-//! lines anew when its width changes, and keeps what scrolled away.
+//! lines anew when its width changes, and that keeps what scrolled away.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use avt::Terminal;
+use proptest::prelude::*;
 
 use super::ansi::Painter;
-use super::frame::Frame;
-use crate::board::event::{Event, JobId, Row};
+use super::frame::{Frame, Line, Weight};
+use super::text::ESCAPE;
+use crate::board::event::{Change, Event, JobId, Outcome, Row, Status};
 use crate::board::model::Model;
+
+/// What was on the screen before the board started.
+const BEFORE: [&str; 3] = ["$ make", "before the board", "above"];
 
 /// A board on a terminal.
 struct Screen {
@@ -17,17 +23,23 @@ struct Screen {
     model: Model,
     frame: Frame,
     now: Duration,
+    /// All that left the board, as frames had it.
+    committed: Vec<String>,
 }
 
 impl Screen {
     fn new(columns: usize, rows: usize) -> Self {
-        let terminal = Terminal::with_scrollback(columns, rows, None).expect("a size");
+        let mut terminal = Terminal::with_scrollback(columns, rows, None).expect("a size");
+        for line in BEFORE {
+            terminal.feed(format!("{line}\r\n").as_str());
+        }
         Self {
             terminal,
             painter: Painter::new(true),
             model: Model::new(),
             frame: Frame::default(),
             now: Duration::ZERO,
+            committed: Vec::new(),
         }
     }
 
@@ -35,10 +47,21 @@ impl Screen {
         self.model.apply(event, self.now);
     }
 
-    fn add(&mut self, job: u64, text: &str) {
-        let job = JobId::new(job).expect("ids count from 1");
-        let row = Row { text: text.into(), ..Row::default() };
-        self.apply(&Event::Added { job, at: self.now, row });
+    fn add(&mut self, number: u64, row: Row) {
+        self.apply(&Event::Added { job: id(number), at: self.now, row });
+    }
+
+    fn set_text(&mut self, number: u64, text: &str) {
+        let change = Change { text: Some(text.into()), ..Change::default() };
+        self.apply(&Event::Changed { job: id(number), change });
+    }
+
+    fn end(&mut self, number: u64, outcome: Outcome) {
+        self.apply(&Event::Ended { job: id(number), at: self.now, outcome });
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
     }
 
     /// Draws a frame, and returns its bytes.
@@ -49,33 +72,85 @@ impl Screen {
         self.frame = self.model.frame_after(&self.frame, columns, rows, self.now);
         self.painter.paint(&self.frame, columns, rows, self.now, &mut bytes);
         self.model.retire(self.frame.above().len());
-        let text = String::from_utf8(bytes).expect("text");
-        self.terminal.feed(text.as_str());
-        text
+        self.committed.extend(self.frame.above().iter().map(|line| line.to_string()));
+        let bytes = String::from_utf8(bytes).expect("text");
+        self.terminal.feed(bytes.as_str());
+        bytes
     }
 
-    /// All that the terminal shows and keeps, a line a row; the rows below the
-    /// cursor are empty.
+    /// What stands on the screen and scrolled away, below `BEFORE`; lines that
+    /// the terminal wrapped are one.
     fn text(&self) -> String {
-        self.terminal.screen().text().join("\n").trim_end().to_string()
+        let lines = self.terminal.screen().text();
+        assert_eq!(lines[..BEFORE.len()], BEFORE, "what stood above is as it was");
+        lines[BEFORE.len()..].join("\n").trim_end().to_string()
     }
+
+    /// Of that, what looks as if it had left the board.
+    fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        let (mut text, mut italic) = (String::new(), false);
+        for line in self.terminal.screen().all_lines() {
+            italic |= text.is_empty() && line.cells()[0].pen().is_italic();
+            text.push_str(&line.text());
+            if !line.is_wrapped() {
+                text.truncate(text.trim_end().len());
+                if italic || text.starts_with("line ") {
+                    left.push(text.clone());
+                }
+                text.clear();
+                italic = false;
+            }
+        }
+        left
+    }
+
+    /// Holds the screen against the frame and what left before.
+    fn check(&self) {
+        let cursor = self.terminal.cursor();
+        assert_eq!(cursor.position(), Some((0, cursor.row)), "at rest in the first column");
+        let live = self.frame.live();
+        let top = cursor.row - live.len();
+        for (row, line) in live.iter().enumerate() {
+            let shown = self.terminal.screen().line(top + row).expect("a row");
+            assert!(!shown.is_wrapped());
+            assert_eq!(shown.text().trim_end(), line.to_string());
+            let Line::Row { text, weight, .. } = line else { panic!("{line:?} is live") };
+            if !text.is_empty() {
+                assert_eq!(shown.cells()[0].pen().is_bold(), *weight == Weight::Bold);
+            }
+        }
+        for line in self.terminal.screen().visible_lines().skip(cursor.row) {
+            assert_eq!(line.text().trim_end(), "", "nothing below the board");
+        }
+        let left: Vec<&String> = self.committed.iter().filter(|line| !line.is_empty()).collect();
+        assert_eq!(self.left().iter().collect::<Vec<_>>(), left);
+    }
+}
+
+fn id(number: u64) -> JobId {
+    JobId::new(number).expect("ids count from 1")
+}
+
+fn row(text: &str) -> Row {
+    Row { text: text.into(), ..Row::default() }
 }
 
 #[test]
 fn rows_stand_above_the_cursor() {
-    let mut screen = Screen::new(20, 5);
-    screen.terminal.feed("before\r\n");
-    screen.add(1, "one");
-    screen.add(2, "two");
+    let mut screen = Screen::new(20, 8);
+    screen.add(1, row("one"));
+    screen.add(2, row("two"));
     screen.paint();
-    assert_eq!(screen.text(), "before\none\ntwo");
-    assert_eq!(screen.terminal.cursor().position(), Some((0, 3)));
+    screen.check();
+    assert_eq!(screen.text(), "one\ntwo");
+    assert_eq!(screen.terminal.cursor().position(), Some((0, BEFORE.len() + 2)));
 }
 
 #[test]
 fn the_last_frame_stays_and_what_follows_is_below() {
     let mut screen = Screen::new(20, 5);
-    screen.add(1, "one");
+    screen.add(1, row("one"));
     screen.paint();
     let mut bytes = Vec::new();
     screen.apply(&Event::Closed { at: screen.now });
@@ -84,4 +159,407 @@ fn the_last_frame_stays_and_what_follows_is_below() {
     screen.terminal.feed(String::from_utf8(bytes).expect("text").as_str());
     screen.terminal.feed("after");
     assert_eq!(screen.text(), "one … abandoned\nafter");
+}
+
+#[test]
+fn nothing_is_written_while_nothing_changes() {
+    let mut screen = Screen::new(20, 8);
+    assert_eq!(screen.paint(), "");
+    screen.add(1, row("one"));
+    assert_ne!(screen.paint(), "");
+    screen.wait(999);
+    assert_eq!(screen.paint(), "");
+    screen.wait(1);
+    assert_ne!(screen.paint(), "");
+    screen.wait(8_000);
+    assert_eq!(screen.paint(), "");
+}
+
+#[test]
+fn only_rows_that_changed_are_sent() {
+    let mut screen = Screen::new(20, 12);
+    for job in 1..=5 {
+        screen.add(job, row(&format!("job {job}")));
+    }
+    screen.paint();
+    screen.wait(100);
+    screen.set_text(2, "two");
+    screen.set_text(4, "four");
+    let bytes = screen.paint();
+    screen.check();
+    assert!(!["job 1", "job 3", "job 5"].iter().any(|row| bytes.contains(row)), "{bytes:?}");
+}
+
+#[test]
+fn damage_by_others_heals_after_a_second() {
+    let mut screen = Screen::new(20, 12);
+    screen.add(1, row("one"));
+    screen.add(2, row("two"));
+    screen.paint();
+    screen.terminal.feed(format!("{ESCAPE}[2A{ESCAPE}[Jsome noise\r\n\r\n").as_str());
+    screen.wait(999);
+    screen.set_text(1, "one");
+    screen.set_text(2, "too");
+    screen.paint();
+    assert_eq!(screen.text(), "some noise\ntoo");
+    screen.wait(1);
+    screen.set_text(2, "two");
+    screen.paint();
+    screen.check();
+    assert_eq!(screen.text(), "one\ntwo");
+}
+
+#[test]
+fn a_row_that_left_is_followed_by_the_rows_that_run() {
+    let mut screen = Screen::new(20, 8);
+    for (job, text) in [(1, "one"), (2, "two"), (3, "three")] {
+        screen.add(job, row(text));
+    }
+    screen.paint();
+    screen.end(2, Outcome::Finished);
+    screen.paint();
+    assert_eq!(screen.text(), "two ✔\none\nthree");
+    screen.wait(1_000);
+    screen.end(1, Outcome::Failed("why".into()));
+    screen.paint();
+    screen.check();
+    assert_eq!(screen.text(), "two ✔\none ✘ why\nthree");
+}
+
+#[test]
+fn a_printed_line_may_be_wider_than_the_screen() {
+    let mut screen = Screen::new(20, 8);
+    screen.add(1, row("an old row of text"));
+    screen.paint();
+    for width in [19, 20, 21, 40, 41] {
+        screen.apply(&Event::Line(format!("line {}", "x".repeat(width - 5))));
+        screen.paint();
+        screen.check();
+    }
+}
+
+#[test]
+fn wide_characters_at_the_edge_leave_nothing_of_old_rows() {
+    let mut screen = Screen::new(21, 8);
+    screen.add(1, row("=".repeat(20).as_str()));
+    screen.paint();
+    screen.apply(&Event::Line(format!("line {}", "漢".repeat(9))));
+    screen.paint();
+    let shown = screen.terminal.screen();
+    let top = shown.line(BEFORE.len()).expect("a row").text();
+    assert_eq!(top.trim_end(), format!("line {}", "漢".repeat(8)));
+}
+
+#[test]
+fn a_row_that_the_terminal_draws_wider_stays_one_row() {
+    let mut screen = Screen::new(20, 8);
+    // This terminal gives the accents columns of their own.
+    screen.add(1, row("e\u{301}".repeat(15).as_str()));
+    screen.add(2, row("two"));
+    screen.paint();
+    let second = screen.terminal.screen().line(BEFORE.len() + 1).expect("a row").text();
+    assert_eq!(second.trim_end(), "two");
+}
+
+#[test]
+fn a_frame_is_shown_at_once_and_leaves_the_modes_as_they_were() {
+    let mut screen = Screen::new(20, 8);
+    screen.apply(&Event::Line("line".into()));
+    screen.add(1, row("one"));
+    let full = screen.paint();
+    screen.wait(100);
+    screen.set_text(1, "two");
+    for bytes in [full, screen.paint()] {
+        let modes: Vec<&str> = bytes.split(&format!("{ESCAPE}[?")).skip(1).collect();
+        let modes: Vec<&str> =
+            modes.iter().map(|mode| &mode[..mode.find(['h', 'l']).unwrap() + 1]).collect();
+        assert_eq!(modes, ["2026h", "7l", "7h", "2026l"]);
+        assert!(bytes.starts_with(ESCAPE) && bytes.ends_with("[?2026l"));
+    }
+}
+
+#[test]
+fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
+    let mut screen = Screen::new(40, 8);
+    screen.add(1, row("one"));
+    screen.paint();
+    screen.terminal.feed("thread panicked\r\n");
+    screen.painter.leave();
+    screen.apply(&Event::Closed { at: screen.now });
+    screen.paint();
+    assert_eq!(screen.text(), "one\nthread panicked\none … abandoned");
+}
+
+#[test]
+fn a_printed_line_keeps_its_colours_and_loses_other_sequences() {
+    let mut screen = Screen::new(40, 8);
+    let line = format!("line {ESCAPE}[31mred{ESCAPE}[2J{ESCAPE}[1;1H\u{7} still\tred");
+    screen.apply(&Event::Line(line));
+    screen.add(1, row("one"));
+    screen.paint();
+    assert_eq!(screen.text(), "line red still  red\none");
+    let line = screen.terminal.screen().line(BEFORE.len()).expect("a row");
+    assert_eq!(line.cells()[5].pen().foreground(), Some(avt::Color::Indexed(1)));
+    let below = screen.terminal.screen().line(BEFORE.len() + 1).expect("a row");
+    assert_eq!(below.cells()[0].pen().foreground(), None);
+}
+
+#[test]
+fn narrower_and_wider_again_leaves_the_rows_as_they_are() {
+    let mut screen = Screen::new(80, 24);
+    for line in 1..=30 {
+        screen.apply(&Event::Line(format!("line {line}")));
+    }
+    for job in 1..=4 {
+        screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
+    }
+    screen.paint();
+    screen.end(2, Outcome::Finished);
+    for columns in [60, 30, 15, 40, 80] {
+        screen.terminal.resize(columns, 24);
+        screen.paint();
+        screen.check();
+    }
+    let text = screen.text();
+    assert_eq!(text.lines().filter(|line| line.starts_with("job")).count(), 4, "{text}");
+}
+
+#[test]
+fn rows_that_the_terminal_pushed_off_the_screen_are_not_glued_to_others() {
+    let mut screen = Screen::new(80, 24);
+    for job in 1..=4 {
+        screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
+    }
+    for _ in 0..10 {
+        screen.wait(1_000);
+        screen.set_text(4, &format!("job 4 {}", "x".repeat(screen.now.as_secs() as usize)));
+        screen.paint();
+    }
+    screen.terminal.resize(23, 24);
+    for job in 1..=4 {
+        screen.end(job, Outcome::Finished);
+    }
+    screen.apply(&Event::Line("line 1".into()));
+    screen.paint();
+    screen.check();
+}
+
+#[test]
+fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
+    let mut screen = Screen::new(81, 24);
+    for line in 1..=30 {
+        screen.apply(&Event::Line(format!("line {line}")));
+    }
+    for job in 1..=3 {
+        screen.add(job, row(&format!("job {job} {}", "漢字".repeat(15))));
+    }
+    screen.paint();
+    for columns in [20, 11, 41, 81] {
+        screen.terminal.resize(columns, 24);
+        screen.paint();
+        screen.check();
+    }
+    assert_eq!(screen.text().lines().filter(|line| line.starts_with("job")).count(), 3);
+}
+
+#[test]
+fn one_column_and_one_row_and_back_harms_nothing_above() {
+    let mut screen = Screen::new(80, 24);
+    for job in 1..=4 {
+        screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
+    }
+    screen.paint();
+    screen.end(1, Outcome::Finished);
+    for (columns, rows) in [(1, 1), (80, 24), (1, 24), (80, 1), (80, 24)] {
+        screen.terminal.resize(columns, rows);
+        screen.paint();
+        screen.check();
+    }
+    screen.text();
+}
+
+/// A step of a schedule.
+#[derive(Clone, Debug)]
+enum Step {
+    Add { pinned: bool, detached: bool, status: Status, width: usize },
+    Change { job: usize, width: usize },
+    End { job: usize, outcome: Outcome },
+    Line { width: usize },
+    Wait { millis: u64 },
+    Resize { columns: usize, rows: usize },
+    Paint,
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![
+        4 => Just(Status::Normal),
+        1 => Just(Status::Success),
+        1 => Just(Status::Warning),
+        1 => Just(Status::Error)
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        3 => Just(Outcome::Finished),
+        2 => "[a-z ]{0,50}".prop_map(Outcome::Failed),
+        1 => Just(Outcome::Cancelled),
+        1 => Just(Outcome::Panicked),
+    ]
+}
+
+fn step(resizes: u32) -> impl Strategy<Value = Step> {
+    let columns = prop_oneof![1..6usize, 6..40usize, 40..100usize];
+    let rows = prop_oneof![1..6usize, 6..30usize];
+    prop_oneof![
+        4 => (any::<bool>(), any::<bool>(), status(), 0..60usize).prop_map(
+            |(pinned, detached, status, width)| Step::Add { pinned, detached, status, width }
+        ),
+        4 => (any::<usize>(), 0..60usize).prop_map(|(job, width)| Step::Change { job, width }),
+        4 => (any::<usize>(), outcome()).prop_map(|(job, outcome)| Step::End { job, outcome }),
+        2 => (0..150usize).prop_map(|width| Step::Line { width }),
+        3 => (1..1_500u64).prop_map(|millis| Step::Wait { millis }),
+        6 => Just(Step::Paint),
+        resizes => (columns, rows).prop_map(|(columns, rows)| Step::Resize { columns, rows }),
+    ]
+}
+
+/// What jobs were told and what must leave the board, kept in the plainest way.
+#[derive(Default)]
+struct Oracle {
+    running: BTreeMap<u64, (String, bool, bool)>,
+    added: u64,
+    left: Vec<String>,
+}
+
+impl Oracle {
+    /// One of the running jobs.
+    fn pick(&self, any: usize) -> Option<u64> {
+        let count = self.running.len().max(1);
+        self.running.keys().nth(any % count).copied()
+    }
+
+    fn end(&mut self, job: u64, mark: &str) {
+        let (text, ..) = self.running.remove(&job).expect("it runs");
+        self.left.push(format!("{text}{mark}"));
+    }
+
+    fn close(&mut self) {
+        for zone in [false, true] {
+            let jobs: Vec<u64> = self.running.keys().copied().collect();
+            for job in jobs {
+                let (_, pinned, detached) = self.running[&job];
+                if pinned == zone {
+                    self.end(job, if detached { "" } else { " … abandoned" });
+                }
+            }
+        }
+    }
+}
+
+fn job_text(job: u64, width: usize) -> String {
+    format!("job {job} {}", "x".repeat(width)).trim_end().to_string()
+}
+
+fn mark(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Finished => " ✔".into(),
+        Outcome::Failed(message) if message.is_empty() => " ✘ failed".into(),
+        Outcome::Failed(message) => format!(" ✘ {message}").trim_end().into(),
+        Outcome::Cancelled => " ⊘ cancelled".into(),
+        Outcome::Panicked => " ✘ panicked".into(),
+        Outcome::Abandoned => " … abandoned".into(),
+    }
+}
+
+fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
+    match *step {
+        Step::Add { pinned, detached, status, width } => {
+            oracle.added += 1;
+            let text = job_text(oracle.added, width);
+            screen.add(oracle.added, Row { pinned, status, ..row(&text) });
+            if detached {
+                let change = Change { detached, ..Change::default() };
+                screen.apply(&Event::Changed { job: id(oracle.added), change });
+            }
+            oracle.running.insert(oracle.added, (text, pinned, detached));
+        }
+        Step::Change { job, width } => {
+            let Some(job) = oracle.pick(job) else { return };
+            let text = job_text(job, width);
+            screen.set_text(job, &text);
+            oracle.running.get_mut(&job).expect("it runs").0 = text;
+        }
+        Step::End { job, ref outcome } => {
+            let Some(job) = oracle.pick(job) else { return };
+            screen.end(job, outcome.clone());
+            oracle.end(job, &mark(outcome));
+        }
+        Step::Line { width } => {
+            let line = format!("line {} {}y", oracle.left.len(), "y".repeat(width));
+            screen.apply(&Event::Line(line.clone()));
+            oracle.left.push(line);
+        }
+        Step::Wait { millis } => screen.wait(millis),
+        Step::Resize { columns, rows } => {
+            screen.terminal.resize(columns, rows);
+            screen.paint();
+            screen.check();
+        }
+        Step::Paint => {
+            screen.paint();
+            screen.check();
+        }
+    }
+}
+
+/// Whether `short` is `full` with `…` for some parts.
+fn abbreviates(short: &str, full: &str) -> bool {
+    let Some((start, end)) = short.split_once('…') else { return short == full };
+    let Some(rest) = full.strip_prefix(start) else { return false };
+    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && abbreviates(end, &rest[at..]))
+}
+
+/// Plays the steps and the close; all that ended or was printed is there once,
+/// in order.
+fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
+    let mut screen = Screen::new(columns, rows);
+    let mut oracle = Oracle::default();
+    for step in steps {
+        take(&mut screen, &mut oracle, step);
+    }
+    screen.apply(&Event::Closed { at: screen.now });
+    oracle.close();
+    screen.paint();
+    screen.check();
+    assert!(screen.frame.live().is_empty());
+    assert_eq!(screen.committed.len(), oracle.left.len(), "{:?}", screen.committed);
+    for (short, full) in screen.committed.iter().zip(&oracle.left) {
+        // A screen of one column has no room for any.
+        let stands_for = short.is_empty() || abbreviates(short.trim_end(), full);
+        assert!(stands_for, "{short:?} stands for {full:?}");
+    }
+    screen
+}
+
+proptest! {
+    #[test]
+    fn each_job_and_line_stands_once_in_order(
+        columns in 1..100usize,
+        rows in 1..30usize,
+        steps in prop::collection::vec(step(0), 0..80),
+    ) {
+        let screen = play(columns, rows, &steps);
+        let left = screen.committed.join("\n");
+        prop_assert_eq!(screen.text(), left.trim_end());
+    }
+
+    #[test]
+    fn resizes_lose_and_repeat_nothing_and_leave_what_stood_above(
+        columns in 1..100usize,
+        rows in 1..30usize,
+        steps in prop::collection::vec(step(3), 0..80),
+    ) {
+        play(columns, rows, &steps).text();
+    }
 }

@@ -4,7 +4,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The control character that escape sequences start with. This room takes
 /// them apart; `ansi` is the one that writes them.
-const ESCAPE: char = 27 as char;
+pub(crate) const ESCAPE: char = 27 as char;
 const BELL: char = 7 as char;
 /// The joiner of emoji.
 const JOINER: char = '\u{200d}';
@@ -131,9 +131,18 @@ pub(crate) fn width(clean: &str) -> usize {
     if clean.is_ascii() { clean.len() } else { clusters(clean).map(|cluster| cluster.1).sum() }
 }
 
-/// The fewest columns that a clean text takes.
-pub(crate) fn least_width(clean: &str) -> usize {
-    clean.width()
+/// The fewest rows that a clean text takes on a screen that wraps it.
+pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
+    let (mut rows, mut taken) = (1, 0);
+    for (cluster, _) in clusters(clean) {
+        let needed = cluster.width().min(cluster.chars().map(columns_of).sum());
+        taken += needed;
+        if taken > columns {
+            rows += usize::from(taken > needed);
+            taken = needed;
+        }
+    }
+    rows
 }
 
 /// A clean text, cut to so many columns; `…` stands for what was cut.
@@ -148,7 +157,9 @@ pub(crate) fn cut(clean: &str, columns: usize) -> String {
         taken <= room
     });
     let mut cut: String = fit.map(|cluster| cluster.0).collect();
-    cut.push('…');
+    if !cut.ends_with('…') {
+        cut.push('…');
+    }
     cut
 }
 
@@ -188,4 +199,74 @@ fn is_regional(c: char) -> bool {
 /// A tone of skin.
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_apart() {
+        let text = "a\x1b[1mb\x1b]8;;u\x1b\\\tc\x1b(B\x1b";
+        let expected = [
+            Token::Text("a"),
+            Token::Sequence("\x1b[1m"),
+            Token::Text("b"),
+            Token::Sequence("\x1b]8;;u\x1b\\"),
+            Token::Control('\t'),
+            Token::Text("c"),
+            Token::Sequence("\x1b(B"),
+            Token::Control('\x1b'),
+        ];
+        assert_eq!(tokens(text).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn ten_megabytes_are_not_looked_at() {
+        let text = "\x1b[1m".repeat(2_500_000);
+        assert_eq!(clean(&text, 80), "…");
+        let text = "漢".repeat(3_333_333);
+        assert!(clean(&text, 80).len() <= horizon(80) + '…'.len_utf8());
+    }
+
+    #[test]
+    fn columns_of_a_text() {
+        for (text, columns) in [
+            ("", 0),
+            ("abc", 3),
+            ("漢字", 4),
+            ("e\u{301}", 1),
+            ("\u{301}", 0),
+            ("❤\u{fe0f}", 2),
+            ("👍🏽", 4),
+            ("🇨🇭", 2),
+            ("한국", 4),
+        ] {
+            assert_eq!(width(text), columns, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_tears_nothing_apart() {
+        for (text, columns, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("漢字漢字", 4, "漢…"),
+            ("ae\u{301}bc", 3, "ae\u{301}…"),
+            ("🇨🇭🇦🇹", 3, "🇨🇭…"),
+            ("abc", 1, "…"),
+            ("abc", 0, ""),
+        ] {
+            assert_eq!(cut(text, columns), expected);
+        }
+    }
+
+    #[test]
+    fn rows_of_a_wrapped_text() {
+        for (text, columns, rows) in
+            [("", 5, 1), ("abcde", 5, 1), ("abcdef", 5, 2), ("漢字漢字", 3, 4), ("漢字", 1, 2)]
+        {
+            assert_eq!(wrapped_rows(text, columns), rows, "{text:?}");
+        }
+    }
 }
