@@ -1,17 +1,378 @@
-//! How a board is laid out.
+//! How a board is laid out: tables of what it shows.
 
 use std::time::Duration;
 
-use active_status::{Event, JobId, Model, Row};
+use active_status::{Change, Event, JobId, Model, Outcome, Progress, Row, Status};
 
-fn add(model: &mut Model, job: u64, row: Row) {
-    let job = JobId::new(job).expect("ids count from 1");
-    model.apply(&Event::Added { job, at: Duration::ZERO, row }, Duration::ZERO);
+/// A model, and the time for what it is told next.
+#[derive(Default)]
+struct Board {
+    model: Model,
+    now: Duration,
+}
+
+impl Board {
+    /// A board with one job that has this row.
+    fn of(row: Row) -> Self {
+        let mut board = Self::default();
+        board.add(1, row);
+        board
+    }
+
+    fn add(&mut self, job: u64, row: Row) {
+        let at = self.now;
+        self.model.apply(&Event::Added { job: id(job), at, row }, self.now);
+    }
+
+    fn change(&mut self, job: u64, change: Change) {
+        self.model.apply(&Event::Changed { job: id(job), change }, self.now);
+    }
+
+    fn end(&mut self, job: u64, outcome: Outcome) {
+        let at = self.now;
+        self.model.apply(&Event::Ended { job: id(job), at, outcome }, self.now);
+    }
+
+    fn print(&mut self, line: &str) {
+        self.model.apply(&Event::Line(line.into()), self.now);
+    }
+
+    fn close(&mut self) {
+        self.model.apply(&Event::Closed { at: self.now }, self.now);
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+
+    fn shows(&self, columns: u16, rows: u16) -> String {
+        self.model.frame(columns, rows, self.now).to_string()
+    }
+}
+
+fn id(number: u64) -> JobId {
+    JobId::new(number).expect("ids count from 1")
+}
+
+fn row(text: &str) -> Row {
+    Row { text: text.into(), ..Row::default() }
+}
+
+fn progress(position: u64, total: impl Into<Option<u64>>) -> Progress {
+    Progress { position, total: total.into(), text: None }
+}
+
+fn text(text: &str) -> Change {
+    Change { text: Some(text.into()), ..Change::default() }
 }
 
 #[test]
 fn a_row_is_its_prefix_and_its_text() {
-    let mut model = Model::new();
-    add(&mut model, 1, Row { prefix: "copy: ".into(), text: "a.txt".into(), ..Row::default() });
-    assert_eq!(model.frame(80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
+    let board = Board::of(Row { prefix: "copy: ".into(), ..row("a.txt") });
+    assert_eq!(board.shows(80, 24), "copy: a.txt\n");
+}
+
+#[test]
+fn progress_stands_behind_the_text() {
+    let style = |progress, text: &str| Progress { text: Some(text.into()), ..progress };
+    for (progress, shown) in [
+        (progress(0, 7), " ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░"),
+        (progress(1, 7), " ▓▓▓▓░░░░░░░░░░░░░░░░░░░░░░░░░░  14% - 1/7"),
+        (progress(4, 7), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░  57% - 4/7"),
+        (progress(7, 7), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓ 100% - 7/7"),
+        (progress(6, 5), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓ 120% - 6/5"),
+        (progress(3, 0), " ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░"),
+        (
+            progress(u64::MAX, u64::MAX),
+            " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓ 100% - 18446744073709551615/18446744073709551615",
+        ),
+        (progress(12, None), " ⠋ 12"),
+        (style(progress(1, 2), "1 MB"), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░ 1 MB"),
+        (style(progress(1, None), "1 MB"), " 1 MB"),
+    ] {
+        let board = Board::of(Row { progress: Some(progress), ..row("copy") });
+        assert_eq!(board.shows(200, 24), format!("copy{shown}\n"));
+    }
+}
+
+#[test]
+fn a_spinner_turns_when_the_position_changes() {
+    let mut board = Board::of(Row { progress: Some(progress(0, None)), ..row("read") });
+    let mut shown = Vec::new();
+    for position in [0, 10, 20, 20] {
+        let progress = Some(Some(progress(position, None)));
+        board.change(1, Change { progress, ..Change::default() });
+        shown.push(board.shows(80, 24));
+    }
+    assert_eq!(shown, ["read ⠋ 0\n", "read ⠙ 10\n", "read ⠹ 20\n", "read ⠹ 20\n"]);
+}
+
+#[test]
+fn an_outcome_can_be_read() {
+    for (outcome, shown) in [
+        (Outcome::Finished, "copy ✔\n"),
+        (Outcome::Failed("disk full".into()), "copy ✘ disk full\n"),
+        (Outcome::Failed(String::new()), "copy ✘ failed\n"),
+        (Outcome::Failed("a\nb".into()), "copy ✘ a b\n"),
+        (Outcome::Cancelled, "copy ⊘ cancelled\n"),
+        (Outcome::Panicked, "copy ✘ panicked\n"),
+        (Outcome::Abandoned, "copy … abandoned\n"),
+    ] {
+        let mut board = Board::of(row("copy"));
+        board.end(1, outcome);
+        assert_eq!(board.shows(80, 24), shown);
+    }
+}
+
+#[test]
+fn a_mark_stands_one_space_behind_what_there_is() {
+    for (prefix, text, progress, shown) in [
+        ("job 1: ", "", None, "job 1: ✔\n"),
+        ("job 1: ", "done ", None, "job 1: done ✔\n"),
+        ("", "", None, "✔\n"),
+        ("n: ", "", Some(progress(2, 0)), "n:  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ ✔\n"),
+        ("n", "", Some(progress(2, None)), "n ⠋ 2 ✔\n"),
+    ] {
+        let (prefix, text) = (prefix.into(), text.into());
+        let mut board = Board::of(Row { prefix, text, progress, ..Row::default() });
+        board.end(1, Outcome::Finished);
+        assert_eq!(board.shows(80, 24), shown);
+    }
+}
+
+#[test]
+fn the_end_of_the_board_ends_every_row() {
+    let mut board = Board::default();
+    board.add(1, Row { pinned: true, elapsed: true, prefix: "time: ".into(), ..row("") });
+    board.add(2, row("works"));
+    board.add(3, row("serves"));
+    board.change(3, Change { detached: true, ..Change::default() });
+    board.wait(65);
+    board.close();
+    board.wait(65);
+    assert_eq!(board.shows(80, 24), "works … abandoned\nserves\ntime: 1 minute, 5 seconds\n");
+}
+
+#[test]
+fn a_row_without_news_says_so_in_steps() {
+    let mut board = Board::of(row("wait"));
+    for (seconds, shown) in [
+        (0, "wait\n"),
+        (9, "wait\n"),
+        (10, "wait · 10 s\n"),
+        (19, "wait · 10 s\n"),
+        (20, "wait · 20 s\n"),
+        (59, "wait · 30 s\n"),
+        (60, "wait · 1 min\n"),
+        (120, "wait · 2 min\n"),
+        (300, "wait · 5 min\n"),
+        (599, "wait · 5 min\n"),
+        (600, "wait · 10 min\n"),
+        (1_799, "wait · 20 min\n"),
+        (3_600, "wait · 1 h\n"),
+        (90_000, "wait · 25 h\n"),
+        (90_600, "wait · 25 h 10 min\n"),
+    ] {
+        board.now = Duration::from_secs(seconds);
+        assert_eq!(board.shows(80, 24), shown);
+    }
+    board.change(1, Change::default());
+    assert_eq!(board.shows(80, 24), "wait\n");
+}
+
+#[test]
+fn pinned_detached_and_elapsed_rows_are_silent() {
+    let mut board = Board::default();
+    board.add(1, row("detached"));
+    board.add(2, Row { elapsed: true, ..row("elapsed") });
+    board.add(3, Row { pinned: true, ..row("pinned") });
+    board.change(1, Change { detached: true, ..Change::default() });
+    board.wait(30);
+    assert_eq!(board.shows(80, 24), "detached\nelapsed · 30 seconds\npinned\n");
+}
+
+#[test]
+fn completed_running_and_pinned_rows_have_zones() {
+    let mut board = Board::default();
+    board.add(1, Row { pinned: true, ..row("pinned") });
+    for (job, name) in [(2, "a"), (3, "b"), (4, "c"), (5, "d")] {
+        board.add(job, row(name));
+    }
+    board.end(4, Outcome::Finished);
+    board.end(2, Outcome::Finished);
+    assert_eq!(board.shows(80, 24), "c ✔\na ✔\nb\nd\npinned\n");
+    board.end(1, Outcome::Finished);
+    assert_eq!(board.shows(80, 24), "c ✔\na ✔\npinned ✔\nb\nd\n");
+}
+
+#[test]
+fn a_line_comes_after_what_completed_before_it() {
+    let mut board = Board::default();
+    board.add(1, row("a"));
+    board.add(2, row("b"));
+    board.end(2, Outcome::Finished);
+    board.print("a line");
+    board.end(1, Outcome::Finished);
+    assert_eq!(board.shows(80, 24), "b ✔\na line\na ✔\n");
+}
+
+#[test]
+fn rows_without_room_are_counted() {
+    let mut board = Board::default();
+    for job in 1..=9 {
+        board.add(job, row(&format!("job {job}")));
+    }
+    assert_eq!(board.shows(80, 10).lines().count(), 9);
+    assert_eq!(board.shows(80, 5), "job 1\njob 2\njob 3\n… +6 more\n");
+    assert_eq!(board.shows(80, 2), "… +9 more\n");
+    assert_eq!(board.shows(80, 1), "");
+}
+
+#[test]
+fn pinned_rows_come_first_then_errors_then_news() {
+    let mut board = Board::default();
+    for job in 1..=8 {
+        board.add(job, row(&format!("job {job}")));
+    }
+    board.add(9, Row { pinned: true, ..row("pinned") });
+    board.wait(1);
+    for (job, status) in [(7, Status::Error), (5, Status::Error), (2, Status::Warning)] {
+        board.wait(1);
+        board.change(job, Change { status: Some(status), ..Change::default() });
+    }
+    board.wait(1);
+    board.change(6, text("news"));
+    for (rows, shown) in [
+        (8, "job 1\njob 2\njob 5\nnews\njob 7\n… +3 more\npinned\n"),
+        (7, "job 2\njob 5\nnews\njob 7\n… +4 more\npinned\n"),
+        (6, "job 2\njob 5\njob 7\n… +5 more\npinned\n"),
+        (5, "job 2\njob 5\n… +6 more (1 failed)\npinned\n"),
+        (4, "job 2\n… +7 more (2 failed)\npinned\n"),
+        (3, "… +8 more (2 failed)\npinned\n"),
+        (2, "… +9 more (2 failed)\n"),
+    ] {
+        assert_eq!(board.shows(80, rows), shown, "{rows} rows");
+    }
+}
+
+#[test]
+fn completed_rows_leave_before_running_ones_are_hidden() {
+    let mut board = Board::default();
+    for job in 1..=6 {
+        board.add(job, row(&format!("job {job}")));
+    }
+    board.end(5, Outcome::Finished);
+    board.end(6, Outcome::Finished);
+    let shown = "job 5 ✔\njob 6 ✔\njob 1\njob 2\n… +2 more\n";
+    assert_eq!(board.shows(80, 4), shown);
+}
+
+#[test]
+fn the_text_is_cut_first_then_the_bar_then_the_end() {
+    let mut board = Board::of(Row {
+        prefix: "worker 1: ".into(),
+        progress: Some(progress(5, 10)),
+        ..row("hashing a_long_name.txt")
+    });
+    board.wait(10);
+    for (columns, shown) in [
+        (95, "worker 1: hashing a_long_name.txt ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
+        (84, "worker 1: hashing a_long_name.txt ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
+        (83, "worker 1: hashing a_long_name.t… ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
+        (69, "worker 1: hashing… ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
+        (60, "worker 1: hashing… ▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░  50% - 5/10 · 10 s"),
+        (45, "worker 1: hashing… ▓▓▓░░░  50% - 5/10 · 10 s"),
+        (40, "worker 1: ha… ▓▓▓░░░  50% - 5/10 · 10 s"),
+        (38, "worker 1: … ▓▓▓░░░  50% - 5/10 · 10 s"),
+        (37, "worker 1: …  50% - 5/10 · 10 s"),
+        (30, "worker 1: …  50% - 5/10 · 10…"),
+        (16, "worker 1: …  5…"),
+        (11, "worker 1:…"),
+        (2, "…"),
+        (1, ""),
+    ] {
+        assert_eq!(board.shows(columns, 24), format!("{shown}\n"), "{columns} columns");
+    }
+}
+
+#[test]
+fn no_row_is_wider_than_the_screen_but_one() {
+    let mut board = Board::default();
+    for (job, text) in (1..).zip([
+        "漢字漢字漢字漢字",
+        "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}",
+        "👩‍👩‍👧‍👦 a family",
+        "🇨🇭🇦🇹🇩🇪🇮🇹",
+    ]) {
+        board.add(job, row(text));
+    }
+    assert_eq!(
+        board.shows(8, 24),
+        "漢字漢…\ne\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}\n…\n🇨🇭🇦🇹🇩🇪…\n"
+    );
+    assert_eq!(board.shows(6, 24), "漢字…\ne\u{301}e\u{301}e\u{301}e\u{301}…\n…\n🇨🇭🇦🇹…\n");
+}
+
+#[test]
+fn controls_are_no_part_of_a_row() {
+    let esc = '\u{1b}';
+    for (text, shown) in [
+        ("two\nlines".to_string(), "two lines"),
+        ("a\tb\rc".into(), "a b c"),
+        (format!("{esc}[1;31mred{esc}[0m"), "red"),
+        (format!("{esc}]0;title\u{7}text"), "text"),
+        (format!("{esc}]8;;http://x{esc}\\link{esc}]8;;{esc}\\"), "link"),
+        (format!("{esc}[2J{esc}[Hcleared{esc}c"), "cleared"),
+        (format!("{esc}Pq#0{esc}\\image"), "image"),
+        ("bell\u{7}back\u{8}null\0".into(), "bellbacknull"),
+        ("\u{9b}31mred".into(), "red"),
+        ("a\u{202e}b\u{2028}c".into(), "ab c"),
+        (format!("open {esc}]0;and never closed"), "open"),
+        (format!("half {esc}"), "half"),
+    ] {
+        assert_eq!(Board::of(row(&text)).shows(80, 24), format!("{shown}\n"), "{text:?}");
+    }
+}
+
+#[test]
+fn a_printed_line_is_plain_text_and_is_not_cut() {
+    let mut board = Board::default();
+    board.print("\u{1b}[32ma green line that is longer than the screen\u{1b}[0m");
+    assert_eq!(board.shows(10, 24), "a green line that is longer than the screen\n");
+}
+
+#[test]
+fn why_a_job_failed_is_cut_on_the_board_but_not_when_it_leaves() {
+    let mut board = Board::of(row("copy"));
+    board.add(2, row("other"));
+    board.end(1, Outcome::Failed("there is no space left on the device".into()));
+    assert_eq!(board.shows(20, 24), "… ✘ there is no sp…\nother\n");
+    board.wait(1);
+    assert_eq!(board.shows(20, 24), "copy ✘ there is no space left on the device\nother\n");
+}
+
+#[test]
+fn a_screen_of_unknown_size_is_as_most_are() {
+    let mut board = Board::default();
+    for job in 1..=30 {
+        board.add(job, row(&"x".repeat(100)));
+    }
+    assert_eq!(board.shows(0, 0), board.shows(80, 24));
+    assert_eq!(board.shows(0, 0).lines().count(), 23);
+}
+
+#[test]
+fn every_size_is_drawn() {
+    let mut board = Board::default();
+    for job in 1..=4 {
+        let pinned = job == 4;
+        board.add(job, Row { pinned, progress: Some(progress(1, 2)), ..row("漢字 and text") });
+    }
+    board.end(1, Outcome::Failed("a 漢字 message".into()));
+    board.wait(20);
+    for columns in 0..80 {
+        for rows in 0..8 {
+            board.shows(columns, rows);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use active_status::{Change, Event, JobId, Model, Outcome, Row, Status};
 
 fn seconds(seconds: u64) -> Duration {
@@ -56,6 +58,17 @@ fn a_row_hints_at_its_silence_in_steps() {
 }
 
 #[test]
+fn a_completed_row_does_not_dim_before_the_one_above_it() {
+    let mut model = Model::new();
+    add(&mut model, 1, row("a"), seconds(0));
+    add(&mut model, 2, row("b"), seconds(0));
+    end(&mut model, 1, Outcome::Finished, seconds(5));
+    let late = Event::Ended { job: id(2), at: millis(4_500), outcome: Outcome::Finished };
+    model.apply(&late, seconds(5));
+    assert_eq!(model.next_change(seconds(5)), Some(seconds(6)));
+}
+
+#[test]
 fn nothing_happens_to_a_board_without_rows() {
     let mut model = Model::new();
     assert_eq!(model.next_change(seconds(3)), None);
@@ -95,4 +108,55 @@ fn events_that_make_no_sense_change_nothing() {
     add(&mut model, 2, row("c"), seconds(2));
     model.apply(&Event::Closed { at: seconds(3) }, seconds(3));
     assert_eq!(model.frame(80, 24, seconds(3)).to_string(), "a ✔\n");
+}
+
+/// A step of a schedule.
+#[derive(Clone, Debug)]
+enum Step {
+    Add { pinned: bool, elapsed: bool },
+    Change { job: u64, detached: bool },
+    End { job: u64 },
+    Wait { millis: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let millis = prop_oneof![0..2_000u64, 2_000..60_000u64, 60_000..4_000_000u64];
+    prop_oneof![
+        any::<(bool, bool)>().prop_map(|(pinned, elapsed)| Step::Add { pinned, elapsed }),
+        (1..8u64, any::<bool>()).prop_map(|(job, detached)| Step::Change { job, detached }),
+        (1..8u64).prop_map(|job| Step::End { job }),
+        millis.prop_map(|millis| Step::Wait { millis }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_next_change_is_neither_early_nor_late(steps in prop::collection::vec(step(), 0..30)) {
+        let (mut model, mut now, mut jobs) = (Model::new(), Duration::ZERO, 0);
+        for step in steps {
+            match step {
+                Step::Add { pinned, elapsed } => {
+                    jobs += 1;
+                    add(&mut model, jobs, Row { pinned, elapsed, ..row("a") }, now);
+                }
+                Step::Change { job, detached } => {
+                    change(&mut model, job, Change { detached, ..Change::default() }, now);
+                }
+                Step::End { job } => end(&mut model, job, Outcome::Finished, now),
+                Step::Wait { millis } => now += Duration::from_millis(millis),
+            }
+        }
+        for _ in 0..10 {
+            let shown = model.frame(200, 100, now);
+            let Some(next) = model.next_change(now) else {
+                prop_assert_eq!(&model.frame(200, 100, now + seconds(1_000_000)), &shown);
+                break;
+            };
+            for before in [now + (next - now) / 2, next - Duration::from_nanos(1)] {
+                prop_assert_eq!(&model.frame(200, 100, before), &shown);
+            }
+            prop_assert_ne!(&model.frame(200, 100, next), &shown);
+            now = next;
+        }
+    }
 }
