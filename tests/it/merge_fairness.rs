@@ -382,12 +382,14 @@ fn nested_merges_share_equally_and_in_order() {
 }
 
 #[test]
-fn only_the_outermost_merge_yields_across_calls() {
-    let inner = || children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(1);
-    let mut outer = (0..3).map(|_| inner()).collect::<Merge<_>>().budget(u32::MAX);
-    let parent = Parent::new();
-    assert!((0..1_000).all(|_| parent.poll(&mut outer).is_ready()));
-    assert_eq!(parent.take_wakes(), 0);
+fn a_merge_in_a_merge_loses_no_turn_to_its_own_budget() {
+    let inner = children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(1);
+    let plain = child(3, &[Step::Item]).0;
+    let mut outer = Merge::new().budget(u32::MAX);
+    outer.push(inner.left_stream());
+    outer.push(plain.right_stream());
+    let items = Parent::new().items(&mut outer, 600);
+    assert!(items.chunks(6).all(|round| round == [0, 3, 1, 3, 2, 3]));
 }
 
 #[test]
