@@ -14,49 +14,46 @@ use futures::{Stream, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-use peers::{Merged, Peer, peers};
+use peers::{Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, VecMerge};
 
 /// How often children were polled, all together.
 type Polls = Arc<AtomicUsize>;
+
+/// A merge of any kind, and how it is made.
+type Merged = Pin<Box<dyn Stream<Item = usize> + Send>>;
+type Build<S> = fn(Vec<S>) -> Merged;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
     let (n, each) = if quick { (100, 20) } else { (1_000, 200) };
 
     println!("{n} children, always ready, polled by hand, {each} items a child\n");
-    table(0, |peer: Peer<Child>, polls| {
-        let children = (0..n).map(|number| Child { number, idle: false, polls: polls.clone() });
-        by_hand((peer.merge)(children.collect()), n, n * each)
+    table(0, |merge: Build<Still>, polls| {
+        let children = (0..n).map(|number| Still { number, idle: false, polls: polls.clone() });
+        by_hand(merge(children.collect()), n, n * each)
     });
 
     println!("{n} tokio channels, always ready, one thread, {each} items a channel\n");
-    table(0, |peer: Peer<Channel>, polls| {
-        on(one_thread(), (peer.merge)(channels(n, polls)), n, each)
-    });
+    table(0, |merge: Build<Channel>, polls| on(one_thread(), merge(channels(n, polls)), n, each));
 
     println!("{n} tokio channels, always ready, two threads, {each} items a channel\n");
-    table(0, |peer: Peer<Channel>, polls| {
-        on(two_threads(), (peer.merge)(channels(n, polls)), n, each)
-    });
+    table(0, |merge: Build<Channel>, polls| on(two_threads(), merge(channels(n, polls)), n, each));
 
     println!("two neighbours, always ready, behind {n} idle children, {each} items a child\n");
-    table(n, |peer: Peer<Child>, polls| {
-        let child = |number| Child { number, idle: number < n, polls: polls.clone() };
-        by_hand((peer.merge)((0..n + 2).map(child).collect()), n + 2, (n + 2) * each)
+    table(n, |merge: Build<Still>, polls| {
+        let child = |number| Still { number, idle: number < n, polls: polls.clone() };
+        by_hand(merge((0..n + 2).map(child).collect()), n + 2, (n + 2) * each)
     });
 }
 
 /// Prints what the run of each peer comes to. The first `idle` children have
 /// nothing to say, and are left out.
-fn table<S>(idle: usize, run: impl Fn(Peer<S>, &Polls) -> Vec<usize>)
-where
-    S: Stream<Item = usize> + Unpin + Send + 'static,
-{
+fn table<S: Child + Send>(idle: usize, run: impl Fn(Build<S>, &Polls) -> Vec<usize>) {
     let heads = ["items a child", "never served", "wasted polls an item", "Jain's index"];
     println!("{:32}{:>16}{:>14}{:>22}{:>14}", "", heads[0], heads[1], heads[2], heads[3]);
-    for peer in peers() {
-        let (name, polls) = (peer.name, Polls::default());
-        let served = run(peer, &polls).split_off(idle);
+    for (name, merge) in builds() {
+        let polls = Polls::default();
+        let served = run(merge, &polls).split_off(idle);
         let items: usize = served.iter().sum();
         let range = format!("{}–{}", served.iter().min().unwrap(), served.iter().max().unwrap());
         let never = served.iter().filter(|&&items| items == 0).count();
@@ -64,6 +61,26 @@ where
         println!("{name:32}{range:>16}{never:>14}{wasted:>22.2}{:>14.4}", jain(&served));
     }
     println!();
+}
+
+/// Ours first, then the peers.
+fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 8] {
+    fn build<P: Peer, S: Child>() -> (&'static str, Build<S>)
+    where
+        P::Merge<S>: Send + 'static,
+    {
+        (P::NAME, |children| Box::pin(P::merge(children)))
+    }
+    [
+        build::<Ours, S>(),
+        build::<Select, S>(),
+        build::<Bounded, S>(),
+        build::<Unbounded, S>(),
+        build::<VecMerge, S>(),
+        build::<Group, S>(),
+        build::<Unicycle, S>(),
+        build::<Map, S>(),
+    ]
 }
 
 /// Jain's fairness index: 1 for equal shares, 1/n if one has all.
@@ -109,13 +126,13 @@ fn two_threads() -> Runtime {
 }
 
 /// A child that always has an item, its number, or never.
-struct Child {
+struct Still {
     number: usize,
     idle: bool,
     polls: Polls,
 }
 
-impl Stream for Child {
+impl Stream for Still {
     type Item = usize;
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {

@@ -1,67 +1,81 @@
-//! The merges that the benches put beside ours, one name and one constructor
-//! each.
+//! The merges that the benches put beside ours.
 
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use active_status::Merge;
-use futures::{Stream, StreamExt, stream};
+use futures::stream::{self, SelectAll};
+use futures::{Stream, StreamExt};
 use futures_buffered::{MergeBounded, MergeUnbounded};
 use futures_concurrency::stream::{Merge as _, StreamGroup};
 use tokio_stream::StreamMap;
 use unicycle::StreamsUnordered;
 
-/// A merge of whatever kind.
-pub(crate) type Merged = Pin<Box<dyn Stream<Item = usize> + Send>>;
+/// A child, whose items tell its number.
+pub(crate) trait Child: Stream<Item = usize> + Unpin + 'static {}
 
-/// A merge's name, and how it is made from its children.
-pub(crate) struct Peer<S> {
-    pub(crate) name: &'static str,
-    pub(crate) merge: fn(Vec<S>) -> Merged,
+impl<S: Stream<Item = usize> + Unpin + 'static> Child for S {}
+
+/// A kind of merge.
+pub(crate) trait Peer {
+    const NAME: &str;
+    type Merge<S: Child>: Stream<Item = usize> + Unpin;
+
+    fn merge<S: Child>(children: Vec<S>) -> Self::Merge<S>;
 }
 
-/// Ours first, then the peers.
-pub(crate) fn peers<S: Stream<Item = usize> + Unpin + Send + 'static>() -> [Peer<S>; 8] {
-    [
-        Peer {
-            name: "active-status Merge",
-            merge: |children| Box::pin(Merge::from_iter(children)),
-        },
-        Peer {
-            name: "futures SelectAll",
-            merge: |children| Box::pin(stream::select_all(children)),
-        },
-        Peer {
-            name: "futures-buffered MergeBounded",
-            merge: |children| Box::pin(MergeBounded::from_iter(children)),
-        },
-        Peer {
-            name: "futures-buffered MergeUnbounded",
-            merge: |children| Box::pin(MergeUnbounded::from_iter(children)),
-        },
-        Peer {
-            name: "futures-concurrency Vec::merge",
-            merge: |children| Box::pin(children.merge()),
-        },
-        Peer {
-            name: "futures-concurrency StreamGroup",
-            merge: |children| Box::pin(StreamGroup::from_iter(children)),
-        },
-        Peer {
-            name: "unicycle StreamsUnordered",
-            merge: |children| {
-                let mut merge = StreamsUnordered::new();
-                for child in children {
-                    merge.push(child);
-                }
-                Box::pin(merge)
-            },
-        },
-        Peer {
-            name: "tokio-stream StreamMap",
-            merge: |children| {
-                let map: StreamMap<usize, S> = children.into_iter().enumerate().collect();
-                Box::pin(map.map(|(_, item)| item))
-            },
-        },
-    ]
+macro_rules! peer {
+    ($peer:ident, $name:literal, $merge:ty, $build:expr) => {
+        pub(crate) struct $peer;
+
+        impl Peer for $peer {
+            const NAME: &str = $name;
+            type Merge<S: Child> = $merge;
+
+            fn merge<S: Child>(children: Vec<S>) -> $merge {
+                $build(children)
+            }
+        }
+    };
+}
+
+peer!(Ours, "active-status Merge", Merge<S>, Merge::from_iter);
+peer!(Select, "futures SelectAll", SelectAll<S>, stream::select_all);
+peer!(Bounded, "futures-buffered MergeBounded", MergeBounded<S>, MergeBounded::from_iter);
+peer!(Unbounded, "futures-buffered MergeUnbounded", MergeUnbounded<S>, MergeUnbounded::from_iter);
+peer!(VecMerge, "futures-concurrency Vec::merge", Pin<Box<OfVec<S>>>, of_vec);
+peer!(Group, "futures-concurrency StreamGroup", StreamGroup<S>, StreamGroup::from_iter);
+peer!(Unicycle, "unicycle StreamsUnordered", StreamsUnordered<S>, unordered);
+peer!(Map, "tokio-stream StreamMap", Values<S>, values);
+
+type OfVec<S> = futures_concurrency::vec::Merge<S>;
+
+fn of_vec<S: Child>(children: Vec<S>) -> Pin<Box<OfVec<S>>> {
+    Box::pin(children.merge())
+}
+
+fn unordered<S: Child>(children: Vec<S>) -> StreamsUnordered<S> {
+    let mut merge = StreamsUnordered::new();
+    for child in children {
+        merge.push(child);
+    }
+    merge
+}
+
+/// The values of a map.
+pub(crate) struct Values<S>(StreamMap<usize, S>);
+
+fn values<S: Child>(children: Vec<S>) -> Values<S> {
+    let mut map = StreamMap::with_capacity(children.len());
+    // `insert` would look for each key among all others.
+    map.extend(children.into_iter().enumerate());
+    Values(map)
+}
+
+impl<S: Child> Stream for Values<S> {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.0.poll_next_unpin(cx).map(|entry| entry.map(|(_, item)| item))
+    }
 }
