@@ -4,6 +4,7 @@ mod ansi;
 mod clock;
 pub(crate) mod frame;
 mod plain;
+mod row;
 mod run;
 mod running;
 #[cfg(test)]

@@ -15,7 +15,8 @@ use core::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::frame::{Frame, Line, Weight, size};
+use super::frame::{Frame, size};
+use super::row::{Line, Weight};
 use super::text::{Token, tokens, width, wrapped_rows};
 use crate::board::event::Status;
 

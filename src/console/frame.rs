@@ -4,21 +4,9 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use super::text::{Token, clean, cut, tokens, width};
-use crate::board::duration::format_elapsed;
-use crate::board::event::{JobId, Outcome, Progress, Status};
+use super::row::{self, Line};
+use crate::board::event::{JobId, Status};
 use crate::board::model::{Class, JobRow, Model, Pending};
-
-/// The columns of a bar, if there is room.
-const BAR: usize = 30;
-/// So many columns a text keeps until the bar is as short as it can be.
-const SHORT_TEXT: usize = 8;
-/// So many columns a bar keeps until the text is gone.
-const SHORT_BAR: usize = 6;
-/// Where a committed row is not cut at the edge of the screen, it is here.
-const FAR: usize = u16::MAX as usize;
-/// How a spinner turns.
-const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /// A board as lines: what leaves it upwards, and its rows.
 ///
@@ -30,32 +18,6 @@ pub struct Frame {
     live: Vec<Line>,
     /// The running jobs whose rows are there.
     shown: Vec<JobId>,
-}
-
-/// A line of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// A row: text without controls.
-    Row {
-        text: String,
-        status: Status,
-        weight: Weight,
-        /// From this byte on the text is faint.
-        faint: usize,
-    },
-    /// A line as the program printed it.
-    Printed(String),
-}
-
-/// How heavy a row is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// Nothing new.
-    Normal,
-    /// There was news a moment ago.
-    Bold,
-    /// The job ended.
-    Italic,
 }
 
 impl Frame {
@@ -76,19 +38,6 @@ impl fmt::Display for Frame {
     }
 }
 
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Row { text, .. } => f.write_str(text),
-            Self::Printed(line) => tokens(line).try_for_each(|token| match token {
-                Token::Text(text) => f.write_str(text),
-                Token::Control('\t') => f.write_str("\t"),
-                Token::Control(_) | Token::Sequence(_) => Ok(()),
-            }),
-        }
-    }
-}
-
 impl Model {
     /// The board as it looks at `now` on a screen of this size.
     ///
@@ -96,6 +45,9 @@ impl Model {
     /// the board; a last one says how many running jobs have no room. 0 columns
     /// are 80, 0 rows are 24. A printed line is not cut, and neither is the row
     /// of a failed job when it leaves the board: the terminal wraps them.
+    ///
+    /// A frame begins with all that has left the board. A console writes that, and
+    /// has the model forget it.
     ///
     /// It costs what is on the screen and what leaves it, not what exists.
     pub fn frame(&self, columns: u16, rows: u16, now: Duration) -> Frame {
@@ -116,9 +68,9 @@ impl Model {
         let leaving = self.leaving(room, now);
         let mut above: Vec<Line> =
             self.pending().iter().map(|gone| commit(gone, columns)).collect();
-        above.extend(self.cooling().range(..leaving).map(|row| committed_row(row, columns)));
+        above.extend(self.cooling().range(..leaving).map(|row| row::committed(row, columns)));
         let staying = self.cooling().range(leaving..);
-        let mut live: Vec<Line> = staying.map(|row| live_row(row, now, columns)).collect();
+        let mut live: Vec<Line> = staying.map(|row| row::live(row, now, columns)).collect();
         let shown = self.choose(previous, room, now);
         self.draw_running(&shown, room, now, columns, &mut live);
         Frame { above, live, shown }
@@ -178,13 +130,13 @@ impl Model {
         let rows = || shown.iter().map(|job| &self.running()[job]);
         let lines = |pinned| {
             let of_zone = rows().filter(move |row| row.data.pinned == pinned);
-            of_zone.map(move |row| live_row(row, now, columns))
+            of_zone.map(move |row| row::live(row, now, columns))
         };
         live.extend(lines(false));
         let hidden = self.running().len() - shown.len();
         if hidden > 0 && room > 0 {
             let failed = rows().filter(|row| row.data.status == Status::Error).count();
-            live.push(overflow_row(hidden, self.errors() - failed, columns));
+            live.push(row::overflow(hidden, self.errors() - failed, columns));
         }
         live.extend(lines(true));
     }
@@ -195,146 +147,11 @@ pub(crate) fn size(columns: u16, rows: u16) -> (u16, u16) {
     (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
 }
 
-fn overflow_row(hidden: usize, failed: usize, columns: usize) -> Line {
-    let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
-    let text = cut(&format!("… +{hidden} more{failed}"), columns);
-    Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
-}
-
 fn commit(pending: &Pending, columns: usize) -> Line {
     match pending {
         Pending::Line(line) => Line::Printed(line.clone()),
-        Pending::Row(row) => committed_row(row, columns),
+        Pending::Row(row) => row::committed(row, columns),
     }
-}
-
-/// A row as it is left behind. Why a job failed is never cut.
-fn committed_row(row: &JobRow, columns: usize) -> Line {
-    let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
-    draw(row, row.news, if failed { FAR } else { columns }, Weight::Italic)
-}
-
-fn live_row(row: &JobRow, now: Duration, columns: usize) -> Line {
-    let bold = !row.data.elapsed && !row.is_dim(now);
-    draw(row, now, columns, if bold { Weight::Bold } else { Weight::Normal })
-}
-
-fn outcome(row: &JobRow) -> Option<&Outcome> {
-    row.end.as_ref()?.outcome.as_ref()
-}
-
-/// A row: prefix, text, elapsed time, progress, outcome, silence. Where not all
-/// has room the text is cut first, then the bar, then the end of the row.
-fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
-    let mut line = clean(&row.data.prefix, columns);
-    let text = clean(&row.data.text, columns);
-    let elapsed = elapsed(row, now, !text.is_empty());
-    let progress = row.data.progress.as_ref();
-    let numbers =
-        progress.map_or_else(String::new, |progress| numbers(progress, row.turns, columns));
-    let bar = progress.is_some_and(|progress| progress.total.is_some());
-    let gap = bar
-        || [&numbers, &elapsed, &text, &line]
-            .into_iter()
-            .find(|part| !part.is_empty())
-            .is_some_and(|part| !part.ends_with(' '));
-    let mark = spaced(gap, mark(row, columns));
-    let silence = spaced(gap, silence(row, now));
-
-    let fixed: usize =
-        [&line, &elapsed, &numbers, &mark, &silence].into_iter().map(|part| width(part)).sum();
-    let (text_columns, bar_columns) = fit(columns, fixed, width(&text), bar);
-
-    line.push_str(&cut(&text, text_columns));
-    line.push_str(&elapsed);
-    if let Some(progress) = progress.filter(|_| bar_columns > 0) {
-        line.push(' ');
-        push_bar(&mut line, progress, bar_columns);
-    }
-    line.push_str(&numbers);
-    line.push_str(&mark);
-    let faint = line.len();
-    line.push_str(&silence);
-    let mut text = cut(&line, columns);
-    text.truncate(text.trim_end().len());
-    // Where it is not in the text, it was cut off.
-    let faint = if text.is_char_boundary(faint) { faint } else { text.len() };
-    Line::Row { text, status: row.data.status, weight, faint }
-}
-
-/// How many columns the text and the bar get beside `fixed` others. A bar of 0
-/// columns is left out, with the space before it.
-fn fit(columns: usize, fixed: usize, text: usize, bar: bool) -> (usize, usize) {
-    let (mut text, mut bar) = (text, if bar { BAR } else { 0 });
-    let space = usize::from(bar > 0);
-    let too_wide = |text: usize, bar: usize| (fixed + text + space + bar).saturating_sub(columns);
-    text -= too_wide(text, bar).min(text.saturating_sub(SHORT_TEXT));
-    bar -= too_wide(text, bar).min(bar.saturating_sub(SHORT_BAR));
-    text -= too_wide(text, bar).min(text.saturating_sub(1));
-    if too_wide(text, bar) > 0 {
-        bar = 0;
-    }
-    (text, bar)
-}
-
-fn spaced(gap: bool, text: String) -> String {
-    if gap && !text.is_empty() { format!(" {text}") } else { text }
-}
-
-fn elapsed(row: &JobRow, now: Duration, behind_text: bool) -> String {
-    if !row.data.elapsed {
-        return String::new();
-    }
-    let separator = if behind_text { " · " } else { "" };
-    format!("{separator}{}", format_elapsed(row.elapsed(now)))
-}
-
-/// How a job ended: readable without colour.
-fn mark(row: &JobRow, columns: usize) -> String {
-    match outcome(row) {
-        None => String::new(),
-        Some(Outcome::Finished) => "✔".into(),
-        Some(Outcome::Failed(message)) if message.is_empty() => "✘ failed".into(),
-        Some(Outcome::Failed(message)) => format!("✘ {}", clean(message, columns)),
-        Some(Outcome::Cancelled) => "⊘ cancelled".into(),
-        Some(Outcome::Panicked) => "✘ panicked".into(),
-        Some(Outcome::Abandoned) => "… abandoned".into(),
-    }
-}
-
-fn silence(row: &JobRow, now: Duration) -> String {
-    row.silence(now).map_or_else(String::new, |silence| match silence.as_secs() {
-        seconds @ ..60 => format!("· {seconds} s"),
-        seconds @ ..3_600 => format!("· {} min", seconds / 60),
-        seconds if seconds % 3_600 < 60 => format!("· {} h", seconds / 3_600),
-        seconds => format!("· {} h {} min", seconds / 3_600, seconds / 60 % 60),
-    })
-}
-
-/// What stands behind the bar of a progress, or alone if it has none.
-fn numbers(progress: &Progress, turns: usize, columns: usize) -> String {
-    let position = progress.position;
-    match (progress.total, &progress.text) {
-        (_, Some(text)) => format!(" {}", clean(text, columns)),
-        (Some(total), None) if total > 0 && position > 0 => {
-            let percent = u128::from(position) * 100 / u128::from(total);
-            format!(" {percent:>3}% - {position}/{total}")
-        }
-        (Some(_), None) => String::new(),
-        (None, None) => format!(" {} {position}", SPINNER[turns % SPINNER.len()]),
-    }
-}
-
-fn push_bar(line: &mut String, progress: &Progress, columns: usize) {
-    let done = match progress.total {
-        Some(total) if total > 0 => {
-            let done = u128::from(progress.position) * columns as u128 / u128::from(total);
-            done.min(columns as u128) as usize
-        }
-        _ => 0,
-    };
-    line.extend(core::iter::repeat_n('▓', done));
-    line.extend(core::iter::repeat_n('░', columns - done));
 }
 
 #[cfg(test)]

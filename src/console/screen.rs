@@ -8,7 +8,8 @@ use avt::Terminal;
 use proptest::prelude::*;
 
 use super::ansi::Painter;
-use super::frame::{Frame, Line, Weight};
+use super::frame::Frame;
+use super::row::{Line, Weight};
 use super::text::ESCAPE;
 use crate::board::event::{Change, Event, JobId, Outcome, Row, Status};
 use crate::board::model::Model;

@@ -284,7 +284,7 @@ fn the_text_is_cut_first_then_the_bar_then_the_end() {
         (45, "worker 1: hashing… ▓▓▓░░░  50% - 5/10 · 10 s"),
         (40, "worker 1: ha… ▓▓▓░░░  50% - 5/10 · 10 s"),
         (38, "worker 1: … ▓▓▓░░░  50% - 5/10 · 10 s"),
-        (37, "worker 1: …  50% - 5/10 · 10 s"),
+        (37, "worker 1: hashin…  50% - 5/10 · 10 s"),
         (30, "worker 1: …  50% - 5/10 · 10…"),
         (16, "worker 1: …  5…"),
         (11, "worker 1:…"),

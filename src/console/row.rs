@@ -1,0 +1,193 @@
+//! One row of a board: what stands on it, and what of that has room.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::text::{Token, clean, cut, tokens, width};
+use crate::board::duration::format_elapsed;
+use crate::board::event::{Outcome, Progress, Status};
+use crate::board::model::JobRow;
+
+/// The columns of a bar, if there is room.
+const BAR: usize = 30;
+/// So many columns a text keeps until the bar is as short as it can be.
+const SHORT_TEXT: usize = 8;
+/// So many columns a bar keeps, or it is left out.
+const SHORT_BAR: usize = 6;
+/// Where a committed row is not cut at the edge of the screen, it is here.
+const FAR: usize = u16::MAX as usize;
+/// How a spinner turns.
+const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/// A line of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// A row: text without controls.
+    Row {
+        text: String,
+        status: Status,
+        weight: Weight,
+        /// From this byte on the text is faint.
+        faint: usize,
+    },
+    /// A line as the program printed it.
+    Printed(String),
+}
+
+/// How heavy a row is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// There is nothing new.
+    Normal,
+    /// There was news a moment ago.
+    Bold,
+    /// The job ended and its row has left the board.
+    Italic,
+}
+
+/// Plain text.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row { text, .. } => f.write_str(text),
+            Self::Printed(line) => tokens(line).try_for_each(|token| match token {
+                Token::Text(text) => f.write_str(text),
+                Token::Control('\t') => f.write_str("\t"),
+                Token::Control(_) | Token::Sequence(_) => Ok(()),
+            }),
+        }
+    }
+}
+
+/// A row that is on the board.
+pub(crate) fn live(row: &JobRow, now: Duration, columns: usize) -> Line {
+    let bold = !row.data.elapsed && !row.is_dim(now);
+    draw(row, now, columns, if bold { Weight::Bold } else { Weight::Normal })
+}
+
+/// A row that leaves the board. Why a job failed is not cut.
+pub(crate) fn committed(row: &JobRow, columns: usize) -> Line {
+    let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
+    draw(row, row.news, if failed { FAR } else { columns }, Weight::Italic)
+}
+
+/// The row that stands for those that have no room.
+pub(crate) fn overflow(hidden: usize, failed: usize, columns: usize) -> Line {
+    let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
+    let text = cut(&format!("… +{hidden} more{failed}"), columns);
+    Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
+}
+
+/// Prefix, text, elapsed time, progress, and either how the job ended or how
+/// long there was no news of it. Where not all has room the text is cut first,
+/// then the bar, then the end of the row.
+fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
+    let mut line = clean(&row.data.prefix, columns);
+    let text = clean(&row.data.text, columns);
+    let elapsed = elapsed(row, now, &text);
+    let progress = row.data.progress.as_ref();
+    let bar = progress.filter(|progress| progress.total.is_some());
+    let numbers = progress.map(|progress| numbers(progress, row.turns, columns));
+    let numbers = numbers.unwrap_or_default();
+    let mut end = mark(row, columns).or_else(|| silence(row, now)).unwrap_or_default();
+    let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());
+    let gap = bar.is_some() || before.is_some_and(|part| !part.ends_with(' '));
+    if gap && !end.is_empty() {
+        end.insert(0, ' ');
+    }
+
+    let fixed = [&line, &elapsed, &numbers, &end].into_iter().map(|part| width(part)).sum();
+    let (text_columns, bar_columns) = fit(columns, fixed, width(&text), bar.is_some());
+    line.push_str(&cut(&text, text_columns));
+    line.push_str(&elapsed);
+    if let Some(progress) = bar.filter(|_| bar_columns > 0) {
+        line.push(' ');
+        push_bar(&mut line, progress, bar_columns);
+    }
+    line.push_str(&numbers);
+    let end_at = line.len();
+    line.push_str(&end);
+
+    let mut text = cut(&line, columns);
+    text.truncate(text.trim_end().len());
+    // The end is not there if the row was cut before it.
+    let faint = row.end.is_none() && text.is_char_boundary(end_at);
+    let faint = if faint { end_at } else { text.len() };
+    Line::Row { text, status: row.data.status, weight, faint }
+}
+
+/// How many columns the text and the bar get beside `fixed` others. A bar that
+/// gets none is left out, with the space before it.
+fn fit(columns: usize, fixed: usize, all_text: usize, bar: bool) -> (usize, usize) {
+    let left = columns.saturating_sub(fixed);
+    let without_bar = (all_text.min(left.max(1)), 0);
+    if !bar {
+        return without_bar;
+    }
+    let (mut text, mut bar) = (all_text, BAR);
+    let too_wide = |text: usize, bar: usize| (text + 1 + bar).saturating_sub(left);
+    text -= too_wide(text, bar).min(text.saturating_sub(SHORT_TEXT));
+    bar -= too_wide(text, bar).min(bar - SHORT_BAR);
+    text -= too_wide(text, bar).min(text.saturating_sub(1));
+    if too_wide(text, bar) > 0 { without_bar } else { (text, bar) }
+}
+
+fn elapsed(row: &JobRow, now: Duration, text: &str) -> String {
+    if !row.data.elapsed {
+        return String::new();
+    }
+    let separator = if text.is_empty() { "" } else { " · " };
+    format!("{separator}{}", format_elapsed(row.elapsed(now)))
+}
+
+fn outcome(row: &JobRow) -> Option<&Outcome> {
+    row.end.as_ref()?.outcome.as_ref()
+}
+
+/// How a job ended, readable without colour.
+fn mark(row: &JobRow, columns: usize) -> Option<String> {
+    Some(match outcome(row)? {
+        Outcome::Finished => "✔".into(),
+        Outcome::Failed(message) if message.is_empty() => "✘ failed".into(),
+        Outcome::Failed(message) => format!("✘ {}", clean(message, columns)),
+        Outcome::Cancelled => "⊘ cancelled".into(),
+        Outcome::Panicked => "✘ panicked".into(),
+        Outcome::Abandoned => "… abandoned".into(),
+    })
+}
+
+/// How long there has been no news of a job.
+fn silence(row: &JobRow, now: Duration) -> Option<String> {
+    Some(match row.silence(now)?.as_secs() {
+        seconds @ ..60 => format!("· {seconds} s"),
+        seconds @ ..3_600 => format!("· {} min", seconds / 60),
+        seconds if seconds % 3_600 < 60 => format!("· {} h", seconds / 3_600),
+        seconds => format!("· {} h {} min", seconds / 3_600, seconds / 60 % 60),
+    })
+}
+
+/// What stands behind the bar of a progress, or alone if it has none.
+fn numbers(progress: &Progress, turns: usize, columns: usize) -> String {
+    let position = progress.position;
+    match (progress.total, &progress.text) {
+        (_, Some(text)) => format!(" {}", clean(text, columns)),
+        (Some(total), None) if total > 0 && position > 0 => {
+            let percent = u128::from(position) * 100 / u128::from(total);
+            format!(" {percent:>3}% - {position}/{total}")
+        }
+        (Some(_), None) => String::new(),
+        (None, None) => format!(" {} {position}", SPINNER[turns % SPINNER.len()]),
+    }
+}
+
+fn push_bar(line: &mut String, progress: &Progress, columns: usize) {
+    let done = match progress.total {
+        Some(total) if total > 0 => {
+            let done = u128::from(progress.position) * columns as u128 / u128::from(total);
+            done.min(columns as u128) as usize
+        }
+        _ => 0,
+    };
+    line.extend(core::iter::repeat_n('▓', done));
+    line.extend(core::iter::repeat_n('░', columns - done));
+}
