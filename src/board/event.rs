@@ -211,3 +211,58 @@ mod wire {
         })
     }
 }
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::{Change, Event, JobId, Outcome, Progress, Row, Status};
+    use core::time::Duration;
+
+    /// Every event, with every field in every state it may have.
+    fn events() -> Vec<Event> {
+        let job = JobId::new(7).unwrap();
+        let at = Duration::new(1, 23);
+        let progress = Progress { position: u64::MAX, total: Some(3), text: Some("x\n\"".into()) };
+        let row = Row {
+            prefix: "p: ".into(),
+            text: "ü\t".into(),
+            status: Status::Success,
+            pinned: true,
+            elapsed: true,
+            progress: Some(progress.clone()),
+        };
+        let added = [row, Row::default()].map(|row| Event::Added { job, at, row });
+        let full = Change {
+            prefix: Some("p: ".into()),
+            text: Some(String::new()),
+            status: Some(Status::Warning),
+            progress: Some(Some(progress)),
+            detached: true,
+        };
+        let cleared = Change { progress: Some(None), ..Change::default() };
+        let changed =
+            [full, cleared, Change::default()].map(|change| Event::Changed { job, change });
+        let ended = [
+            Outcome::Finished,
+            Outcome::Failed("no disk".into()),
+            Outcome::Cancelled,
+            Outcome::Panicked,
+            Outcome::Abandoned,
+        ]
+        .map(|outcome| Event::Ended { job, at, outcome });
+        let rest = [Event::Line("a line".into()), Event::Closed { at }];
+        [added.to_vec(), changed.to_vec(), ended.to_vec(), rest.to_vec()].concat()
+    }
+
+    #[test]
+    fn events_go_over_a_wire_and_back() {
+        for event in events() {
+            let wire = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&wire).unwrap(), event, "{wire}");
+        }
+    }
+
+    #[test]
+    fn a_job_has_no_id_of_zero_on_the_wire_either() {
+        assert!(serde_json::from_str::<JobId>("0").is_err());
+    }
+}

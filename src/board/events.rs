@@ -479,7 +479,7 @@ async fn forward(mut events: Events, sink: Sender<Event>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(active_status_loom)))]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;

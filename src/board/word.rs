@@ -138,3 +138,99 @@ mod tests {
         assert_eq!(word.position(), 6);
     }
 }
+
+/// A word, what else the cell holds, and the queue, under the model checker. The
+/// reader reads when news is queued and once more at the end; what it has read
+/// by then is to be all that was written.
+#[cfg(all(test, active_status_loom))]
+mod models {
+    use loom::sync::atomic::AtomicUsize;
+    use loom::sync::atomic::Ordering::{AcqRel, Acquire};
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    use super::Word;
+
+    struct Cell {
+        word: Word,
+        text: Mutex<u64>,
+        queued: AtomicUsize,
+    }
+
+    impl Cell {
+        fn tick(&self, count: u64) {
+            if self.word.add(count) {
+                self.send();
+            }
+        }
+
+        fn set_text(&self, text: u64) {
+            *self.text.lock().unwrap() = text;
+            if self.word.queue() {
+                self.send();
+            }
+        }
+
+        fn send(&self) {
+            let waiting = self.queued.fetch_add(1, AcqRel);
+            assert_eq!(waiting, 0, "at most one piece of news is queued");
+        }
+
+        /// Reads if there is news: the text and the position.
+        fn read(&self) -> Option<(u64, u64)> {
+            if self.queued.load(Acquire) == 0 {
+                return None;
+            }
+            self.queued.fetch_sub(1, AcqRel);
+            self.word.take();
+            let text = *self.text.lock().unwrap();
+            Some((text, self.word.position()))
+        }
+    }
+
+    /// Lets writers write while the reader reads twice. What it has read when
+    /// they are done and nothing is queued any more.
+    fn last_read(writers: Vec<fn(&Cell)>) -> (u64, u64) {
+        let word = Word::new();
+        let cell = Arc::new(Cell { word, text: Mutex::new(0), queued: AtomicUsize::new(0) });
+        let write = |writer: fn(&Cell)| {
+            let cell = cell.clone();
+            thread::spawn(move || writer(&cell))
+        };
+        let writers: Vec<_> = writers.into_iter().map(write).collect();
+        let mut last = cell.read();
+        last = cell.read().or(last);
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        while let Some(read) = cell.read() {
+            last = Some(read);
+        }
+        last.expect("something was written")
+    }
+
+    #[test]
+    fn no_tick_is_lost() {
+        loom::model(|| {
+            let twice: fn(&Cell) = |cell| (0..2).for_each(|_| cell.tick(1));
+            let once: fn(&Cell) = |cell| cell.tick(1);
+            assert_eq!(last_read(vec![twice, once]), (0, 3));
+        });
+    }
+
+    #[test]
+    fn no_text_is_lost() {
+        loom::model(|| {
+            let text: fn(&Cell) = |cell| cell.set_text(7);
+            let tick: fn(&Cell) = |cell| cell.tick(1);
+            assert_eq!(last_read(vec![text, tick]), (7, 1));
+        });
+    }
+
+    #[test]
+    fn no_addition_of_any_size_is_lost() {
+        loom::model(|| {
+            let large: fn(&Cell) = |cell| cell.tick(1 << 32);
+            let small: fn(&Cell) = |cell| cell.tick(1);
+            assert_eq!(last_read(vec![large, small]), (0, (1 << 32) + 1));
+        });
+    }
+}

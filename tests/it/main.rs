@@ -15,6 +15,8 @@ mod merge_property;
 mod merge_wakers;
 mod model;
 mod pool;
+mod progress;
+mod status;
 mod support;
 mod tidy;
 mod told;

@@ -1,0 +1,148 @@
+//! Progress: styles, sizes, and streams whose items are counted.
+
+use active_status::{
+    JobOptions, ProgressSnapshot, ProgressStyle, ReportProgress, board, format_bytes,
+    report_progress,
+};
+use futures::stream::{self, FusedStream};
+use futures::{FutureExt, Stream, StreamExt};
+
+use crate::support::Parent;
+use crate::told::{Clock, told};
+
+const MIB: u64 = 1 << 20;
+
+/// The words of a style when this position was reached in two seconds.
+fn words(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> String {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    let job = board.add_job(JobOptions::new().total(total).style(style));
+    told(&mut events);
+    clock.set(2_000);
+    job.set_position(position);
+    told(&mut events).remove(0)
+}
+
+#[test]
+fn styles_put_the_numbers_into_words() {
+    let (bar, bytes) = (ProgressStyle::bar, ProgressStyle::bytes);
+    for (words, expected) in [
+        (words(bar(), 12, 3), "1: 3/12"),
+        (words(bar().rate(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s'"),
+        (words(bar().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 6s left'"),
+        (words(bar().rate().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s, 6s left'"),
+        (words(bar().rate().eta(), 12, 12), "1: 12/12 '100% - 12/12, 6.0/s'"),
+        (words(bar().rate().eta(), 5, 6), "1: 6/5 '120% - 6/5, 3.0/s'"),
+        (words(bar().rate().eta(), 12, 0), "1: 0/12"),
+        (words(bar().rate().eta(), 0, 3), "1: 3/0 '1.5/s'"),
+        (words(bar().rate(), None, 3_000), "1: 3000 '3000, 1500/s'"),
+        (words(bar().eta(), None, 3), "1: 3 '3'"),
+        (words(bytes(), 8 * MIB, 2 * MIB), "1: 2097152/8388608 ' 25% - 2.0 MiB/8.0 MiB'"),
+        (
+            words(bytes().rate().eta(), 8 * MIB, 2 * MIB),
+            "1: 2097152/8388608 ' 25% - 2.0 MiB/8.0 MiB, 1.0 MiB/s, 6s left'",
+        ),
+        (words(bytes(), None, 0), "1: 0 '0 B'"),
+        (
+            words(bar().eta(), u64::MAX, u64::MAX),
+            "1: 4611686018427387904/4611686018427387904 \
+             '100% - 4611686018427387904/4611686018427387904'",
+        ),
+        (words(ProgressStyle::custom(|_| "so so".into()).rate(), 12, 3), "1: 3/12 'so so'"),
+    ] {
+        assert_eq!(words, expected);
+    }
+}
+
+#[test]
+fn a_closure_sees_how_far_and_how_fast() {
+    let see = |it: &ProgressSnapshot| {
+        format!(
+            "{} of {:?} in {:?}, {:?} a second, {:?} left",
+            it.position,
+            it.total,
+            it.elapsed,
+            it.rate,
+            it.eta()
+        )
+    };
+    assert_eq!(
+        words(see.into(), 12, 3),
+        "1: 3/12 '3 of Some(12) in 2s, Some(1.5) a second, Some(6s) left'"
+    );
+}
+
+#[test]
+fn the_time_of_a_progress_begins_with_its_start() {
+    let clock = Clock::default();
+    let (board, mut events) = clock.board();
+    let style = |it: &ProgressSnapshot| format!("{:?}", it.elapsed);
+    let job = board.add_job(JobOptions::new().style(style));
+    clock.set(1_000);
+    job.start_progress(5);
+    clock.set(4_000);
+    assert_eq!(told(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
+}
+
+#[test]
+fn sizes_are_cut_to_a_tenth_of_the_unit_they_fill() {
+    for (bytes, words) in [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1_023, "1023 B"),
+        (1_024, "1.0 KiB"),
+        (1_535, "1.4 KiB"),
+        (1_536, "1.5 KiB"),
+        (MIB - 1, "1023.9 KiB"),
+        (MIB, "1.0 MiB"),
+        (1 << 30, "1.0 GiB"),
+        (1 << 40, "1.0 TiB"),
+        (1 << 50, "1.0 PiB"),
+        (1 << 60, "1.0 EiB"),
+        (u64::MAX, "15.9 EiB"),
+    ] {
+        assert_eq!(format_bytes(bytes), words);
+    }
+}
+
+#[test]
+fn items_are_counted() {
+    let (board, mut events) = board();
+    let job = board.add_job(JobOptions::new().total(3));
+    let items = report_progress(stream::iter([7, 8, 9]), job.clone());
+    assert_eq!(items.collect::<Vec<_>>().now_or_never().unwrap(), [7, 8, 9]);
+    assert_eq!(told(&mut events), ["1 added: ; 0/3", "1: 3/3"]);
+    assert!(!job.is_ended());
+}
+
+#[test]
+fn a_count_of_none_is_shown_at_the_end() {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let items = report_progress(stream::empty::<()>(), job);
+    assert_eq!(items.count().now_or_never(), Some(0));
+    assert_eq!(told(&mut events), ["1 added: a: ", "1: 0", "1 cancelled"]);
+}
+
+#[test]
+fn streams_that_are_counted_on_one_job_add_up() {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let count = |items: u32| report_progress(stream::iter(0..items), job.clone());
+    let items = stream::select(count(3), count(4));
+    assert_eq!(items.count().now_or_never(), Some(7));
+    assert_eq!(told(&mut events), ["1 added: a: ", "1: 7"]);
+}
+
+#[test]
+fn a_counted_stream_is_otherwise_as_it_was() {
+    let (board, _events) = board();
+    let parent = Parent::new();
+    let mut items = report_progress(stream::iter([1, 2]).fuse(), board.add_job("a: "));
+    assert_eq!(items.size_hint(), (2, Some(2)));
+    assert!(!items.is_terminated());
+    assert_eq!(parent.drain(&mut items), [1, 2]);
+    assert!(items.is_terminated());
+    assert_eq!(items.get_ref().size_hint(), (0, Some(0)));
+    assert_eq!(ReportProgress::into_inner(items).size_hint(), (0, Some(0)));
+}
