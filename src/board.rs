@@ -1,5 +1,6 @@
 //! The board: where jobs are added and lines printed.
 
+mod bell;
 mod cell;
 mod channel;
 pub(crate) mod duration;

@@ -1,20 +1,20 @@
-//! The way from a board's handles to its events: an async-channel, a bell that
-//! wakes the reader, and the limit on printed lines.
+//! The way from a board's handles to its events: an async-channel, and the limit
+//! on printed lines.
 //!
 //! The reader does not wait in the channel: that wakes its receiver under a
 //! mutex of its own, so that a waker that sends on the same board (an executor
-//! that logs into it) would wait for itself. The bell wakes under no lock.
+//! that logs into it) would wait for itself. It waits at the bell.
 
 use std::fmt;
 use std::mem;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::Waker;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 
+use super::bell::Bell;
 use super::cell::Cell;
 use super::event::JobId;
 
@@ -55,7 +55,7 @@ pub(crate) fn channel(
         clock: Box::new(clock),
         jobs: AtomicU64::new(0),
         closed: OnceLock::new(),
-        bell: Bell::default(),
+        bell: Bell::new(),
         lines: Mutex::default(),
     });
     (Arc::new(Link { sender, shared: Arc::clone(&shared) }), receiver, shared)
@@ -185,44 +185,5 @@ impl Lines {
         self.waiting -= 1;
         self.bytes -= bytes;
         if self.waiting == 0 { mem::take(&mut self.left_out) } else { 0 }
-    }
-}
-
-/// Wakes the one reader.
-#[derive(Debug, Default)]
-pub(crate) struct Bell {
-    listening: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Bell {
-    /// Wakes this waker at the next ring. The caller then looks at the channel:
-    /// either it sees what was queued, or the ring that comes after sees it.
-    pub(crate) fn listen(&self, waker: &Waker) {
-        let listens = |listener: &Waker| listener.will_wake(waker);
-        if !self.waker().as_ref().is_some_and(listens) {
-            let waker = waker.clone();
-            let _replaced = self.waker().replace(waker);
-        }
-        self.listening.swap(true, AcqRel);
-    }
-
-    /// Wakes who listens, under no lock.
-    fn ring(&self) {
-        if self.listening.swap(false, AcqRel) {
-            let waker = self.waker().take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-
-    /// Forgets who listens.
-    pub(crate) fn forget(&self) {
-        let _waker = self.waker().take();
-    }
-
-    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
