@@ -50,13 +50,16 @@ use view::View;
 ///
 /// Rows are drawn over where they stand, and leave upwards when their jobs have
 /// ended. There is no cursor hidden and no signal handled, so Ctrl-C leaves the
-/// terminal as it should be. The size is asked for at every frame.
+/// terminal as it should be. The size is asked for at every frame. After a job
+/// that [panicked](crate::Outcome::Panicked) the board goes on below the message.
 ///
 /// # Plain
 ///
-/// No escape sequences: a line whenever a job has something new to say, at most
-/// one a job in 5 s; one for its end; one of what still runs after 30 s of
-/// silence; one that counts the outcomes when the board closes.
+/// No escape sequences but those in printed lines. A line whenever a job has a
+/// new text or another tenth done, at most one a job in 5 s, the last one always;
+/// one for its end; after 30 s of silence one of what still runs; when the board
+/// closes, one that counts the outcomes. The text that a job starts with is not
+/// said.
 ///
 /// # Examples
 ///

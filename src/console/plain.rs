@@ -19,13 +19,14 @@ const NAMED: usize = 5;
 
 /// Folds events and writes lines; the time is an argument.
 ///
-/// A job says its text when that is new, and how far it is at each tenth: at
-/// once if it said nothing for 5 s, otherwise when the 5 s are over and only
-/// the latest. Its end is always said. What it holds are the jobs that run.
+/// A job says its text when that is new, and how far it is at each tenth: now
+/// if it said nothing for 5 s, otherwise when the 5 s are over and only the
+/// latest. Its end is always said. What it holds are the jobs that run.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     jobs: BTreeMap<JobId, Entry>,
-    /// Jobs that have something to say, by the time from which they may.
+    /// Jobs that may have something to say, by the time from which they may say
+    /// it.
     waiting: BTreeSet<(Duration, JobId)>,
     tally: Tally,
     /// When the first job was added.
@@ -36,29 +37,28 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// Folds an event and writes what it makes worth saying at once.
+    /// Folds an event and writes what cannot wait until [`due`](Self::due): an
+    /// end, or a printed line and what was to be said before it.
     pub(crate) fn apply(&mut self, event: &Event, now: Duration, out: &mut String) {
         match event {
             Event::Added { job, at, row } => self.add(*job, *at, row, now),
-            Event::Changed { job, change } => self.change(*job, change, now, out),
+            Event::Changed { job, change } => self.change(*job, change, now),
             Event::Ended { job, at, outcome } => {
                 if let Some(entry) = self.jobs.remove(job) {
                     self.end(*job, &entry, *at, outcome, now, out);
                 }
             }
-            Event::Line(line) => self.say(now, out, format_args!("{line}")),
+            Event::Line(line) => {
+                self.speak(now, out);
+                self.say(now, out, format_args!("{line}"));
+            }
             Event::Closed { at } => self.close(*at, now, out),
         }
     }
 
-    /// Writes what has waited for its time.
+    /// Writes what there is to say now.
     pub(crate) fn due(&mut self, now: Duration, out: &mut String) {
-        while let Some(&(at, job)) = self.waiting.first()
-            && at <= now
-        {
-            self.waiting.pop_first();
-            self.speak(job, now, out);
-        }
+        self.speak(now, out);
         if self.works() && now >= self.spoke.saturating_add(SILENCE) {
             let running = Running(&self.jobs, now).to_string();
             self.say(now, out, format_args!("{running}"));
@@ -80,33 +80,37 @@ impl Plain {
             self.spoke = self.spoke.max(now);
         }
         self.began = Some(self.began.map_or(at, |began| began.min(at)));
-        if let Some(old) = self.jobs.insert(job, Entry::new(at, row)) {
-            self.waiting.remove(&(old.may_speak, job));
+        if let Some(before) = self.jobs.insert(job, Entry::new(at, row)) {
+            self.forget(job, &before);
         }
     }
 
-    fn change(&mut self, job: JobId, change: &Change, now: Duration, out: &mut String) {
+    fn change(&mut self, job: JobId, change: &Change, now: Duration) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.update(change);
-        if entry.has_news() {
-            self.waiting.insert((entry.may_speak, job));
-            if entry.may_speak <= now {
-                self.waiting.remove(&(entry.may_speak, job));
-                self.speak(job, now, out);
+        if entry.has_news() && entry.waits.is_none() {
+            let from = entry.may_speak.max(now);
+            entry.waits = Some(from);
+            self.waiting.insert((from, job));
+        }
+    }
+
+    /// Says what jobs have to say by now.
+    fn speak(&mut self, now: Duration, out: &mut String) {
+        while let Some(&(from, job)) = self.waiting.first()
+            && from <= now
+        {
+            self.waiting.pop_first();
+            if let Some(state) = self.jobs.get_mut(&job).and_then(|entry| entry.speak(job, now)) {
+                self.say(now, out, format_args!("{state}"));
             }
         }
     }
 
-    fn speak(&mut self, job: JobId, now: Duration, out: &mut String) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        if !entry.has_news() {
-            return;
+    fn forget(&mut self, job: JobId, entry: &Entry) {
+        if let Some(from) = entry.waits {
+            self.waiting.remove(&(from, job));
         }
-        entry.said = entry.words();
-        entry.said_tenth = entry.tenth();
-        entry.may_speak = now.saturating_add(PAUSE);
-        let state = entry.state(job);
-        self.say(now, out, format_args!("{state}"));
     }
 
     fn end(
@@ -118,7 +122,7 @@ impl Plain {
         now: Duration,
         out: &mut String,
     ) {
-        self.waiting.remove(&(entry.may_speak, job));
+        self.forget(job, entry);
         self.tally.count(outcome);
         let state = entry.state(job);
         let took = format_elapsed_short(at.saturating_sub(entry.added));
@@ -180,6 +184,8 @@ struct Entry {
     /// The tenths that were done when it last said so.
     said_tenth: u8,
     may_speak: Duration,
+    /// Since when it may say what it has to say, if it has.
+    waits: Option<Duration>,
 }
 
 impl Entry {
@@ -194,6 +200,7 @@ impl Entry {
             said: String::new(),
             said_tenth: 0,
             may_speak: Duration::ZERO,
+            waits: None,
         };
         entry.said = entry.words();
         entry.said_tenth = entry.tenth();
@@ -219,6 +226,18 @@ impl Entry {
 
     fn has_news(&self) -> bool {
         self.tenth() != self.said_tenth || (!self.text.is_empty() && self.words() != self.said)
+    }
+
+    /// Its turn to speak: what it says, unless that is no news any more.
+    fn speak(&mut self, job: JobId, now: Duration) -> Option<String> {
+        self.waits = None;
+        if !self.has_news() {
+            return None;
+        }
+        self.said = self.words();
+        self.said_tenth = self.tenth();
+        self.may_speak = now.saturating_add(PAUSE);
+        Some(self.state(job))
     }
 
     fn words(&self) -> String {
@@ -262,16 +281,19 @@ impl Entry {
 
 fn push_progress(line: &mut String, progress: &Progress) {
     let &Progress { position, total, ref text } = progress;
-    // Writing to a `String` cannot fail.
-    let _ = match (text, total) {
-        (Some(text), _) => write!(line, " {}", cleaned(text).trim_start()),
-        (None, None) => write!(line, " {position}"),
-        (None, Some(total)) if position == 0 || total == 0 => Ok(()),
+    let words = match (text, total) {
+        (Some(text), _) => cleaned(text),
+        (None, None) => position.to_string(),
+        (None, Some(total)) if position == 0 || total == 0 => return,
         (None, Some(total)) => {
             let percent = u128::from(position) * 100 / u128::from(total);
-            write!(line, " {percent}% - {position}/{total}")
+            format!("{percent}% - {position}/{total}")
         }
     };
+    if !line.ends_with(' ') {
+        line.push(' ');
+    }
+    line.push_str(words.trim_start());
 }
 
 /// The line that tells what still runs.
@@ -369,7 +391,10 @@ mod tests {
     impl Log {
         /// Lets time pass, and writes what falls due meanwhile, each with its time.
         fn at(&mut self, now: f64) -> &mut Self {
-            let now = seconds(now);
+            self.until(seconds(now))
+        }
+
+        fn until(&mut self, now: Duration) -> &mut Self {
             while let Some(due) = self.plain.next_change().filter(|due| *due <= now) {
                 self.now = self.now.max(due);
                 self.write(|plain, now, out| plain.due(now, out));
@@ -423,7 +448,8 @@ mod tests {
         }
 
         #[track_caller]
-        fn says(&self, lines: &[&str]) {
+        fn says(&mut self, lines: &[&str]) {
+            self.until(self.now);
             assert_eq!(self.lines.lines().collect::<Vec<_>>(), lines);
         }
     }
@@ -479,7 +505,7 @@ mod tests {
     fn jobs_do_not_wait_for_each_other() {
         let mut log = Log::default();
         log.add(1, row("1: ", "")).add(2, row("2: ", "")).text(1, "a").at(1.0).text(2, "b");
-        log.text(1, "c").text(2, "d").at(20.0);
+        log.at(2.0).text(1, "c").text(2, "d").at(20.0);
         log.says(&["   0 1: a", "   1 2: b", "   5 1: c", "   6 2: d"]);
     }
 
@@ -538,9 +564,22 @@ mod tests {
             (Outcome::Abandoned, "(abandoned after 2s)"),
         ] {
             let mut log = Log::default();
-            log.at(1.0).add(1, row("copy: ", "")).text(1, "a").text(1, "b").at(3.5).end(1, outcome);
+            log.at(1.0)
+                .add(1, row("copy: ", ""))
+                .text(1, "a")
+                .at(2.0)
+                .text(1, "b")
+                .at(3.5)
+                .end(1, outcome);
             log.at(20.0).says(&["   1 copy: a", &format!(" 3.5 copy: b {end}")]);
         }
+    }
+
+    #[test]
+    fn what_is_said_just_before_the_end_is_said_once() {
+        let mut log = Log::default();
+        log.add(1, row("copy: ", "")).text(1, "done").end(1, Outcome::Finished);
+        log.at(9.0).says(&["   0 copy: done (finished in 0s)"]);
     }
 
     #[test]
@@ -648,12 +687,8 @@ mod tests {
     #[test]
     fn a_job_that_is_added_twice_starts_anew() {
         let mut log = Log::default();
-        log.add(1, row("", ""))
-            .text(1, "a")
-            .text(1, "b")
-            .add(1, row("", "c"))
-            .at(9.0)
-            .says(&["   0 a"]);
+        log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").add(1, row("", "c"));
+        log.at(9.0).says(&["   0 a"]);
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) struct Run<S: Stream<Item = Event>, F, T> {
     looking: bool,
     /// How many events are still taken, if only those that are there are.
     rest: Option<usize>,
-    /// Others may have written below the board.
-    below: bool,
+    /// Something panics, and has written its message below the board.
+    panics: bool,
 }
 
 /// What the future waits for; all but the first two have a timer.
@@ -84,7 +84,7 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
             behind: false,
             looking: false,
             rest: None,
-            below: false,
+            panics: false,
         }
     }
 
@@ -106,7 +106,7 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
 
     fn draw_last(&mut self) {
         let mut bytes = self.writer.buffer();
-        self.view.finish(self.below, &mut bytes);
+        self.view.finish(self.panics, &mut bytes);
         self.writer.write(bytes);
     }
 }
@@ -122,7 +122,7 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
             // A stream that panics has ended.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.look(&mut cx, at_most(REST))));
         }
-        self.below |= thread::panicking();
+        self.panics |= thread::panicking();
         self.draw_last();
     }
 }
@@ -284,14 +284,14 @@ impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
     fn poll_work(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
         // If this unwinds, the panic's message is below the board.
-        self.run.below = true;
+        self.run.panics = true;
         let polled = work.as_mut().poll(cx);
         if let Poll::Ready(output) = polled {
             self.output = Some(output);
             self.work = None;
             self.run.stop();
         }
-        self.run.below = false;
+        self.run.panics = false;
     }
 }
 

@@ -44,8 +44,8 @@ struct State {
 /// How to stop.
 #[derive(Clone, Copy)]
 struct Stop {
-    /// The last frame goes below what is on the screen.
-    below: bool,
+    /// Who stops it panics, and the message is below the board.
+    panics: bool,
 }
 
 impl Running {
@@ -74,7 +74,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(thread) = &self.thread else { return };
-        self.shared.lock().stop = Some(Stop { below: thread::panicking() });
+        self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
         thread.unpark();
         self.shared.wait();
     }
@@ -135,7 +135,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                 None => self.view.look(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
             };
             if look == Look::End || stop.is_some() {
-                self.view.finish(stop.is_some_and(|stop| stop.below), &mut bytes);
+                self.view.finish(stop.is_some_and(|stop| stop.panics), &mut bytes);
                 return self.write(&mut bytes);
             }
             if self.view.is_due() {

@@ -1,5 +1,6 @@
 //! What is to be shown: events in, bytes out, live or plain.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::clock::Clock;
 use super::frame::Frame;
 use super::plain::Plain;
 use super::terminal::Size;
-use crate::board::event::Event;
+use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
 
 /// The time from one frame to the next, at least.
@@ -24,6 +25,9 @@ pub(crate) const REST: usize = 1 << 22;
 /// nothing. The others stay on the board, which knows what to do with too many.
 const AHEAD: usize = 1 << 20;
 
+/// How long a panic may take from the end of its jobs to the end of their board.
+const UNWINDING: Duration = Duration::from_secs(1);
+
 /// A board as it is shown, and the time on it.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -35,6 +39,10 @@ pub(crate) struct View {
     next_change: Option<Duration>,
     /// Bytes of lines that were printed since the last frame.
     printed: usize,
+    /// A panic has written its message below the board since the last frame.
+    below: bool,
+    /// When the last one was seen.
+    panicked: Option<Duration>,
     closed: bool,
 }
 
@@ -87,7 +95,16 @@ impl View {
     }
 
     const fn new(kind: Kind, clock: Clock) -> Self {
-        Self { kind, clock, news: false, next_change: None, printed: 0, closed: false }
+        Self {
+            kind,
+            clock,
+            news: false,
+            next_change: None,
+            printed: 0,
+            below: false,
+            panicked: None,
+            closed: false,
+        }
     }
 
     /// Folds what is there until it is enough.
@@ -111,17 +128,20 @@ impl View {
     }
 
     fn fold(&mut self, event: &Event) {
+        if let Event::Added { at, .. } | Event::Ended { at, .. } | Event::Closed { at } = event {
+            self.clock.saw(*at);
+        }
+        let now = self.clock.now();
         match event {
-            Event::Added { at, .. } | Event::Ended { at, .. } => self.clock.saw(*at),
-            Event::Closed { at } => {
-                self.clock.saw(*at);
-                self.closed = true;
+            Event::Ended { outcome: Outcome::Panicked, .. } => {
+                self.below = true;
+                self.panicked = Some(now);
             }
             Event::Line(line) => self.printed += line.len(),
-            Event::Changed { .. } => {}
+            Event::Closed { .. } => self.closed = true,
+            _ => {}
         }
         self.news = true;
-        let now = self.clock.now();
         match &mut self.kind {
             Kind::Live(live) => live.model.apply(event, now),
             Kind::Plain(plain, out) => plain.apply(event, now, out),
@@ -155,14 +175,15 @@ impl View {
         self.news || self.next_change.is_some_and(|at| at <= self.clock.now())
     }
 
-    /// Draws a frame.
+    /// Draws a frame: over the last one, or below the message of a panic.
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
         let now = self.clock.now();
+        let below = mem::take(&mut self.below);
         self.news = false;
         self.printed = 0;
         self.next_change = match &mut self.kind {
             Kind::Live(live) => {
-                live.draw(now, bytes);
+                live.draw(now, below, bytes);
                 live.model.next_change(now)
             }
             Kind::Plain(plain, out) => {
@@ -174,13 +195,15 @@ impl View {
         };
     }
 
-    /// Closes the board and draws the last frame; if `below`, below what others
-    /// may have written.
-    pub(crate) fn finish(&mut self, below: bool, bytes: &mut Vec<u8>) {
+    /// Closes the board and draws the last frame; if something `panics`, below
+    /// its message.
+    pub(crate) fn finish(&mut self, panics: bool, bytes: &mut Vec<u8>) {
         if !self.closed {
             self.fold(&Event::Closed { at: self.clock.now() });
         }
         let now = self.clock.now();
+        let seen = self.panicked.is_some_and(|at| now.saturating_sub(at) < UNWINDING);
+        let below = self.below || (panics && !seen);
         match &mut self.kind {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
@@ -195,19 +218,25 @@ impl View {
 }
 
 impl Live {
-    fn draw(&mut self, now: Duration, bytes: &mut Vec<u8>) {
-        let (columns, rows) = self.size.now();
-        self.frame = self.model.frame_after(&self.frame, columns, rows, now);
+    fn draw(&mut self, now: Duration, below: bool, bytes: &mut Vec<u8>) {
+        let (columns, rows) = self.next_frame(now, below);
         self.painter.paint(&self.frame, columns, rows, now, bytes);
         self.model.retire(self.frame.above().len());
     }
 
     fn draw_last(&mut self, now: Duration, below: bool, bytes: &mut Vec<u8>) {
+        let (columns, rows) = self.next_frame(now, below);
+        self.painter.last(&self.frame, columns, rows, now, bytes);
+        self.model.retire(self.frame.above().len());
+    }
+
+    /// Makes the next frame; its columns and rows.
+    fn next_frame(&mut self, now: Duration, below: bool) -> (u16, u16) {
         if below {
             self.painter.leave();
         }
         let (columns, rows) = self.size.now();
-        let frame = self.model.frame_after(&self.frame, columns, rows, now);
-        self.painter.last(&frame, columns, rows, now, bytes);
+        self.frame = self.model.frame_after(&self.frame, columns, rows, now);
+        (columns, rows)
     }
 }

@@ -5,232 +5,17 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use active_status::{Board, Console, Event, LiveBoard, Running, board, board_with_clock};
+use active_status::{Board, Console, Event, LiveBoard, Outcome, Running, board, board_with_clock};
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
+use crate::stage::{News, Show, Tells, Time, held, millis, next_frame, screen, wrote};
 use crate::support::within_a_minute;
-
-/// How long a test waits for another thread before it fails rather than hang.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-/// A time that passes when a test says so: a clock, and timers.
-#[derive(Clone, Default)]
-struct Time(Arc<Mutex<Timers>>);
-
-#[derive(Default)]
-struct Timers {
-    now: Duration,
-    /// Until when somebody sleeps.
-    sleepers: Vec<(Duration, Arc<Mutex<Option<Waker>>>)>,
-}
-
-impl Time {
-    fn now(&self) -> Duration {
-        self.0.lock().unwrap().now
-    }
-
-    fn clock(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
-        let time = self.clone();
-        move || time.now()
-    }
-
-    fn sleep(&self) -> impl FnMut(Duration) -> Sleep + use<> {
-        let time = self.clone();
-        move |length| {
-            let waker = Arc::default();
-            let mut timers = time.0.lock().unwrap();
-            let until = timers.now + length;
-            timers.sleepers.push((until, Arc::clone(&waker)));
-            Sleep { time: time.clone(), until, waker }
-        }
-    }
-
-    /// When the next timer ends that somebody still holds.
-    fn next(&self) -> Option<Duration> {
-        self.0.lock().unwrap().sleepers.iter().map(|sleeper| sleeper.0).min()
-    }
-
-    fn pass(&self, time: Duration) {
-        let wakers: Vec<Waker> = {
-            let mut timers = self.0.lock().unwrap();
-            timers.now += time;
-            let now = timers.now;
-            let due = timers.sleepers.iter().filter(|sleeper| sleeper.0 <= now);
-            due.filter_map(|sleeper| sleeper.1.lock().unwrap().take()).collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
-    }
-}
-
-struct Sleep {
-    time: Time,
-    until: Duration,
-    waker: Arc<Mutex<Option<Waker>>>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        *self.waker.lock().unwrap() = Some(cx.waker().clone());
-        if self.time.now() >= self.until { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        let mut timers = self.time.0.lock().unwrap();
-        timers.sleepers.retain(|sleeper| !Arc::ptr_eq(&sleeper.1, &self.waker));
-    }
-}
-
-/// What a test hears of.
-#[derive(Debug)]
-enum News {
-    Woken,
-    Wrote(String),
-}
-
-/// A writer that tells of all it takes.
-struct Tells(Sender<News>);
-
-impl Write for Tells {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8(bytes.to_vec()).expect("whole characters");
-        let _ = self.0.send(News::Wrote(text));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A writer that tells of all it is given, and then waits for its orders. When
-/// nobody gives orders any more, it fails.
-struct Held {
-    tells: Tells,
-    orders: Receiver<()>,
-}
-
-impl Write for Held {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.tells.write(bytes)?;
-        match self.orders.recv() {
-            Ok(()) => Ok(taken),
-            Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A writer that waits for orders; each lets it take what it was given.
-fn held(tells: Tells) -> (Held, Sender<()>) {
-    let (order, orders) = mpsc::channel();
-    (Held { tells, orders }, order)
-}
-
-struct Wakes(Sender<News>);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        let _ = self.0.send(News::Woken);
-    }
-}
-
-/// A future that shows a board, polled by hand when it is woken.
-struct Show<F: Future> {
-    future: Option<Pin<Box<F>>>,
-    result: Option<F::Output>,
-    waker: Waker,
-    news: Receiver<News>,
-    frames: Vec<String>,
-    polls: usize,
-}
-
-impl<F: Future> Show<F> {
-    fn new(show: impl FnOnce(Tells) -> F) -> Self {
-        let (sender, news) = mpsc::channel();
-        let future = Some(Box::pin(show(Tells(sender.clone()))));
-        let waker = Waker::from(Arc::new(Wakes(sender)));
-        let mut show = Self { future, result: None, waker, news, frames: Vec::new(), polls: 0 };
-        show.poll();
-        show
-    }
-
-    fn poll(&mut self) {
-        let Some(future) = &mut self.future else { return };
-        self.polls += 1;
-        let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
-        if let Poll::Ready(result) = polled {
-            self.result = Some(result);
-            self.future = None;
-        }
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Woken => self.poll(),
-            News::Wrote(frame) => self.frames.push(frame),
-        }
-    }
-
-    /// Polls as long as there are wakes.
-    fn settle(&mut self) -> &mut Self {
-        while let Ok(news) = self.news.try_recv() {
-            self.hear(news);
-        }
-        self
-    }
-
-    /// The next frame that is written.
-    #[track_caller]
-    fn frame(&mut self) -> String {
-        while self.frames.is_empty() {
-            let news = self.news.recv_timeout(PATIENCE).expect("a frame within a minute");
-            self.hear(news);
-        }
-        self.frames.remove(0)
-    }
-
-    /// The result of the future, and what was written until then.
-    #[track_caller]
-    fn end(mut self) -> (F::Output, String) {
-        while self.result.is_none() {
-            let news = self.news.recv_timeout(PATIENCE).expect("the end within a minute");
-            self.hear(news);
-        }
-        let wrote = self.written();
-        (self.result.take().expect("a result"), wrote)
-    }
-
-    /// What is written until the future and its thread have gone.
-    fn written(&mut self) -> String {
-        self.future = None;
-        self.waker = Waker::noop().clone();
-        loop {
-            match self.news.recv_timeout(PATIENCE) {
-                Ok(News::Wrote(frame)) => self.frames.push(frame),
-                Ok(News::Woken) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.frames.concat(),
-                Err(RecvTimeoutError::Timeout) => panic!("the thread did not end"),
-            }
-        }
-    }
-}
 
 /// A board on a virtual clock that `console` shows.
 fn shown(console: Console, time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
@@ -238,13 +23,6 @@ fn shown(console: Console, time: &Time) -> (Board, Show<impl Future<Output = ()>
     let console = console.clock(time.clock()).size(40, 10);
     let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
     (board, show)
-}
-
-/// What is on a screen after these bytes, without the empty rows at the end.
-fn screen(bytes: &str) -> String {
-    let mut terminal = avt::Terminal::with_scrollback(40, 10, None).expect("a size");
-    terminal.feed(bytes);
-    terminal.screen().text().join("\n").trim_end().to_string()
 }
 
 #[test]
@@ -714,4 +492,193 @@ fn an_executor_may_log_into_the_board_when_it_is_woken() {
         let News::Wrote(text) = news.recv().unwrap() else { panic!("nobody is woken") };
         assert_eq!(text, "hello\nwoken\n");
     });
+}
+
+/// A live board on a thread whose terminal takes nothing until it is told to.
+fn opened_and_stalled() -> (LiveBoard, Receiver<News>, Sender<()>) {
+    let (sender, news) = mpsc::channel();
+    let (held, order) = held(Tells(sender));
+    (Console::live().output(held).size(40, 10).open(), news, order)
+}
+
+#[test]
+fn a_board_that_is_shut_down_has_shown_all_that_was_said() {
+    let (sender, news) = mpsc::channel();
+    let board = Console::live().output(Tells(sender)).size(40, 10).open();
+    let job = board.add_job("copy: ");
+    job.set_text("a.txt");
+    job.finish();
+    board.println("hello");
+    let _running = board.add_job("move: ");
+    board.shutdown();
+    // Not a word comes later.
+    let frames = news.try_iter().map(|news| match news {
+        News::Wrote(frame) => frame,
+        News::Woken => String::new(),
+    });
+    assert_eq!(screen(&frames.collect::<String>()), "copy: a.txt ✔\nhello\nmove: … abandoned");
+}
+
+#[test]
+fn a_board_that_is_dropped_is_shut_down() {
+    let (sender, news) = mpsc::channel();
+    let board = Console::plain().output(Tells(sender)).open();
+    board.println("hello");
+    drop(board);
+    assert_eq!(wrote(&news), "hello\n");
+}
+
+#[test]
+fn a_board_that_is_closed_may_be_shut_down_and_told_more() {
+    let (sender, news) = mpsc::channel();
+    let board = Console::plain().output(Tells(sender)).open();
+    let handle = board.clone();
+    let job = board.add_job("copy: ");
+    board.close();
+    board.println("after the close");
+    board.shutdown();
+    job.set_text("a.txt");
+    handle.println("after the shutdown");
+    assert_eq!(wrote(&news), "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
+}
+
+#[test]
+fn a_stalled_terminal_keeps_no_worker_waiting() {
+    let (board, news, order) = opened_and_stalled();
+    let job = board.add_job("copy: ");
+    let mut bytes = next_frame(&news);
+    // The terminal takes nothing until all of this is done.
+    for number in 0..10_000 {
+        job.tick();
+        job.set_text(number);
+        if number % 1_000 == 0 {
+            board.println(number);
+            board.add_job(format!("job {number}")).finish();
+        }
+    }
+    job.clear_progress();
+    job.finish();
+    (0..1_000).for_each(|_| order.send(()).unwrap());
+    board.shutdown();
+    bytes += &wrote(&news);
+    let lines = (0..10).map(|n| format!("{0}\njob {0} ✔\n", n * 1_000)).collect::<String>();
+    assert_eq!(screen(&bytes), format!("{lines}copy: 9999 ✔"));
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_does_not_hold_up_the_shutdown() {
+    let (board, news, order) = opened_and_stalled();
+    board.println("hello");
+    next_frame(&news);
+    within_a_minute(|| board.shutdown());
+    drop(order);
+}
+
+#[test]
+fn a_terminal_that_is_gone_does_not_stop_those_who_use_the_board() {
+    let (board, news, order) = opened_and_stalled();
+    let job = board.add_job("copy: ");
+    next_frame(&news);
+    drop(order);
+    job.set_text("a.txt");
+    board.println("hello");
+    board.shutdown();
+    assert_eq!(wrote(&news), "");
+}
+
+#[test]
+fn a_writer_that_panics_does_not_stop_those_who_use_the_board() {
+    struct Panics;
+    impl Write for Panics {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("as it does")
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let board = Console::live().output(Panics).open();
+    let job = board.add_job("copy: ");
+    job.finish();
+    board.shutdown();
+}
+
+#[test]
+fn a_panic_has_its_last_frame_below_the_message() {
+    let (sender, news) = mpsc::channel();
+    let mut before = String::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let board = Console::live().output(Tells(sender)).size(40, 10).open();
+        let _job = board.add_job("copy: ");
+        before += &next_frame(&news);
+        panic!("as it does");
+    }));
+    assert!(panicked.is_err());
+    let after = wrote(&news);
+    let expected = "copy:\nmessage\ncopy: ✘ panicked";
+    assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
+}
+
+#[test]
+fn after_a_job_that_panicked_the_board_goes_on_below_the_message() {
+    let time = Time::default();
+    let (board, mut show) = shown(Console::live(), &time);
+    let (job, other) = (board.add_job("copy: "), board.add_job("move: "));
+    let mut bytes = show.frame();
+    job.end(Outcome::Panicked);
+    bytes += "message\r\n";
+    time.pass(millis(100));
+    bytes += &show.frame();
+    other.set_text("b.txt");
+    time.pass(millis(100));
+    bytes += &show.frame();
+    assert_eq!(screen(&bytes), "copy:\nmove:\nmessage\ncopy: ✘ panicked\nmove: b.txt");
+}
+
+#[test]
+fn a_console_that_is_shut_down_takes_what_is_there_and_closes_the_board() {
+    let (sender, news) = mpsc::channel();
+    let (board, events) = board();
+    let running = Console::plain().output(Tells(sender)).start(events);
+    let job = board.add_job("copy: ");
+    job.tick();
+    running.shutdown();
+    board.println("nobody reads this");
+    assert_eq!(wrote(&news), "copy: 1 (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
+}
+
+#[test]
+fn a_stream_that_panics_does_not_hold_up_the_shutdown() {
+    let events = stream::poll_fn(|_| -> Poll<Option<Event>> { panic!("as it does") });
+    Console::plain().start(events).shutdown();
+}
+
+#[test]
+fn a_stream_that_always_has_more_does_not_hold_up_the_shutdown() {
+    let (sender, news) = mpsc::channel();
+    let events = stream::repeat(Event::Line("again".into()));
+    let running = Console::plain().output(Tells(sender)).start(events);
+    next_frame(&news);
+    within_a_minute(|| running.shutdown());
+}
+
+#[test]
+fn a_board_that_is_opened_has_the_clock_of_the_console() {
+    let (sender, news) = mpsc::channel();
+    let time = Time::default();
+    let board = Console::plain().output(Tells(sender)).clock(time.clock()).open();
+    let job = board.add_job("copy: ");
+    time.pass(Duration::from_secs(184));
+    job.finish();
+    board.shutdown();
+    assert!(wrote(&news).ends_with("copy: (finished in 3m 4s)\n1 done in 3m 4s\n"));
+}
+
+#[test]
+fn what_is_printed_is_on_a_plain_board_as_it_was() {
+    let (sender, news) = mpsc::channel();
+    let board = Console::plain().output(Tells(sender)).colour(false).open();
+    board.println("\u{1b}[31mred\u{1b}[m\tand\nmore");
+    board.shutdown();
+    assert_eq!(wrote(&news), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");
 }

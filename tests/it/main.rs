@@ -14,9 +14,13 @@ mod merge_pin;
 mod merge_property;
 mod merge_wakers;
 mod model;
+mod plain;
 mod pool;
 mod progress;
+mod stage;
 mod status;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod tidy;
 mod told;

@@ -1,0 +1,121 @@
+//! The plain board, from a board's handles to the lines of its log. The table of
+//! what is said when stands beside the code.
+
+use std::time::Duration;
+
+use active_status::{Board, Console, JobOptions, Outcome, Status, board_with_clock};
+
+use crate::stage::{Show, Time, millis};
+
+/// A plain console on a virtual clock.
+fn plain(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+    let (board, events) = board_with_clock(time.clock());
+    let console = Console::plain().clock(time.clock());
+    let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    (board, show)
+}
+
+/// Lets time pass until then; the line that is written then, and none before.
+#[track_caller]
+fn line_at<F: Future>(time: &Time, show: &mut Show<F>, at: Duration) -> String {
+    while time.now() < at {
+        assert_eq!(show.settle().frames, [""; 0]);
+        let next = time.next().expect("a timer");
+        assert!(next <= at, "nobody wakes then, but at {next:?}");
+        time.pass(next - time.now());
+    }
+    show.frame()
+}
+
+#[test]
+fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
+    let time = Time::default();
+    let (board, mut show) = plain(&time);
+    let job = board.add_job("copy: ");
+    job.set_text("a.txt");
+    assert_eq!(show.frame(), "copy: a.txt\n");
+    for name in ["b.txt", "c.txt", "d.txt"] {
+        time.pass(millis(1_000));
+        job.set_text(name);
+        show.settle();
+    }
+    assert_eq!(line_at(&time, &mut show, millis(5_000)), "copy: d.txt\n");
+}
+
+#[test]
+fn silence_is_broken_after_half_a_minute() {
+    let time = Time::default();
+    let (board, mut show) = plain(&time);
+    let _job = board.add_job(JobOptions::new().prefix("copy: ").text("a.txt"));
+    board.show_elapsed();
+    show.settle();
+    let line = |time| format!("still running: copy: a.txt ({time})\n");
+    assert_eq!(line_at(&time, &mut show, millis(30_000)), line("30s"));
+    assert_eq!(line_at(&time, &mut show, millis(60_000)), line("1m 0s"));
+}
+
+#[test]
+fn between_lines_nobody_wakes() {
+    let time = Time::default();
+    let (board, mut show) = plain(&time);
+    let _job = board.add_job("copy: ");
+    show.settle();
+    time.pass(millis(100));
+    show.settle();
+    assert_eq!(time.next(), Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn a_board_without_work_sets_no_timer() {
+    let time = Time::default();
+    let (board, mut show) = plain(&time);
+    board.show_elapsed();
+    show.settle();
+    time.pass(millis(100));
+    show.settle();
+    assert_eq!(time.next(), None);
+}
+
+#[test]
+fn a_log_tells_ends_and_counts_them() {
+    let time = Time::default();
+    let (board, show) = plain(&time);
+    board.show_elapsed();
+    let [one, two, three, four] = [1, 2, 3, 4].map(|n| board.add_job(format!("worker {n}: ")));
+    one.set_text("done");
+    two.set_status(Status::Warning);
+    two.start_progress(8);
+    two.tick_by(6);
+    board.println("two is slow");
+    time.pass(millis(3_000));
+    one.finish();
+    two.fail("no space");
+    three.end(Outcome::Cancelled);
+    board.close();
+    drop(four);
+    time.pass(millis(100));
+    let (_, log) = show.end();
+    assert_eq!(
+        log,
+        "worker 1: done\n\
+         worker 2: 75% - 6/8\n\
+         two is slow\n\
+         worker 1: done (finished in 3s)\n\
+         worker 2: 75% - 6/8 (failed after 3s): no space\n\
+         worker 3: (cancelled after 3s)\n\
+         worker 4: (abandoned after 3s)\n\
+         1 done, 1 failed, 1 cancelled, 1 abandoned in 3s\n"
+    );
+}
+
+#[test]
+fn no_escape_gets_into_a_log_from_a_job() {
+    let time = Time::default();
+    let (board, show) = plain(&time);
+    let job = board.add_job("\u{1b}[1mcopy\u{1b}[m: ");
+    job.set_text("a\u{1b}[2Jb\r\nc\u{7}");
+    job.fail("\u{1b}]0;title\u{7}gone\u{9b}31m");
+    board.close();
+    let (_, log) = show.end();
+    assert_eq!(log, "copy: ab  c (failed after 0s): gone\n0 done, 1 failed in 0s\n");
+}
