@@ -1,6 +1,7 @@
 //! The contract of `active-status`, a file a subject.
 
 mod board;
+mod checksum;
 mod console;
 mod event;
 mod events;

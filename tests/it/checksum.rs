@@ -1,0 +1,322 @@
+//! `examples/checksum.rs` as people run it: a process, a folder, and what
+//! `sha256sum` says.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+/// The sum of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+#[test]
+fn every_file_of_a_large_tree_has_the_line_that_sha256sum_prints() {
+    let tree = Tree::new("large");
+    let mut expected = BTreeSet::new();
+    for number in 0..3_000 {
+        let name = format!("{}/{}/file {number}", number % 7, number % 31);
+        let text = number.to_string().repeat(number % 200);
+        tree.file(&name, &text);
+        expected.insert(format!("{}  {name}", sum(&text)));
+    }
+    let large = "a line that is longer than one buffer holds\n".repeat(100_000);
+    tree.file("large", &large);
+    expected.insert(format!("{}  large", sum(&large)));
+
+    let output = tree.checksum(&["--workers", "5"]);
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<String> = lines(&output.stdout).map(str::to_string).collect();
+    assert_eq!(lines.len(), expected.len());
+    assert_eq!(BTreeSet::from_iter(lines), expected);
+    tree.agrees_with_sha256sum(&output.stdout);
+}
+
+#[test]
+fn names_are_written_as_coreutils_writes_them() {
+    for (name, line) in [
+        ("plain", format!("{EMPTY}  plain\n")),
+        (" two  spaces ", format!("{EMPTY}   two  spaces \n")),
+        ("*star", format!("{EMPTY}  *star\n")),
+        ("-", format!("{EMPTY}  ./-\n")),
+        ("--workers", format!("{EMPTY}  --workers\n")),
+        ("été/☃", format!("{EMPTY}  été/☃\n")),
+        ("tab\there", format!("{EMPTY}  tab\there\n")),
+        ("new\nline", format!("\\{EMPTY}  new\\nline\n")),
+        ("return\r", format!("\\{EMPTY}  return\\r\n")),
+        ("back\\slash", format!("\\{EMPTY}  back\\\\slash\n")),
+    ] {
+        let tree = Tree::new("names");
+        tree.file(name, "");
+        let output = tree.checksum(&[]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), line, "{name:?}");
+        tree.agrees_with_sha256sum(&output.stdout);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_utf8_keep_their_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let tree = Tree::new("bytes");
+    tree.file(OsStr::from_bytes(b"caf\xe9"), "");
+    let output = tree.checksum(&[]);
+    assert_eq!(output.stdout, [EMPTY.as_bytes(), b"  caf\xe9\n"].concat());
+    tree.agrees_with_sha256sum(&output.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn symbolic_links_and_special_files_are_left_out() {
+    let tree = Tree::new("special");
+    tree.file("folder/file", "");
+    std::os::unix::fs::symlink("folder/file", tree.path.join("link")).unwrap();
+    std::os::unix::fs::symlink("..", tree.path.join("folder/up")).unwrap();
+    std::os::unix::fs::symlink("nowhere", tree.path.join("broken")).unwrap();
+    let pipe = Command::new("mkfifo").arg(tree.path.join("pipe")).status();
+    assert!(pipe.expect("mkfifo is there").success());
+
+    let output = tree.checksum(&[]);
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{EMPTY}  folder/file\n"));
+}
+
+#[test]
+fn a_folder_without_files_has_no_lines() {
+    let tree = Tree::new("empty");
+    fs::create_dir_all(tree.path.join("folder")).unwrap();
+    let output = tree.checksum(&[]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{output:?}");
+}
+
+#[test]
+fn a_file_that_vanished_is_a_failure_and_the_rest_is_done() {
+    let tree = Tree::new("vanished");
+    let names: BTreeSet<String> = (0..20_000).map(|number| format!("file-{number}-")).collect();
+    for name in &names {
+        tree.file(name, "");
+    }
+    // After the first line the tree was walked; the pipe does not hold all the
+    // others, so the program stands still until it is read again.
+    let log = tree.path.with_extension("log");
+    let mut child = tree.command(&[]).stderr(File::create(&log).unwrap()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    stdout.read_line(&mut text).unwrap();
+    for name in &names {
+        fs::remove_file(tree.path.join(name)).unwrap();
+    }
+    stdout.read_to_string(&mut text).unwrap();
+    let status = child.wait().unwrap();
+    let stderr = fs::read_to_string(&log).unwrap();
+    fs::remove_file(log).unwrap();
+
+    assert_eq!(status.code(), Some(1));
+    assert!(text.lines().all(|line| line.starts_with(EMPTY)));
+    let done: BTreeSet<&str> = text.lines().filter_map(name_in).collect();
+    let failures = stderr.lines().filter(|line| line.contains("(failed"));
+    let failed: BTreeSet<&str> = failures.filter_map(name_in).collect();
+    assert!(!failed.is_empty() && done.is_disjoint(&failed));
+    assert!(done.union(&failed).copied().eq(names.iter().map(String::as_str)));
+}
+
+/// The name `file-…-` in a line.
+fn name_in(line: &str) -> Option<&str> {
+    let name = &line[line.find("file-")?..];
+    let end = "file-".len() + name["file-".len()..].find('-')?;
+    Some(&name[..=end])
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_is_a_failure_and_the_rest_is_done() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let tree = Tree::new("forbidden");
+    tree.file("open", "");
+    tree.file("closed", "");
+    tree.file("folder/inside", "");
+    for name in ["closed", "folder"] {
+        fs::set_permissions(tree.path.join(name), PermissionsExt::from_mode(0o0)).unwrap();
+    }
+    // Whoever may read everything has nothing to see here.
+    let forbidden = File::open(tree.path.join("closed")).is_err();
+    let output = tree.checksum(&[]);
+    fs::set_permissions(tree.path.join("folder"), PermissionsExt::from_mode(0o700)).unwrap();
+
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.contains(&format!("{EMPTY}  open\n")), "{lines}");
+    if forbidden {
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+        assert_eq!(stderr.matches("Permission denied").count(), 2, "{stderr}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_failure() {
+    let tree = Tree::new("missing");
+    fs::remove_dir_all(&tree.path).unwrap();
+    let output = tree.checksum(&[]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(tree.path.to_str().unwrap()), "{stderr}");
+}
+
+#[test]
+fn bad_arguments_print_how_to_use_it_and_exit_with_2() {
+    for arguments in [
+        &["--workers"][..],
+        &["--workers", "0"],
+        &["--workers", "-1"],
+        &["--workers", "many"],
+        &["--worker", "1"],
+        &["-x"],
+        &[".", "."],
+    ] {
+        let output = command(arguments).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.ends_with("usage: checksum [--workers N] [PATH]\n"), "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let tree = Tree::new("head");
+    for number in 0..20_000 {
+        tree.file(format!("file {number}"), "");
+    }
+    let mut child = tree.command(&[]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(line.starts_with(EMPTY), "{line}");
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("pipe"), "{stderr}");
+}
+
+#[test]
+fn it_works_on_when_nobody_listens_to_standard_error() {
+    let tree = Tree::new("deaf");
+    tree.file("file", "");
+    let deaf = |mut command: Command| {
+        let mut child = command.spawn().unwrap();
+        drop(child.stderr.take());
+        child.wait_with_output().unwrap()
+    };
+    let output = deaf(tree.command(&[]));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{EMPTY}  file\n"));
+    assert_eq!(deaf(command(&["no such folder"])).status.code(), Some(1));
+    assert_eq!(deaf(command(&["--no-such-option"])).status.code(), Some(2));
+}
+
+#[test]
+fn a_log_has_useful_lines_and_no_escapes() {
+    let tree = Tree::new("log");
+    for number in 0..100 {
+        tree.file(format!("file {number}"), "some text");
+    }
+    let log = tree.path.with_extension("log");
+    let mut command = tree.command(&[]);
+    let status = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).status();
+    let text = fs::read_to_string(&log).unwrap();
+    fs::remove_file(log).unwrap();
+    assert!(status.unwrap().success());
+    assert!(text.contains("100/100 files"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\r']), "{text}");
+}
+
+fn sum(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    std::str::from_utf8(bytes).expect("lines in UTF-8").lines()
+}
+
+/// A folder for one test, with a name of its own; gone when it is dropped.
+struct Tree {
+    path: PathBuf,
+}
+
+impl Tree {
+    fn new(test: &str) -> Self {
+        let name = format!("checksum-{test}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self { path }
+    }
+
+    fn file(&self, name: impl AsRef<Path>, text: &str) {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn command(&self, options: &[&str]) -> Command {
+        let mut command = command(options);
+        command.arg(&self.path);
+        command
+    }
+
+    fn checksum(&self, options: &[&str]) -> Output {
+        self.command(options).output().unwrap()
+    }
+
+    /// Lets `sha256sum` check these lines inside the folder, where there is one.
+    fn agrees_with_sha256sum(&self, lines: &[u8]) {
+        let mut command = Command::new("sha256sum");
+        command.args(["--check", "--strict", "--quiet"]).current_dir(&self.path);
+        let Ok(mut child) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            return;
+        };
+        child.stdin.take().unwrap().write_all(lines).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(example());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The example, built like this test. `cargo test --test it` builds no examples
+/// and would leave an old one.
+fn example() -> &'static Path {
+    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let [_, profile, target] = [1, 2, 3].map(|up| test.ancestors().nth(up).unwrap());
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--example", "checksum", "--target-dir"]).arg(target);
+        build.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        if !profile.ends_with("debug") {
+            build.arg("--profile").arg(profile.file_name().unwrap());
+        }
+        if cfg!(feature = "serde") {
+            build.args(["--features", "serde"]);
+        }
+        assert!(build.status().expect("cargo runs").success(), "the example builds");
+        profile.join("examples").join(format!("checksum{}", std::env::consts::EXE_SUFFIX))
+    })
+}
