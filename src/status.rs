@@ -271,7 +271,7 @@ impl<S, F> WithStatus<S, F> {
     /// other handle.
     pub fn into_inner(self) -> S {
         let Self { stream, mut row, .. } = self;
-        row.let_go();
+        row.let_go = true;
         stream
     }
 }
@@ -317,25 +317,25 @@ impl<S: fmt::Debug, F> fmt::Debug for WithStatus<S, F> {
     }
 }
 
-/// A row that is ended at the latest when this is dropped.
+/// A row that is ended at the latest when this is dropped. If it was ended, the
+/// first end has won.
 struct OpenRow {
     job: Job,
     /// Why the job fails if nothing comes after the last item.
     failure: Option<String>,
     /// Set while the stream is polled; it stays so if that panics.
     polling: bool,
-    /// Whether the end of the job is no longer our business.
-    closed: bool,
+    /// Whether the job goes on without us.
+    let_go: bool,
 }
 
 impl OpenRow {
     fn new(job: Job) -> Self {
-        Self { job, failure: None, polling: false, closed: false }
+        Self { job, failure: None, polling: false, let_go: false }
     }
 
     /// The stream has ended.
     fn complete(&mut self, text: &str) {
-        self.closed = true;
         match self.failure.take() {
             Some(message) => self.job.fail(message),
             None => {
@@ -344,15 +344,11 @@ impl OpenRow {
             }
         }
     }
-
-    fn let_go(&mut self) {
-        self.closed = true;
-    }
 }
 
 impl Drop for OpenRow {
     fn drop(&mut self) {
-        if !self.closed {
+        if !self.let_go {
             self.job.end(match self.failure.take() {
                 _ if self.polling => Outcome::Panicked,
                 Some(message) => Outcome::Failed(message),

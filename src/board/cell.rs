@@ -201,14 +201,10 @@ impl Cell {
         Some((at, row))
     }
 
-    /// The news that was queued; `None` if it was said with the end.
-    pub(crate) fn read(&self, now: Duration) -> Option<Change> {
+    /// The news that was queued.
+    pub(crate) fn read(&self, now: Duration) -> Change {
         self.word.take();
-        let state = self.lock();
-        if state.end.is_some() && !state.has_news(self.word.position()) {
-            return None;
-        }
-        Some(self.read_change(state, now))
+        self.read_change(self.lock(), now)
     }
 
     /// What was not read so far, queued or not; `None` if that is nothing.

@@ -240,9 +240,8 @@ impl Events {
     fn read_news(&mut self, cell: &Cell) {
         // An update that raced the end may be queued behind it.
         let job = cell.id();
-        if self.live.contains_key(&job)
-            && let Some(change) = cell.read(self.now())
-        {
+        if self.live.contains_key(&job) {
+            let change = cell.read(self.now());
             self.read.push_back(Event::Changed { job, change });
         }
     }

@@ -15,7 +15,7 @@ use active_status::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::support::panic_of;
+use crate::support::{Parent, panic_of};
 use crate::told::{Clock, tell, told};
 
 /// A job that was added, and told of.
@@ -256,6 +256,18 @@ fn ticks_between_the_end_and_its_reader_do_nothing() {
     job.finish();
     job.tick();
     assert_eq!(told(&mut events), ["1 finished"]);
+}
+
+#[test]
+fn ticks_after_the_end_was_told_wake_nobody() {
+    let (job, mut events) = job();
+    job.finish();
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut events).len(), 1);
+    job.tick();
+    job.tick_by(u64::MAX);
+    job.set_position(3);
+    assert_eq!(parent.take_wakes(), 0);
 }
 
 #[test]
