@@ -112,6 +112,9 @@ impl Screen {
         assert_eq!(cursor.position(), Some((0, cursor.row)), "at rest in the first column");
         let live = self.frame.live();
         let top = cursor.row - live.len();
+        let away = self.terminal.screen().all_lines().count() - self.terminal.size().1;
+        let above = self.terminal.screen().all_lines().take(away + top).last();
+        assert!(above.is_none_or(|line| !line.is_wrapped()), "glued to what is above");
         for (row, line) in live.iter().enumerate() {
             let shown = self.terminal.screen().line(top + row).expect("a row");
             assert!(!shown.is_wrapped());
@@ -502,11 +505,8 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
             oracle.left.push(line);
         }
         Step::Wait { millis } => screen.wait(millis),
-        Step::Resize { columns, rows } => {
-            screen.terminal.resize(columns, rows);
-            screen.paint();
-            screen.check();
-        }
+        // It may be resized again before the next frame.
+        Step::Resize { columns, rows } => screen.terminal.resize(columns, rows),
         Step::Paint => {
             screen.paint();
             screen.check();
