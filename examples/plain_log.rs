@@ -1,0 +1,32 @@
+//! A board without a terminal: lines for a log. `Console::auto` does this by
+//! itself where standard error is no terminal; here the log goes into a pipe.
+//!
+//! ```sh
+//! cargo run --example plain_log
+//! ```
+
+use std::io::{self, Read, Write};
+
+use active_status::Console;
+
+fn main() -> io::Result<()> {
+    let (mut log, output) = io::pipe()?;
+    let board = Console::plain().output(output).open();
+
+    let copy = board.add_job("copy: ");
+    copy.start_progress(2);
+    copy.set_text("notes.txt");
+    copy.tick_by(2);
+    copy.finish();
+    board.println("a line of yours");
+    board.add_job("upload: ").fail("no route to host");
+    board.shutdown();
+
+    let mut text = String::new();
+    log.read_to_string(&mut text)?;
+    io::stdout().write_all(text.as_bytes())?;
+    assert!(text.contains("copy: notes.txt 100% - 2/2 (finished in "));
+    assert!(text.contains("\na line of yours\nupload: (failed after "));
+    assert!(text.contains(": no route to host\n1 done, 1 failed in "));
+    Ok(())
+}
