@@ -206,7 +206,8 @@ impl<S> Merge<S> {
         let there = self.contains(key);
         if there {
             let _parent = if self.len == 1 { self.unpark() } else { WakeOnDrop(None) };
-            self.evict(key.index);
+            let (block, place) = split(key.index);
+            self.evict(block, place);
         }
         there
     }
@@ -320,9 +321,8 @@ impl<S> Merge<S> {
     }
 
     /// Drops a child. All that the merge knows of it is forgotten before.
-    fn evict(&mut self, index: usize) {
-        let (block, place) = split(index);
-        self.turns.unmark(index);
+    fn evict(&mut self, block: usize, place: usize) {
+        self.turns.unmark(block, place);
         self.len -= 1;
         if self.generations.retired(block) & (1 << place) == 0 {
             self.vacancies.insert(block);
@@ -336,9 +336,8 @@ impl<S> Merge<S> {
 impl<S: Stream> Merge<S> {
     /// Polls a child, which is there. One that ends or panics is dropped.
     #[inline]
-    fn poll_child(&mut self, index: usize) -> Poll<Option<S::Item>> {
-        let (block, place) = split(index);
-        let evict = EvictOnDrop { merge: self, index };
+    fn poll_child(&mut self, (block, place): (usize, usize)) -> Poll<Option<S::Item>> {
+        let evict = EvictOnDrop { merge: self, block, place };
         let home = evict.merge.turns.get_mut(block).expect("a ready child has a home");
         let child = home.slots.get_pin_mut(place).expect("a ready child is there");
         let polled = child.poll_next(&mut Context::from_waker(&home.wakers.lend(place)));
@@ -346,11 +345,41 @@ impl<S: Stream> Merge<S> {
             Poll::Ready(None) => drop(evict),
             Poll::Ready(Some(_)) => mem::forget(evict),
             Poll::Pending => {
-                evict.merge.turns.unmark(index);
+                evict.merge.turns.unmark(block, place);
                 mem::forget(evict);
             }
         }
         polled
+    }
+
+    /// No child is ready: the merge has ended, or waits for the next wake.
+    /// `None` if a child was woken meanwhile.
+    #[inline(never)]
+    fn rest(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<S::Item>>> {
+        if self.len == 0 {
+            self.terminated = true;
+            return Some(Poll::Ready(None));
+        }
+        let park = self.inbox.park(cx.waker());
+        if park == Park::Woken {
+            return None;
+        }
+        self.left = self.budget;
+        if park == Park::Busy {
+            cx.waker().wake_by_ref();
+        }
+        Some(Poll::Pending)
+    }
+
+    /// The budget is spent: has the merge polled again, unless it never yields.
+    #[cold]
+    fn yield_now(&mut self, cx: &mut Context<'_>) -> bool {
+        self.left = self.budget;
+        let yields = self.budget != u32::MAX;
+        if yields {
+            cx.waker().wake_by_ref();
+        }
+        yields
     }
 }
 
@@ -365,31 +394,18 @@ impl<S: Stream> Stream for Merge<S> {
         }
         loop {
             merge.fold();
-            let Some(index) = merge.turns.next() else {
-                if merge.len == 0 {
-                    merge.terminated = true;
-                    return Poll::Ready(None);
+            let Some(turn) = merge.turns.next() else {
+                match merge.rest(cx) {
+                    Some(polled) => return polled,
+                    None => continue,
                 }
-                let park = merge.inbox.park(cx.waker());
-                if park == Park::Woken {
-                    continue;
-                }
-                merge.left = merge.budget;
-                if park == Park::Busy {
-                    cx.waker().wake_by_ref();
-                }
-                return Poll::Pending;
             };
-            if merge.left == 0 {
-                merge.left = merge.budget;
-                if merge.budget != u32::MAX {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+            if merge.left == 0 && merge.yield_now(cx) {
+                return Poll::Pending;
             }
             merge.left -= 1;
-            merge.turns.pass(index);
-            if let Poll::Ready(Some(item)) = merge.poll_child(index) {
+            merge.turns.pass(turn);
+            if let Poll::Ready(Some(item)) = merge.poll_child(turn.child()) {
                 return Poll::Ready(Some(item));
             }
         }
@@ -474,12 +490,13 @@ fn clear_all<'a, S: 'a>(homes: &mut dyn Iterator<Item = &'a mut Home<S>>) {
 /// Drops a child that ended, or that panicked while it was polled.
 struct EvictOnDrop<'a, S> {
     merge: &'a mut Merge<S>,
-    index: usize,
+    block: usize,
+    place: usize,
 }
 
 impl<S> Drop for EvictOnDrop<'_, S> {
     fn drop(&mut self) {
-        self.merge.evict(self.index);
+        self.merge.evict(self.block, self.place);
     }
 }
 

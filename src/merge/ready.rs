@@ -10,8 +10,7 @@ use super::tree::Tree;
 const BITS: usize = usize::BITS as usize;
 
 /// A block of children: their ready bits, and beside them what else the poll of
-/// a child touches. Half a cache line, and never across two.
-#[repr(align(32))]
+/// a child touches.
 struct Line<T> {
     ready: usize,
     beside: T,
@@ -25,9 +24,11 @@ pub(super) struct Turns<T> {
     lines: Vec<Line<T>>,
     /// The blocks with a ready child.
     blocks: Tree,
-    /// The index from where the next turn is looked for. It only goes forward,
-    /// and then around.
-    cursor: usize,
+    /// The block whose turn it is. Turns only go forward, and then around.
+    block: usize,
+    /// The places of that block whose turn in this round is to come: those from
+    /// the cursor on.
+    open: usize,
     /// How many blocks there were when the round began. Those added since have
     /// their turn in the next one, so a round ends however many are added.
     round: usize,
@@ -56,7 +57,7 @@ pub(super) fn places(mut word: usize) -> impl Iterator<Item = usize> {
 
 impl<T> Turns<T> {
     pub(super) const fn new() -> Self {
-        Self { lines: Vec::new(), blocks: Tree::new(), cursor: 0, round: 0 }
+        Self { lines: Vec::new(), blocks: Tree::new(), block: 0, open: 0, round: 0 }
     }
 
     /// Makes room for exactly so many more blocks.
@@ -109,8 +110,7 @@ impl<T> Turns<T> {
 
     /// Makes a child not ready.
     #[inline]
-    pub(super) fn unmark(&mut self, index: usize) {
-        let (block, place) = split(index);
+    pub(super) fn unmark(&mut self, block: usize, place: usize) {
         let ready = &mut self.lines[block].ready;
         if *ready == 1 << place {
             self.blocks.remove(block);
@@ -126,39 +126,54 @@ impl<T> Turns<T> {
         }
     }
 
-    /// The ready child whose turn is next.
+    /// Whose turn is next, if a child is ready.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<usize> {
-        let (block, place) = split(self.cursor);
-        if block < self.round {
-            let ahead = self.lines[block].ready & (usize::MAX << place);
-            if ahead != 0 {
-                return Some(join(block, ahead.trailing_zeros() as usize));
-            }
-        }
-        self.next_after(block)
+    pub(super) fn next(&mut self) -> Option<Turn> {
+        let ready = self.lines.get(self.block).map_or(0, |line| line.ready);
+        let ahead = ready & self.open;
+        if ahead == 0 { self.next_block() } else { Some(Turn { block: self.block, ahead }) }
     }
 
-    /// The first ready child of the blocks after this one, in this round or
-    /// else in the next.
-    fn next_after(&mut self, block: usize) -> Option<usize> {
-        let ahead = self.blocks.next(block + 1).filter(|&block| block < self.round);
+    /// The turn of the first ready child in the blocks after this one, in this
+    /// round or else in the next, which begins.
+    #[inline(never)]
+    fn next_block(&mut self) -> Option<Turn> {
+        let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
         let block = match ahead {
             Some(block) => block,
             None => {
                 let first = self.blocks.next(0)?;
-                self.cursor = 0;
+                (self.block, self.open) = (0, usize::MAX);
                 self.round = self.lines.len();
                 first
             }
         };
-        Some(join(block, self.lines[block].ready.trailing_zeros() as usize))
+        Some(Turn { block, ahead: self.lines[block].ready })
     }
 
-    /// This child has its turn: the next is after it.
+    /// Takes a turn: the next is after it.
     #[inline]
-    pub(super) fn pass(&mut self, index: usize) {
-        self.cursor = index + 1;
+    pub(super) fn pass(&mut self, turn: Turn) {
+        self.block = turn.block;
+        // The places above the lowest of `ahead`.
+        self.open = !(turn.ahead ^ (turn.ahead - 1));
+    }
+}
+
+/// The turn of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    block: usize,
+    /// The ready children of the block whose turn is to come; it is that of the
+    /// first. Not 0.
+    ahead: usize,
+}
+
+impl Turn {
+    /// The child's block and its place there.
+    #[inline]
+    pub(super) fn child(self) -> (usize, usize) {
+        (self.block, self.ahead.trailing_zeros() as usize)
     }
 }
 
@@ -175,9 +190,10 @@ mod tests {
     fn take(turns: &mut Turns<()>, count: usize) -> Vec<usize> {
         let mut order = Vec::new();
         while order.len() < count {
-            let Some(child) = turns.next() else { break };
-            turns.pass(child);
-            order.push(child);
+            let Some(turn) = turns.next() else { break };
+            turns.pass(turn);
+            let (block, place) = turn.child();
+            order.push(join(block, place));
         }
         order
     }
@@ -229,9 +245,9 @@ mod tests {
         let mut turns = turns(3);
         turns.mark(2, 0b110);
         turns.mark(0, 0);
-        turns.unmark(join(2, 1));
+        turns.unmark(2, 1);
         assert_eq!(take(&mut turns, 2), [join(2, 2), join(2, 2)]);
-        turns.unmark(join(2, 2));
+        turns.unmark(2, 2);
         assert_eq!(turns.next(), None);
         turns.mark(1, usize::MAX);
         turns.unmark_all();
