@@ -177,7 +177,7 @@ impl<S> Merge<S> {
     /// Adds a child, and wakes the task that waits for the merge. The child
     /// takes the place of one that ended, if there is such a place.
     pub fn push(&mut self, child: S) -> Key {
-        let block = self.vacancies.next(0).unwrap_or_else(|| self.add_block());
+        let block = self.vacancies.first().unwrap_or_else(|| self.add_block());
         let parent = self.unpark();
         let vacant = self.vacant(block);
         let place = vacant.trailing_zeros() as usize;
@@ -280,7 +280,9 @@ impl<S> Merge<S> {
             None => FIRST_CHUNK,
         };
         let slots = Slots::new(capacity);
-        let wakers = self.inbox.wakers(block);
+        // As many blocks of wakers as will be needed, or an eighth more.
+        let room = self.expected.div_ceil(CHUNK).max(block / 8);
+        let wakers = self.inbox.wakers(block, room);
         self.turns.push(Home { slots, wakers });
         self.vacancies.grow(block + 1);
         self.vacancies.insert(block);
@@ -445,10 +447,20 @@ impl<S> FromIterator<S> for Merge<S> {
 
 impl<S> Extend<S> for Merge<S> {
     fn extend<I: IntoIterator<Item = S>>(&mut self, children: I) {
-        let children = children.into_iter();
+        let mut children = children.into_iter();
         self.turns.reserve(children.size_hint().0.div_ceil(CHUNK));
-        for child in children {
+        while self.vacancies.first().is_some() {
+            let Some(child) = children.next() else { return };
             self.push(child);
+        }
+        let mut children = children.peekable();
+        while children.peek().is_some() {
+            let _parent = self.unpark();
+            let block = self.add_block();
+            let fill = CountOnDrop { merge: self, block };
+            if let Some(home) = fill.merge.turns.get_mut(block) {
+                home.slots.fill(&mut children);
+            }
         }
     }
 }
@@ -497,6 +509,27 @@ struct EvictOnDrop<'a, S> {
 impl<S> Drop for EvictOnDrop<'_, S> {
     fn drop(&mut self) {
         self.merge.evict(self.block, self.place);
+    }
+}
+
+/// Counts the children of a new block, also if their iterator panics.
+struct CountOnDrop<'a, S> {
+    merge: &'a mut Merge<S>,
+    block: usize,
+}
+
+impl<S> Drop for CountOnDrop<'_, S> {
+    fn drop(&mut self) {
+        let Self { merge, block } = self;
+        let children = merge.turns.get(*block).map_or(0, |home| home.slots.occupied());
+        let count = children.count_ones() as usize;
+        merge.turns.mark(*block, children);
+        merge.len += count;
+        merge.expected = merge.expected.saturating_sub(count);
+        merge.terminated &= count == 0;
+        if merge.vacant(*block) == 0 {
+            merge.vacancies.remove(*block);
+        }
     }
 }
 

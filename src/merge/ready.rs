@@ -120,7 +120,7 @@ impl<T> Turns<T> {
 
     /// Makes no child ready.
     pub(super) fn unmark_all(&mut self) {
-        while let Some(block) = self.blocks.next(0) {
+        while let Some(block) = self.blocks.first() {
             self.blocks.remove(block);
             self.lines[block].ready = 0;
         }
@@ -138,11 +138,11 @@ impl<T> Turns<T> {
     /// round or else in the next, which begins.
     #[inline(never)]
     fn next_block(&mut self) -> Option<Turn> {
+        let first = self.blocks.first()?;
         let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
         let block = match ahead {
             Some(block) => block,
             None => {
-                let first = self.blocks.next(0)?;
                 (self.block, self.open) = (0, usize::MAX);
                 self.round = self.lines.len();
                 first

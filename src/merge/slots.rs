@@ -88,6 +88,11 @@ impl<S> Slots<S> {
         unsafe { self.chunk.header.as_ref() }
     }
 
+    fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: as in `header`, and `&mut self` makes it ours alone.
+        unsafe { self.chunk.header.as_mut() }
+    }
+
     /// The occupied slots, a bit each.
     #[inline]
     pub(super) fn occupied(&self) -> usize {
@@ -114,11 +119,28 @@ impl<S> Slots<S> {
         // SAFETY: the slot exists and is empty.
         unsafe { self.slot(place).write(child) };
         self.chunk.occupied |= 1 << place;
-        // SAFETY: as in `header`, and `&mut self` makes it ours alone.
-        let header = unsafe { self.chunk.header.as_mut() };
+        let header = self.header_mut();
         let second = place < usize::from(header.fresh);
         header.fresh = header.fresh.max(place as u8 + 1);
         second
+    }
+
+    /// Puts children in the slots of a chunk that never had one, as far as
+    /// there are slots and children.
+    ///
+    /// # Panics
+    ///
+    /// If the chunk had a child, or if the iterator panics; children that it
+    /// gave before are in.
+    pub(super) fn fill(&mut self, children: &mut impl Iterator<Item = S>) {
+        assert_eq!(self.header().fresh, 0, "the chunk is fresh");
+        for place in 0..self.capacity() {
+            let Some(child) = children.next() else { break };
+            // SAFETY: the slot exists and is empty.
+            unsafe { self.slot(place).write(child) };
+            self.chunk.occupied |= 1 << place;
+            self.header_mut().fresh = place as u8 + 1;
+        }
     }
 
     /// The child in a slot.

@@ -71,32 +71,42 @@ impl Tree {
         self.root &= !(1 << number);
     }
 
+    /// The least member.
+    #[inline]
+    pub(super) fn first(&self) -> Option<usize> {
+        (self.root != 0)
+            .then(|| self.descend(self.root.trailing_zeros() as usize, self.levels.len()))
+    }
+
     /// The least member that is not less than `from`.
     #[inline]
     pub(super) fn next(&self, from: usize) -> Option<usize> {
         let mut number = from;
-        for height in 0..=self.levels.len() {
-            let word = match self.levels.get(height) {
-                Some(level) => level.get(number / BITS).copied().unwrap_or(0),
-                None if number < BITS => self.root,
-                None => 0,
-            };
-            let ahead = word & (usize::MAX << (number % BITS));
-            if ahead != 0 {
-                let found = number / BITS * BITS + ahead.trailing_zeros() as usize;
-                return Some(self.descend(found, height));
+        for (height, level) in self.levels.iter().enumerate() {
+            let word = level.get(number / BITS).copied().unwrap_or(0);
+            if let Some(found) = first_from(word, number % BITS) {
+                return Some(self.descend(number / BITS * BITS + found, height));
             }
             // The next word of this level is the next bit of the one above.
             number = number / BITS + 1;
         }
-        None
+        let found = first_from(self.root, Some(number).filter(|&bit| bit < BITS)?)?;
+        Some(self.descend(found, self.levels.len()))
     }
 
     /// The least member below the bit `number` of the words at `height`.
+    #[inline]
     fn descend(&self, number: usize, height: usize) -> usize {
         let below = self.levels[..height].iter().rev();
         below.fold(number, |word, level| word * BITS + level[word].trailing_zeros() as usize)
     }
+}
+
+/// The lowest bit of a word that is set, from this one on.
+#[inline]
+fn first_from(word: usize, bit: usize) -> Option<usize> {
+    let ahead = word & (usize::MAX << bit);
+    (ahead != 0).then(|| ahead.trailing_zeros() as usize)
 }
 
 #[cfg(test)]
@@ -142,6 +152,7 @@ mod tests {
                     tree.remove(number);
                     set.remove(&number);
                 }
+                prop_assert_eq!(tree.first(), set.first().copied());
                 for from in [0, number.saturating_sub(1), number, number + 1, length] {
                     prop_assert_eq!(tree.next(from), set.range(from..).next().copied());
                 }

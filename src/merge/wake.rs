@@ -25,7 +25,8 @@
 //! is for, and weaker ones fail the models.
 #![expect(unsafe_code, reason = "the lock-free part of the merge")]
 
-use alloc::boxed::Box;
+use alloc::alloc::{alloc, dealloc, handle_alloc_error};
+use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -53,12 +54,12 @@ struct Block {
     /// The next block of the list. Written by who turned `ready` from zero,
     /// before it pushes; read by the merge, before it swaps `ready` to zero.
     link: Cell<*mut Block>,
-    /// Where the list is.
-    shared: Arc<Shared>,
+    /// Where the list is. The slab keeps it.
+    shared: *const Shared,
+    /// The slab that this block stands in.
+    slab: NonNull<Slab>,
     /// Which block of its merge this is.
     index: usize,
-    /// The next of the inbox's blocks. Only the inbox looks at it.
-    next: *mut Block,
 }
 
 const _: () = assert!(align_of::<Block>() >= CHILDREN, "a child's number fits the low bits");
@@ -74,12 +75,14 @@ impl Block {
         // merge's look at `link` lies before the zero that we find.
         let before = self.ready.fetch_or(1 << child, Ordering::AcqRel);
         if before == 0 {
-            self.shared.push(self);
+            // SAFETY: the slab we stand in keeps it alive.
+            unsafe { &*self.shared }.push(self);
         }
     }
 }
 
 /// What a merge and its blocks share.
+#[repr(C)]
 struct Shared {
     /// Null, [`PARKED`] or the list of woken blocks.
     head: AtomicPtr<Block>,
@@ -88,14 +91,12 @@ struct Shared {
     parent: Cell<Option<Waker>>,
     /// Set by who replaced `PARKED`, once it is through with `parent`.
     done: AtomicBool,
+    /// Puts `turn` on another cache line: the merge writes it at each poll, and
+    /// must not take the line that the wakers of other threads write.
+    _apart: [u8; 64],
     /// Which poll of the merge this is, for merges among its children.
-    turn: Turn,
+    turn: AtomicUsize,
 }
-
-/// A counter on a cache line of its own: the merge writes it at each poll, and
-/// must not take the line that wakers on other threads write.
-#[repr(align(64))]
-struct Turn(AtomicUsize);
 
 // SAFETY: `head` is followed through `&mut Inbox` alone; `parent` has one owner
 // at a time, handed over through `head` and `done`, and may be used and dropped
@@ -171,9 +172,11 @@ pub(super) enum Park {
 pub(super) struct Inbox {
     shared: Arc<Shared>,
     parent: Parent,
-    /// All blocks that were made here. A reference to each is held, so that
+    /// The slab made last, and behind it all others. Each is held, so that
     /// whatever is on the list is alive.
-    blocks: *mut Block,
+    slabs: Option<NonNull<Slab>>,
+    /// How many blocks of that slab were not handed out.
+    spare: usize,
 }
 
 // SAFETY: the blocks are followed through `&mut self` alone; what is behind
@@ -188,32 +191,33 @@ impl Inbox {
             head: AtomicPtr::new(ptr::null_mut()),
             parent: Cell::new(None),
             done: AtomicBool::new(false),
-            turn: Turn(AtomicUsize::new(0)),
+            _apart: [0; 64],
+            turn: AtomicUsize::new(0),
         };
-        Self { shared: Arc::new(shared), parent: Parent::Ours, blocks: ptr::null_mut() }
+        Self { shared: Arc::new(shared), parent: Parent::Ours, slabs: None, spare: 0 }
     }
 
     /// Wakers for a new block of children, which [`take`](Self::take) will
-    /// name by this index.
-    pub(super) fn wakers(&mut self, index: usize) -> Wakers {
-        let block = Box::new(Block {
-            ready: AtomicUsize::new(0),
-            // The new handle's, and ours.
-            references: AtomicUsize::new(2),
-            link: Cell::new(ptr::null_mut()),
-            shared: Arc::clone(&self.shared),
-            index,
-            next: self.blocks,
-        });
-        self.blocks = Box::into_raw(block);
-        // SAFETY: a box's pointer is not null.
-        Wakers { block: unsafe { NonNull::new_unchecked(self.blocks) } }
+    /// name by this index. If there is no room, it is made for so many blocks.
+    pub(super) fn wakers(&mut self, index: usize, room: usize) -> Wakers {
+        let slab = match self.slabs {
+            Some(slab) if self.spare > 0 => slab,
+            next => {
+                let slab = Slab::new(&self.shared, room.max(1), next);
+                self.slabs = Some(slab);
+                self.spare = room.max(1);
+                slab
+            }
+        };
+        self.spare -= 1;
+        // SAFETY: we hold the slab, and this block of it was not handed out.
+        Wakers { block: unsafe { Slab::hand_out(slab, self.spare, index) } }
     }
 
     /// Begins a poll of the merge, which [`turn`] tells from those before.
     #[inline]
     pub(super) fn begin_turn(&mut self) {
-        let turn = &self.shared.turn.0;
+        let turn = &self.shared.turn;
         turn.store(turn.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
@@ -236,8 +240,8 @@ impl Inbox {
             return;
         }
         while let Some(block) = NonNull::new(list) {
-            // SAFETY: only our own blocks go on our list, and we hold a
-            // reference to each.
+            // SAFETY: only our own blocks go on our list, and we hold their
+            // slabs.
             let block = unsafe { block.as_ref() };
             // Before the swap: after it, the block may be pushed again.
             list = block.link.with(|link| {
@@ -324,13 +328,101 @@ impl Drop for Inbox {
             self.parent = Parent::Ours;
         }
         let parent = self.take_parent();
-        let mut blocks = self.blocks;
-        while let Some(block) = NonNull::new(blocks) {
-            // SAFETY: we hold a reference to each of our blocks.
-            blocks = unsafe { block.as_ref() }.next;
-            drop(Reference(block));
+        while let Some(slab) = self.slabs {
+            // SAFETY: we hold each slab of the chain, until the release.
+            self.slabs = unsafe { slab.as_ref() }.next;
+            // SAFETY: as above, and this is our hold on it.
+            unsafe { Slab::release(slab) };
         }
         drop(parent);
+    }
+}
+
+/// The head of an allocation with several blocks behind it, which is freed when
+/// the merge and all wakers of all of its blocks are gone.
+struct Slab {
+    /// Keeps what the blocks point to.
+    shared: Arc<Shared>,
+    /// How many blocks have a reference, and one for the inbox.
+    holds: AtomicUsize,
+    /// How many blocks there are.
+    blocks: usize,
+    /// The slab made before. Only the inbox looks at it.
+    next: Option<NonNull<Slab>>,
+}
+
+impl Slab {
+    /// A slab with room for so many blocks, held once.
+    fn new(shared: &Arc<Shared>, blocks: usize, next: Option<NonNull<Self>>) -> NonNull<Self> {
+        let layout = Self::layout(blocks);
+        // SAFETY: the layout has a slab in it.
+        let slab = unsafe { alloc(layout) };
+        let Some(slab) = NonNull::new(slab.cast::<Self>()) else { handle_alloc_error(layout) };
+        let head = Self { shared: Arc::clone(shared), holds: AtomicUsize::new(1), blocks, next };
+        // SAFETY: it is ours, large enough and aligned.
+        unsafe { slab.write(head) };
+        slab
+    }
+
+    /// What is allocated. The blocks are aligned by hand, within: allocators take
+    /// several times as long for a large alignment.
+    fn layout(blocks: usize) -> Layout {
+        let slack = align_of::<Block>().saturating_sub(align_of::<Self>());
+        let size = size_of::<Block>().checked_mul(blocks);
+        let size = size.and_then(|size| size.checked_add(size_of::<Self>() + slack));
+        let layout = size.map(|size| Layout::from_size_align(size, align_of::<Self>()));
+        layout.and_then(Result::ok).expect("a slab is no larger than isize::MAX")
+    }
+
+    /// Makes a block of the slab, with one reference, and holds the slab for it.
+    ///
+    /// # Safety
+    ///
+    /// The slab is held. It has a block `place`, which was not made before.
+    unsafe fn hand_out(slab: NonNull<Self>, place: usize, index: usize) -> NonNull<Block> {
+        // SAFETY: it is held.
+        let head = unsafe { slab.as_ref() };
+        // Relaxed: who calls has a hold already.
+        head.holds.fetch_add(1, Ordering::Relaxed);
+        let after = slab.addr().get() + size_of::<Self>();
+        let start = after.next_multiple_of(align_of::<Block>()) - slab.addr().get();
+        // SAFETY: the layout has room for the blocks from there on.
+        let first = unsafe { slab.byte_add(start) }.cast::<Block>();
+        // SAFETY: as above.
+        let block = unsafe { first.add(place) };
+        let new = Block {
+            ready: AtomicUsize::new(0),
+            references: AtomicUsize::new(1),
+            link: Cell::new(ptr::null_mut()),
+            shared: Arc::as_ptr(&head.shared),
+            slab,
+            index,
+        };
+        // SAFETY: nobody has seen the block yet.
+        unsafe { block.write(new) };
+        block
+    }
+
+    /// Gives up a hold, and frees the slab with the last.
+    ///
+    /// # Safety
+    ///
+    /// The caller has that hold, and nothing in the slab is used after.
+    unsafe fn release(slab: NonNull<Self>) {
+        // SAFETY: it is held.
+        let holds = unsafe { &(*slab.as_ptr()).holds };
+        // Release: what we did in the slab lies before its end.
+        if holds.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // Acquire: what the others did lies before its end.
+        fence(Ordering::Acquire);
+        // SAFETY: nobody else is left, so it is ours.
+        let layout = Self::layout(unsafe { slab.as_ref() }.blocks);
+        // SAFETY: as above. Blocks have nothing to drop.
+        unsafe { slab.drop_in_place() };
+        // SAFETY: it was allocated with this layout.
+        unsafe { dealloc(slab.as_ptr().cast(), layout) };
     }
 }
 
@@ -390,8 +482,10 @@ pub(super) fn turn(waker: &Waker) -> Option<usize> {
     let (block, _) = unsafe { locate(waker.data()) };
     // SAFETY: the waker keeps it alive.
     let block = unsafe { block.as_ref() };
+    // SAFETY: the block's slab keeps it alive.
+    let shared = unsafe { &*block.shared };
     // Relaxed: a child is polled by the thread that polls the merge.
-    Some(block.shared.turn.0.load(Ordering::Relaxed))
+    Some(shared.turn.load(Ordering::Relaxed))
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -463,15 +557,19 @@ struct Reference(NonNull<Block>);
 impl Drop for Reference {
     fn drop(&mut self) {
         // SAFETY: the reference keeps it alive.
-        let references = unsafe { &self.0.as_ref().references };
+        let references = unsafe { &(*self.0.as_ptr()).references };
         // Release: what we did with the block lies before its end.
         if references.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
         // Acquire: what the others did lies before its end.
         fence(Ordering::Acquire);
-        // SAFETY: it came from a box, and this was the last reference.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        // SAFETY: it lives in the slab, which it holds until the release.
+        let block = unsafe { self.0.as_ref() };
+        // For the models: the end is as exclusive as a write.
+        block.link.with_mut(|_| {});
+        // SAFETY: the block's hold, which goes with its last reference.
+        unsafe { Slab::release(block.slab) };
     }
 }
 

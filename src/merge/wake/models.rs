@@ -99,7 +99,7 @@ fn run_until_woken(inbox: &mut Inbox, children: &[(usize, usize)]) {
 fn two_children_of_a_block_woken_at_once_are_both_seen() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         for child in [0, 63] {
             let waker = keep(&wakers, child);
             thread::spawn(move || waker.wake());
@@ -112,7 +112,7 @@ fn two_children_of_a_block_woken_at_once_are_both_seen() {
 fn two_blocks_woken_at_once_are_both_taken() {
     model(|| {
         let mut inbox = Inbox::new();
-        let blocks = [inbox.wakers(0), inbox.wakers(1)];
+        let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
         for wakers in &blocks {
             let waker = keep(wakers, 5);
             thread::spawn(move || waker.wake());
@@ -125,7 +125,7 @@ fn two_blocks_woken_at_once_are_both_taken() {
 fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
     model(|| {
         let mut inbox = Inbox::new();
-        let blocks = [inbox.wakers(0), inbox.wakers(1)];
+        let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
         let (first, second, other) =
             (keep(&blocks[0], 0), keep(&blocks[0], 1), keep(&blocks[1], 0));
         thread::spawn(move || {
@@ -141,7 +141,7 @@ fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
 fn a_child_woken_by_two_threads_sees_what_both_did() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let done = [AtomicUsize::new(0), AtomicUsize::new(0)].map(loom::sync::Arc::new);
         for done in &done {
             let (done, waker) = (done.clone(), keep(&wakers, 0));
@@ -167,7 +167,7 @@ fn a_child_woken_by_two_threads_sees_what_both_did() {
 fn what_was_done_before_a_wake_is_seen_after_it() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let word = loom::sync::Arc::new(AtomicUsize::new(0));
         let waker = keep(&wakers, 0);
         thread::spawn({
@@ -186,7 +186,7 @@ fn what_was_done_before_a_wake_is_seen_after_it() {
 fn the_parent_named_last_is_woken() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let waker = keep(&wakers, 0);
         let thread = thread::spawn(move || waker.wake());
         let seen = Cell::new(false);
@@ -207,7 +207,7 @@ fn the_parent_named_last_is_woken() {
 fn a_parent_is_woken_once_for_each_time_it_parks() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
         assert_eq!(inbox.park(&task), Park::Parked);
@@ -224,7 +224,7 @@ fn a_parent_is_woken_once_for_each_time_it_parks() {
 fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
         assert_eq!(inbox.park(&task), Park::Parked);
@@ -242,7 +242,7 @@ fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
 fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
         assert_eq!(inbox.park(&task), Park::Parked);
@@ -263,7 +263,7 @@ fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
 fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
     model(|| {
         let mut inbox = Inbox::new();
-        let wakers = inbox.wakers(0);
+        let wakers = inbox.wakers(0, 1);
         let waker = keep(&wakers, 0);
         let thread = thread::spawn(move || {
             let other = waker.clone();
