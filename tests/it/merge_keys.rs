@@ -116,10 +116,14 @@ fn keys_and_iter_go_in_slot_order() {
 
 #[test]
 fn a_child_pushed_into_a_free_slot_takes_its_turn_there() {
-    let (mut merge, keys, _) = keyed(3, &[Step::Item]);
-    merge.remove(keys[1]);
-    merge.push(child(7, &[Step::Item]).0);
-    assert_eq!(Parent::new().items(&mut merge, 6), [0, 7, 2, 0, 7, 2]);
+    for number in [0, 10, 63, 64, 127] {
+        let (mut merge, keys, _) = keyed(128, &[Step::Item]);
+        merge.remove(keys[number]);
+        merge.push(child(1_000, &[Step::Item]).0);
+        let mut expected: Vec<usize> = (0..128).collect();
+        expected[number] = 1_000;
+        assert_eq!(Parent::new().items(&mut merge, 128), expected);
+    }
 }
 
 #[test]

@@ -262,6 +262,17 @@ fn a_child_may_keep_its_own_waker() {
     assert_eq!((Arc::strong_count(&alive), parent.held()), (1, 0));
 }
 
+#[test]
+fn wakes_while_a_merge_is_dropped_wake_nobody() {
+    let alive = Arc::new(());
+    let selfish = |_| Selfish { waker: None, _alive: alive.clone() };
+    let mut merge: Merge<_> = (0..70).map(selfish).collect();
+    let parent = Parent::new();
+    assert!(parent.drain(&mut merge).is_empty());
+    drop(merge);
+    assert_eq!(parent.take_wakes(), 0);
+}
+
 /// A parent whose `wake` does anything.
 struct Busy<F>(F, AtomicUsize);
 
