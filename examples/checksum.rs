@@ -57,14 +57,14 @@ fn main() -> ExitCode {
 /// could not be read.
 async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     let style = ProgressStyle::bytes().rate().eta();
-    let total = board.add_job(JobOptions::new().prefix("total: ").pinned(true).style(style));
-    total.set_text("looking for files");
+    let total =
+        board.add_job(JobOptions::new().prefix("looking for files").pinned(true).style(style));
     board.show_elapsed();
 
     let folder = Arc::<Path>::from(arguments.folder);
     let (entries, unreadable) = smol::unblock({
         let (folder, total) = (Arc::clone(&folder), total.clone());
-        move || walk(&folder, |files| total.set_text(format_args!("{files} files found")))
+        move || walk(&folder, |files| total.set_prefix(format_args!("{files} files found")))
     })
     .await;
     for unreadable in &unreadable {
@@ -73,7 +73,7 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     let mut failures = unreadable.len();
 
     let files = entries.len();
-    total.set_text(format_args!("0/{files} files"));
+    total.set_prefix(format_args!("0/{files} files"));
     total.start_progress(entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add));
     let (sender, receiver) = async_channel::unbounded();
     for entry in entries {
@@ -101,7 +101,7 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
             }
         }
         done += 1;
-        total.set_text(format_args!("{done}/{files} files"));
+        total.set_prefix(format_args!("{done}/{files} files"));
     }
     total.finish();
     Ok(failures)
