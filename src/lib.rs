@@ -1,5 +1,53 @@
 //! Worker pools as fair `Stream` merges, and a status board that shows what
 //! every worker is doing, on any async executor or none.
+//!
+//! **The pool.** A worker is a stream. [`run_workers`] makes n of them and joins
+//! them in a [`Merge`], a stream of whatever any of them yields: workers that are
+//! ready take turns, in equal shares, and those that are not cost nothing. It
+//! spawns nothing; who polls the merge runs the workers. [`once`] makes a worker
+//! of a future, and [`Merge::join`] waits for workers that yield nothing.
+//!
+//! **The board.** [`board()`] has two ends. A [`Job`] of the sending end is a row:
+//! its updates wait for nothing and never fail, from any thread. The receiving end
+//! is a stream of [`Event`]s, plain data for whoever wants it; most programs give
+//! it to a [`Console`], which draws on a terminal and writes lines into a log.
+//!
+//! **Both.** [`wrap_with_status`] gives each worker of a pool a job.
+//!
+//! # Examples
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use active_status::{Console, run_workers, wrap_with_status};
+//! use futures::{StreamExt, stream};
+//!
+//! let (sender, numbers) = async_channel::unbounded();
+//! for number in 1..=100_u32 {
+//!     sender.try_send(number).unwrap();
+//! }
+//! drop(sender);
+//!
+//! let board = Console::auto().open();
+//! let squares = wrap_with_status(&board, |job| {
+//!     stream::unfold((job, numbers.clone()), |(job, numbers)| async {
+//!         let number = numbers.recv().await.ok()?;
+//!         job.set_text(format_args!("the square of {number}"));
+//!         Some((number * number, (job, numbers)))
+//!     })
+//! });
+//! let squares: Vec<u32> = futures::executor::block_on(run_workers(4, squares).collect());
+//! board.shutdown();
+//!
+//! assert_eq!(squares.len(), 100);
+//! assert_eq!(squares.iter().sum::<u32>(), 338_350);
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `std`, on by default: the board and the console. Without it the crate is
+//!   `no_std + alloc` and holds the pool.
+//! - `serde`: events can be serialized and deserialized.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -44,3 +92,8 @@ pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress}
 pub use status::{
     FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,
 };
+
+/// The programs in the README run as well.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

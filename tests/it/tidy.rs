@@ -126,6 +126,18 @@ fn guides_stay_short() {
 }
 
 #[test]
+fn every_dependency_has_a_row_in_the_readme() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let section = manifest.split("[dependencies]").nth(1).expect("dependencies");
+    let section = section.split("\n[").next().expect("the section's text");
+    let names = section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+    let readme = read(&root().join("README.md"));
+    let missing: Vec<&str> =
+        names.filter(|name| !readme.contains(&format!("\n| {name}"))).collect();
+    assert!(missing.is_empty(), "say in README.md why {missing:?} is needed");
+}
+
+#[test]
 fn no_file_names_a_path_of_one_machine() {
     let top = ["work", "tmp", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
     let names_one = |line: &str| top.iter().any(|path| line.contains(path));
