@@ -7,6 +7,7 @@ mod event;
 mod events;
 mod frame;
 mod job;
+mod loggers;
 mod merge_ends;
 mod merge_fairness;
 mod merge_keys;

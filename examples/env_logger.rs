@@ -1,0 +1,34 @@
+//! What the `log` macros have to say comes out above the board, by way of
+//! `env_logger`.
+//!
+//! ```sh
+//! RUST_LOG=debug cargo run --example env_logger
+//! ```
+
+use active_status::Console;
+use env_logger::{Builder, Env, Target};
+use log::{debug, info, warn};
+
+fn main() {
+    let board = Console::auto().open();
+    let lines = Box::new(board.writer());
+    Builder::from_env(Env::default().default_filter_or("info")).target(Target::Pipe(lines)).init();
+
+    let job = board.add_job("convert: ");
+    job.start_progress(4);
+    for name in ["spring", "summer", "autumn", "winter"] {
+        debug!("opening {name}.png");
+        job.set_text(name);
+        if name == "autumn" {
+            warn!("{name}.png has no colours");
+        }
+        info!("wrote {name}.jpg");
+        job.tick();
+    }
+    job.finish();
+
+    // The logger stays for good, and with it a handle of the board: only the
+    // shutdown closes it. What is logged from here on is not shown.
+    board.shutdown();
+    info!("nobody reads this");
+}
