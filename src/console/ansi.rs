@@ -114,16 +114,15 @@ impl Painter {
         let columns = usize::from(columns);
         let reach = self.reach.min(usize::from(rows) - 1);
         let way = self.way_up(columns, reach);
-        up(bytes, way);
-        push(bytes, "\r");
-        for line in frame.above() {
-            self.push_above(line, columns, bytes);
-        }
+        let start = bytes.len();
+        let widest = frame.above().iter().map(|line| self.push_above(line, bytes)).max();
+        bytes.splice(start..start, to_the_top(way, widest > Some(columns)));
         push(bytes, WRAP_OFF);
         for line in frame.live() {
             self.push_live(line, bytes);
         }
-        push(bytes, ERASE_TO_END_OF_SCREEN);
+        // What is erased here is never the whole screen: see `to_the_top`.
+        push(bytes, if rows > 1 { ERASE_TO_END_OF_SCREEN } else { ERASE_TO_END_OF_ROW });
         push(bytes, WRAP_ON);
         let written = frame.above().len() + frame.live().len();
         self.reach = (reach - way + written).min(usize::from(rows) - 1);
@@ -164,21 +163,19 @@ impl Painter {
     }
 
     /// A line that the terminal may wrap. The place is cleared first: at the
-    /// edge of the screen clearing would take the last character with it.
-    fn push_above(&self, line: &Line, columns: usize, bytes: &mut Vec<u8>) {
-        let start = bytes.len();
+    /// edge of the screen clearing would take the last character with it. The
+    /// columns of the line.
+    fn push_above(&self, line: &Line, bytes: &mut Vec<u8>) -> usize {
         push(bytes, ERASE_TO_END_OF_ROW);
-        let columns_needed = match line {
+        let columns = match line {
             Line::Row { text, .. } => {
                 self.push_row(line, bytes);
                 width(text)
             }
             Line::Printed(line) => push_printed(line, self.colour, bytes),
         };
-        if columns_needed > columns {
-            bytes.splice(start..start + ERASE_TO_END_OF_ROW.len(), ERASE_TO_END_OF_SCREEN.bytes());
-        }
         push(bytes, NEXT_ROW);
+        columns
     }
 
     fn push_live(&self, line: &Line, bytes: &mut Vec<u8>) {
@@ -232,6 +229,22 @@ fn down(bytes: &mut Vec<u8>, rows: usize) {
     if rows > 0 {
         push(bytes, &format!("\x1b[{rows}B"));
     }
+}
+
+/// The way up to the start of a row. What is below that row is erased if
+/// `wraps`, for a line that goes on there. It is not erased from the row itself
+/// on, since that may be the first of the screen: tmux takes it for a screen to
+/// keep when all of it is erased, and copies it to what scrolled away.
+fn to_the_top(way: usize, wraps: bool) -> Vec<u8> {
+    let mut bytes = b"\r".to_vec();
+    if wraps && way > 0 {
+        up(&mut bytes, way - 1);
+        push(&mut bytes, ERASE_TO_END_OF_SCREEN);
+        up(&mut bytes, 1);
+    } else {
+        up(&mut bytes, way);
+    }
+    bytes
 }
 
 /// Appends a printed line and returns its columns. Colours, weights and

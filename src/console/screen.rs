@@ -75,8 +75,20 @@ impl Screen {
         self.model.retire(self.frame.above().len());
         self.committed.extend(self.frame.above().iter().map(|line| line.to_string()));
         let bytes = String::from_utf8(bytes).expect("text");
-        self.terminal.feed(bytes.as_str());
+        self.feed(&bytes);
         bytes
+    }
+
+    /// Feeds the terminal. Some keep a copy of a screen that is erased as a
+    /// whole, so that never happens.
+    fn feed(&mut self, bytes: &str) {
+        let erase = format!("{ESCAPE}[J");
+        for part in bytes.split_inclusive(&erase) {
+            let start = part.strip_suffix(&erase);
+            self.terminal.feed(start.unwrap_or_default());
+            assert!(start.is_none() || self.terminal.cursor().position() != Some((0, 0)));
+            self.terminal.feed(if start.is_some() { &erase } else { part });
+        }
     }
 
     /// What stands on the screen and scrolled away, below `BEFORE`; lines that
@@ -240,6 +252,19 @@ fn a_printed_line_may_be_wider_than_the_screen() {
         screen.paint();
         screen.check();
     }
+}
+
+#[test]
+fn a_line_above_a_board_as_high_as_the_screen_does_not_erase_the_whole_screen() {
+    let mut screen = Screen::new(20, 4);
+    for job in 1..=3 {
+        screen.add(job, row("a row of the board"));
+    }
+    screen.paint();
+    screen.apply(&Event::Line("line 1 is wider than the screen".into()));
+    let bytes = screen.paint();
+    assert!(bytes.contains(&format!("{ESCAPE}[2A{ESCAPE}[J{ESCAPE}[1A")), "{bytes:?}");
+    screen.check();
 }
 
 #[test]
