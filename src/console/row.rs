@@ -14,7 +14,7 @@ const BAR: usize = 30;
 const SHORT_TEXT: usize = 8;
 /// So many columns a bar keeps, or it is left out.
 const SHORT_BAR: usize = 6;
-/// Where a committed row is not cut at the edge of the screen, it is here.
+/// Where a row is not cut at the edge of the screen, it is here.
 const FAR: usize = u16::MAX as usize;
 /// How a spinner turns.
 const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -62,13 +62,14 @@ impl fmt::Display for Line {
 /// A row that is on the board.
 pub(crate) fn live(row: &JobRow, now: Duration, columns: usize) -> Line {
     let bold = !row.data.elapsed && !row.is_dim(now);
-    draw(row, now, columns, if bold { Weight::Bold } else { Weight::Normal })
+    draw(row, now, columns, false, if bold { Weight::Bold } else { Weight::Normal })
 }
 
-/// A row that leaves the board. Why a job failed is not cut.
+/// A row that leaves the board. If it tells why a job failed and that has no
+/// room, it is wider than the screen, so that nothing is cut; it has no bar then.
 pub(crate) fn committed(row: &JobRow, columns: usize) -> Line {
     let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
-    draw(row, row.news, if failed { FAR } else { columns }, Weight::Italic)
+    draw(row, row.news, columns, failed, Weight::Italic)
 }
 
 /// The row that stands for those that have no room.
@@ -80,16 +81,18 @@ pub(crate) fn overflow(hidden: usize, failed: usize, columns: usize) -> Line {
 
 /// Prefix, text, elapsed time, progress, and either how the job ended or how
 /// long there was no news of it. Where not all has room the text is cut first,
-/// then the bar, then the end of the row.
-fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
-    let mut line = clean(&row.data.prefix, columns);
-    let text = clean(&row.data.text, columns);
+/// then the bar, then what stands before the mark of an end, then the end of the
+/// row. A `whole` row is rather wider than the screen.
+fn draw(row: &JobRow, now: Duration, columns: usize, whole: bool, weight: Weight) -> Line {
+    let far = if whole { FAR } else { columns };
+    let mut line = clean(&row.data.prefix, far);
+    let text = clean(&row.data.text, far);
     let elapsed = elapsed(row, now, &text);
     let progress = row.data.progress.as_ref();
     let bar = progress.filter(|progress| progress.total.is_some());
-    let numbers = progress.map(|progress| numbers(progress, row.turns, columns));
+    let numbers = progress.map(|progress| numbers(progress, row.turns, far));
     let numbers = numbers.unwrap_or_default();
-    let mut end = mark(row, columns).or_else(|| silence(row, now)).unwrap_or_default();
+    let mut end = mark(row, far).or_else(|| silence(row, now)).unwrap_or_default();
     let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());
     let gap = bar.is_some() || before.is_some_and(|part| !part.ends_with(' '));
     if gap && !end.is_empty() {
@@ -97,7 +100,10 @@ fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
     }
 
     let fixed = [&line, &elapsed, &numbers, &end].into_iter().map(|part| width(part)).sum();
+    let all = width(&text) + fixed;
+    let (columns, bar) = if whole && all > columns { (all, None) } else { (columns, bar) };
     let (text_columns, bar_columns) = fit(columns, fixed, width(&text), bar.is_some());
+    let least = width(&line) + 1;
     line.push_str(&cut(&text, text_columns));
     line.push_str(&elapsed);
     if let Some(progress) = bar.filter(|_| bar_columns > 0) {
@@ -105,6 +111,9 @@ fn draw(row: &JobRow, now: Duration, columns: usize, weight: Weight) -> Line {
         push_bar(&mut line, progress, bar_columns);
     }
     line.push_str(&numbers);
+    if row.end.is_some() {
+        line = cut(&line, columns.saturating_sub(width(&end)).max(least));
+    }
     let end_at = line.len();
     line.push_str(&end);
 

@@ -352,6 +352,42 @@ fn why_a_job_failed_is_cut_on_the_board_but_not_when_it_leaves() {
 }
 
 #[test]
+fn a_failed_row_that_leaves_is_as_on_the_board_or_whole_and_without_bar() {
+    let mut board = Board::of(Row {
+        prefix: "copy: ".into(),
+        progress: Some(progress(5, 10)),
+        ..row("a_long_name.txt")
+    });
+    board.end(1, Outcome::Failed("no space".into()));
+    board.wait(1);
+    for (columns, shown) in [
+        (51, "copy: a_long_… ▓▓▓▓▓▓░░░░░░  50% - 5/10 ✘ no space"),
+        (45, "copy: a_long_… ▓▓▓░░░  50% - 5/10 ✘ no space"),
+        (44, "copy: a_long_name.txt  50% - 5/10 ✘ no space"),
+        (20, "copy: a_long_name.txt  50% - 5/10 ✘ no space"),
+    ] {
+        assert_eq!(board.shows(columns, 24), format!("{shown}\n"), "{columns} columns");
+    }
+}
+
+#[test]
+fn the_mark_of_an_end_is_cut_last() {
+    let progress = Progress { text: Some("100% - 49.4 MiB/49.4 MiB".into()), ..progress(1, 1) };
+    let row = Row { prefix: "download: ".into(), progress: Some(progress), ..row("corpus.tar") };
+    let mut board = Board::of(row);
+    board.end(1, Outcome::Finished);
+    for (columns, shown) in [
+        (48, "download: co… ▓▓▓▓▓▓ 100% - 49.4 MiB/49.4 MiB ✔"),
+        (39, "download: … 100% - 49.4 MiB/49.4 MiB ✔"),
+        (30, "download: … 100% - 49.4 Mi… ✔"),
+        (14, "download: … ✔"),
+        (13, "download: …"),
+    ] {
+        assert_eq!(board.shows(columns, 24), format!("{shown}\n"), "{columns} columns");
+    }
+}
+
+#[test]
 fn a_screen_of_unknown_size_is_as_most_are() {
     let mut board = Board::default();
     for job in 1..=30 {
