@@ -1,0 +1,257 @@
+//! All that a board can show, in ten seconds: bars, a spinner, warnings,
+//! failures, a panic, a cancelled job, long and wide texts, printed lines, more
+//! rows than the screen has, and pinned rows.
+//!
+//! ```sh
+//! cargo run --release --example show -- [--plain] [--no-color] [--seed N]
+//! ```
+//!
+//! The seed decides how fast each of the jobs goes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, thread};
+
+use active_status::{
+    Board, Console, Job, JobOptions, Merge, Outcome, ProgressStyle, Status, once, run_workers,
+    wrap_with_status,
+};
+use futures::join;
+use smol::Timer;
+
+const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N]";
+
+/// What the pool compiles.
+const PACKAGES: [&str; 16] = [
+    "cfg-if", "libc", "memchr", "serde", "itoa", "ryu", "log", "regex", "bytes", "rustix",
+    "anstyle", "smol", "syn", "quote", "tracing", "app",
+];
+
+/// How many files are uploaded at once.
+const UPLOADS: usize = 32;
+
+fn main() -> ExitCode {
+    let Some((console, seed)) = arguments() else {
+        let _nobody_listens = writeln!(io::stderr(), "{USAGE}");
+        return ExitCode::from(2);
+    };
+    let board = console.open();
+    smol::block_on(Show::new(&board, seed).run());
+    board.shutdown();
+    ExitCode::SUCCESS
+}
+
+fn arguments() -> Option<(Console, u64)> {
+    let (mut plain, mut colour, mut seed) = (false, true, 1);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--plain" => plain = true,
+            "--no-color" => colour = false,
+            "--seed" => seed = arguments.next()?.parse().ok()?,
+            _ => return None,
+        }
+    }
+    let console = if plain { Console::plain() } else { Console::auto() };
+    Some((if colour { console } else { console.colour(false) }, seed))
+}
+
+/// The jobs, and what they share.
+struct Show<'a> {
+    board: &'a Board,
+    /// A job that stands for all others.
+    total: Job,
+    failed: Cell<u32>,
+    random: Cell<u64>,
+}
+
+impl<'a> Show<'a> {
+    fn new(board: &'a Board, seed: u64) -> Self {
+        let total = JobOptions::new().prefix("release: ").pinned(true);
+        let total = total.total((PACKAGES.len() + UPLOADS + 7) as u64);
+        let total = board.add_job(total.style(ProgressStyle::bar().eta()));
+        board.show_elapsed();
+        Self { board, total, failed: Cell::new(0), random: Cell::new(seed) }
+    }
+
+    async fn run(self) {
+        self.board.println("releasing app 1.4.0");
+        join!(
+            self.compile(),
+            self.download(),
+            self.scan(),
+            self.lint(),
+            self.translate(),
+            self.test(),
+            self.parse(),
+            self.wait_for_review(),
+            self.upload(),
+        );
+        self.total.set_text(format_args!("{} failed", self.failed.get()));
+        self.total.set_status(Status::Warning);
+        self.total.finish();
+    }
+
+    /// A pool of four: each worker has a row.
+    async fn compile(&self) {
+        let packages = PACKAGES.map(|package| (package, self.between(20, 60)));
+        let packages = &RefCell::new(VecDeque::from(packages));
+        let workers = wrap_with_status(self.board, |job| {
+            once(async move {
+                while let Some((package, units)) = { packages.borrow_mut().pop_front() } {
+                    job.set_text(format_args!("compiling {package}"));
+                    self.count(&job, units, units * 45).await;
+                    self.total.tick();
+                }
+                job.clear_progress();
+            })
+        });
+        run_workers(4, workers).join().await;
+    }
+
+    /// Bytes, how fast they come, and how long it takes.
+    async fn download(&self) {
+        let size = self.between(40 << 20, 60 << 20);
+        let style = ProgressStyle::bytes().rate().eta();
+        let job = self.add(JobOptions::new().prefix("download: ").text("corpus.tar").style(style));
+        job.start_progress(size);
+        for _ in 0..100 {
+            rest(40).await;
+            job.tick_by(size / 100);
+        }
+        job.complete_progress();
+        self.end(&job, Outcome::Finished);
+    }
+
+    /// A count without a total: a spinner.
+    async fn scan(&self) {
+        let folders = ["src", "tests", "benches", "examples", "target", "docs"];
+        let folders = folders.map(|folder| (folder, self.between(15, 30)));
+        let job = self.add("scan: ");
+        job.start_progress(None);
+        for (folder, looks) in folders {
+            job.set_text(folder);
+            for _ in 0..looks {
+                job.tick_by(looks);
+                rest(50).await;
+            }
+        }
+        self.end(&job, Outcome::Finished);
+    }
+
+    /// A warning, and a line that says which.
+    async fn lint(&self) {
+        let job = self.add("lint: ");
+        job.set_text("looking for what looks odd");
+        rest(1_500).await;
+        self.board.println("src/parse.rs:17: this branch is never taken");
+        job.set_text("1 remark");
+        job.set_status(Status::Warning);
+        rest(2_500).await;
+        self.end(&job, Outcome::Finished);
+    }
+
+    /// Characters that take two columns.
+    async fn translate(&self) {
+        let job = self.add("translate: ");
+        let texts =
+            ["「東京スカイツリー」へようこそ", "안녕하세요, 세계", "Grüße aus Köln 🍺", "家族 👪"];
+        for text in texts {
+            job.set_text(text);
+            self.count(&job, 20, 1_000).await;
+        }
+        job.set_status(Status::Success);
+        self.end(&job, Outcome::Finished);
+    }
+
+    /// A failure, and why: longer than a row.
+    async fn test(&self) {
+        let job = self.add("test: ");
+        job.set_text("net::a_server_that_is_gone_is_tried_again_and_then_given_up_after_a_while");
+        rest(3_000).await;
+        let why = "expected status 200 within three attempts, but got 503 Service Unavailable \
+                   from the registry";
+        self.end(&job, Outcome::Failed(why.into()));
+    }
+
+    /// A thread that panics. Its job ends when it is dropped.
+    async fn parse(&self) {
+        rest(4_200).await;
+        let job = self.add("parse: ");
+        job.set_text("the manual");
+        let parser = move || {
+            let _job = job;
+            panic!("a chapter without a heading");
+        };
+        let thread = thread::Builder::new().name("parser".into()).spawn(parser);
+        let panicked = thread.is_ok_and(|thread| thread.join().is_err());
+        self.failed.set(self.failed.get() + u32::from(panicked));
+        self.total.tick();
+    }
+
+    /// Work that is given up: its job is dropped.
+    async fn wait_for_review(&self) {
+        let job = self.add("review: ");
+        job.set_text("waiting for an answer");
+        rest(5_500).await;
+        drop(job);
+        self.total.tick();
+    }
+
+    /// More rows than a screen has.
+    async fn upload(&self) {
+        let uploads: Vec<_> = (1..=UPLOADS)
+            .map(|number| (number, self.between(10, 40), self.between(1_000, 3_500)))
+            .collect();
+        rest(6_000).await;
+        let uploads = uploads.into_iter().map(|(number, parts, millis)| {
+            let job = self.add(format!("upload {number:>2}: "));
+            once(async move {
+                job.set_text(format_args!("part-{number:02}.tar.gz"));
+                self.count(&job, parts, millis).await;
+                let outcome = match number % 11 {
+                    0 => Outcome::Failed("connection reset".into()),
+                    _ => Outcome::Finished,
+                };
+                self.end(&job, outcome);
+            })
+        });
+        uploads.collect::<Merge<_>>().join().await;
+    }
+
+    fn add(&self, options: impl Into<JobOptions>) -> Job {
+        self.board.add_job(options)
+    }
+
+    /// Ends a job, one of all.
+    fn end(&self, job: &Job, outcome: Outcome) {
+        if outcome != Outcome::Finished {
+            self.failed.set(self.failed.get() + 1);
+        }
+        job.end(outcome);
+        self.total.tick();
+    }
+
+    /// Counts up to a total in this many milliseconds.
+    async fn count(&self, job: &Job, total: u64, millis: u64) {
+        job.start_progress(total);
+        for _ in 0..total {
+            rest(millis / total).await;
+            job.tick();
+        }
+    }
+
+    /// A number that looks random, and is the same for the same seed.
+    fn between(&self, least: u64, most: u64) -> u64 {
+        let next = self.random.get().wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        self.random.set(next);
+        least + (next >> 33) % (most - least + 1)
+    }
+}
+
+async fn rest(millis: u64) {
+    Timer::after(Duration::from_millis(millis)).await;
+}
