@@ -53,6 +53,8 @@
 
 extern crate alloc;
 
+mod keyed;
+mod many;
 mod merge;
 mod workers;
 
@@ -65,6 +67,8 @@ mod progress;
 #[cfg(feature = "std")]
 mod status;
 
+pub use keyed::Keyed;
+pub use many::NextMany;
 pub use merge::{Key, Merge};
 pub use workers::{Join, Once, TryJoin, WorkerId, once, run_workers};
 

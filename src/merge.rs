@@ -6,6 +6,7 @@ mod slots;
 mod tree;
 mod wake;
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
@@ -14,7 +15,7 @@ use core::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 
 use self::key::Generations;
-use self::ready::{Turns, places, split};
+use self::ready::{Turn, Turns, places, split};
 use self::slots::Slots;
 use self::tree::Tree;
 use self::wake::{Inbox, Park, Wakers};
@@ -354,13 +355,42 @@ impl<S: Stream> Merge<S> {
         polled
     }
 
+    /// Gives children their turns until one has an item.
+    #[inline]
+    fn step(&mut self) -> Step<S::Item> {
+        loop {
+            self.fold();
+            let Some(turn) = self.turns.next() else { return Step::Idle };
+            if self.left == 0 {
+                if self.budget != u32::MAX {
+                    return Step::Spent;
+                }
+                self.left = self.budget;
+            }
+            self.left -= 1;
+            self.turns.pass(turn);
+            if let Poll::Ready(Some(item)) = self.poll_child(turn.child()) {
+                return Step::Item(turn, item);
+            }
+        }
+    }
+
+    /// A poll of the merge begins.
+    #[inline]
+    fn begin(&mut self, cx: &Context<'_>) {
+        self.inbox.begin_turn();
+        if self.left == 0 {
+            self.renew_budget(cx.waker());
+        }
+    }
+
     /// No child is ready: the merge has ended, or waits for the next wake.
     /// `None` if a child was woken meanwhile.
     #[inline(never)]
-    fn rest(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<S::Item>>> {
+    fn rest(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
         if self.len == 0 {
             self.terminated = true;
-            return Some(Poll::Ready(None));
+            return Some(Poll::Ready(()));
         }
         let park = self.inbox.park(cx.waker());
         if park == Park::Woken {
@@ -373,44 +403,99 @@ impl<S: Stream> Merge<S> {
         Some(Poll::Pending)
     }
 
-    /// The budget is spent: has the merge polled again, unless it never yields.
+    /// The budget is spent: the executor has its turn, and then the merge again.
     #[cold]
-    fn yield_now(&mut self, cx: &mut Context<'_>) -> bool {
+    fn yield_now(&mut self, cx: &Context<'_>) {
         self.left = self.budget;
-        let yields = self.budget != u32::MAX;
-        if yields {
-            cx.waker().wake_by_ref();
-        }
-        yields
+        cx.waker().wake_by_ref();
     }
+
+    /// As `poll_next`, with the turn in which the item came.
+    #[inline]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<(Turn, S::Item)>> {
+        self.begin(cx);
+        loop {
+            match self.step() {
+                Step::Item(turn, item) => return Poll::Ready(Some((turn, item))),
+                Step::Spent => {
+                    self.yield_now(cx);
+                    return Poll::Pending;
+                }
+                Step::Idle => {
+                    if let Some(rest) = self.rest(cx) {
+                        return rest.map(|()| None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As `poll_next`, with the key of the child that gave the item.
+    pub(crate) fn poll_keyed(&mut self, cx: &Context<'_>) -> Poll<Option<(Key, S::Item)>> {
+        self.poll_turn(cx).map(|next| {
+            let (turn, item) = next?;
+            let (block, place) = turn.child();
+            Some((self.generations.key(ready::join(block, place)), item))
+        })
+    }
+
+    /// Polls for up to `limit` items at once: those that are ready. They are
+    /// added to `items` in the order in which `poll_next` would give them, which
+    /// saves a trip through the task an item.
+    ///
+    /// - `Ready(n)` with `n` above 0: so many items were added. Fewer than
+    ///   `limit` means that no more are ready, or that the [budget](Self::budget)
+    ///   is spent, which is also the most that one call polls.
+    /// - `Ready(0)`: the merge has ended, or `limit` is 0.
+    /// - `Pending`: no item was added; the task will be woken.
+    ///
+    /// If a child panics, the items that were added before are in `items`.
+    pub fn poll_next_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        items: &mut Vec<S::Item>,
+        limit: usize,
+    ) -> Poll<usize> {
+        self.begin(cx);
+        let before = items.len();
+        loop {
+            let added = items.len() - before;
+            if added == limit {
+                return Poll::Ready(added);
+            }
+            match self.step() {
+                Step::Item(_, item) => items.push(item),
+                Step::Idle | Step::Spent if added > 0 => return Poll::Ready(added),
+                Step::Idle => {
+                    if let Some(rest) = self.rest(cx) {
+                        return rest.map(|()| 0);
+                    }
+                }
+                Step::Spent => {
+                    self.yield_now(cx);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+/// What came of giving children their turns.
+enum Step<T> {
+    /// An item, in this turn.
+    Item(Turn, T),
+    /// No child is ready.
+    Idle,
+    /// A child is ready, but the budget is spent.
+    Spent,
 }
 
 impl<S: Stream> Stream for Merge<S> {
     type Item = S::Item;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let merge = self.get_mut();
-        merge.inbox.begin_turn();
-        if merge.left == 0 {
-            merge.renew_budget(cx.waker());
-        }
-        loop {
-            merge.fold();
-            let Some(turn) = merge.turns.next() else {
-                match merge.rest(cx) {
-                    Some(polled) => return polled,
-                    None => continue,
-                }
-            };
-            if merge.left == 0 && merge.yield_now(cx) {
-                return Poll::Pending;
-            }
-            merge.left -= 1;
-            merge.turns.pass(turn);
-            if let Poll::Ready(Some(item)) = merge.poll_child(turn.child()) {
-                return Poll::Ready(Some(item));
-            }
-        }
+        self.get_mut().poll_turn(cx).map(|next| next.map(|(_, item)| item))
     }
 
     /// The sums of the children's bounds. Asks each child.
@@ -566,7 +651,7 @@ mod tests {
 
     #[test]
     fn known_numbers_of_children_get_exact_chunks() {
-        let capacities = |merge: &Merge<u8>| -> alloc::vec::Vec<usize> {
+        let capacities = |merge: &Merge<u8>| -> Vec<usize> {
             merge.turns.iter().map(|home| home.slots.capacity()).collect()
         };
         let known: Merge<u8> = (0..CHUNK as u8 + 7).collect();

@@ -11,6 +11,7 @@ mod loggers;
 mod merge_ends;
 mod merge_fairness;
 mod merge_keys;
+mod merge_many;
 mod merge_panic;
 mod merge_pin;
 mod merge_property;
