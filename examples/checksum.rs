@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::{env, fmt, thread};
 
 use active_status::{
-    Board, Console, Job, JobOptions, ProgressStyle, run_workers, wrap_with_status,
+    Board, Console, Job, JobOptions, ProgressStyle, StatusOptions, run_workers,
+    wrap_with_status_options,
 };
 use async_channel::Receiver;
 use sha2::{Digest, Sha256};
@@ -81,7 +82,8 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     }
     drop(sender);
 
-    let pool = wrap_with_status(board, |job| {
+    let options = StatusOptions::new().style(ProgressStyle::bytes());
+    let pool = wrap_with_status_options(board, options, |job| {
         let (folder, total) = (Arc::clone(&folder), total.clone());
         let worker = Worker { folder, entries: receiver.clone(), job, total };
         stream::unfold(worker, |worker| async move {

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use crate::board::Board;
 use crate::board::event::{Outcome, Status};
 use crate::board::job::{Job, JobOptions, format};
+use crate::progress::ProgressStyle;
 use crate::workers::WorkerId;
 
 /// Gives each worker of a pool a job: wraps a constructor of workers into one for
@@ -99,6 +100,7 @@ pub struct StatusOptions<F = ()> {
     prefix: Arc<dyn Fn(WorkerId) -> String + Send + Sync>,
     initial_text: String,
     complete_text: String,
+    style: ProgressStyle,
     on_item: F,
 }
 
@@ -109,6 +111,7 @@ impl StatusOptions {
             prefix: Arc::new(|id| format!("worker {id:>2}: ")),
             initial_text: "waiting".to_owned(),
             complete_text: DONE.to_owned(),
+            style: ProgressStyle::bar(),
             on_item: (),
         }
     }
@@ -157,6 +160,13 @@ impl<F> StatusOptions<F> {
         self
     }
 
+    /// How the progress of the workers is put into words: a [`ProgressStyle`] or a
+    /// closure, as for [`JobOptions::style`].
+    pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
+        self.style = style.into();
+        self
+    }
+
     /// An `Err` turns the row red. If the worker yields nothing after it, it has
     /// failed: whether it then ends or is dropped, as by
     /// [`try_join`](crate::Merge::try_join).
@@ -165,12 +175,13 @@ impl<F> StatusOptions<F> {
     }
 
     fn map<G>(self, map: impl FnOnce(F) -> G) -> StatusOptions<G> {
-        let Self { prefix, initial_text, complete_text, on_item } = self;
-        StatusOptions { prefix, initial_text, complete_text, on_item: map(on_item) }
+        let Self { prefix, initial_text, complete_text, style, on_item } = self;
+        StatusOptions { prefix, initial_text, complete_text, style, on_item: map(on_item) }
     }
 
     fn job(&self, id: WorkerId) -> JobOptions {
-        JobOptions::from((self.prefix)(id)).text(&self.initial_text)
+        let row = JobOptions::from((self.prefix)(id)).text(&self.initial_text);
+        row.style(self.style.clone())
     }
 }
 
@@ -185,6 +196,7 @@ impl<F> fmt::Debug for StatusOptions<F> {
         f.debug_struct("StatusOptions")
             .field("initial_text", &self.initial_text)
             .field("complete_text", &self.complete_text)
+            .field("style", &self.style)
             .finish_non_exhaustive()
     }
 }

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use active_status::{
-    Board, Events, Job, OnItem, Outcome, Status, StatusOptions, WithStatus, board, once,
-    run_workers, wrap_with_status, wrap_with_status_options,
+    Board, Event, Events, Job, OnItem, Outcome, ProgressStyle, Status, StatusOptions, WithStatus,
+    board, once, run_workers, wrap_with_status, wrap_with_status_options,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
@@ -40,6 +40,29 @@ fn each_worker_of_a_pool_has_a_row() {
     assert_eq!(rows[0], "1 added: worker  1: waiting");
     assert_eq!(rows[10], "11 added: worker 11: waiting");
     assert_eq!(rows.len(), 11);
+    drop(pool);
+}
+
+#[test]
+fn the_progress_of_workers_is_in_the_words_of_their_style() {
+    let (board, mut events) = board();
+    let options = StatusOptions::new().style(ProgressStyle::bytes());
+    let pool = run_workers(
+        2,
+        wrap_with_status_options(&board, options, |job| {
+            job.start_progress(4096);
+            job.tick_by(1024);
+            stream::pending::<()>()
+        }),
+    );
+    let words: Vec<_> = events
+        .drain()
+        .filter_map(|event| match event {
+            Event::Changed { change, .. } => change.progress??.text,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(words, [" 25% - 1.0 KiB/4.0 KiB"; 2]);
     drop(pool);
 }
 
