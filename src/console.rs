@@ -23,6 +23,7 @@ use futures_core::Stream;
 
 use crate::board::event::Event;
 use crate::board::{Board, board_with_clock, monotonic};
+use ansi::Painter;
 use clock::{Clock, Now};
 use run::{Run, RunWhile};
 pub use running::Running;
@@ -325,7 +326,11 @@ impl Console {
             Kind::Plain => false,
         };
         let colour = self.colour.unwrap_or_else(|| environment.has_colour());
-        let view = if live { View::live(colour, size, clock) } else { View::plain(clock) };
+        let view = if live {
+            View::live(Painter::new(colour, environment.reflows()), size, clock)
+        } else {
+            View::plain(clock)
+        };
         (view, Output::new(self.output.unwrap_or_else(|| Box::new(io::stderr()))))
     }
 }

@@ -6,10 +6,10 @@
 //! and the cursor stays visible.
 //!
 //! No row above the board's own is touched, also when the size changes. A
-//! terminal that got narrower wraps the rows anew, and may push some of them
-//! off the screen, where they stay as they were: nothing can call them back.
-//! The way up ends at the start of a row that is surely on the screen. So no
-//! row is ever glued to the rest of another.
+//! terminal that got narrower may wrap the rows anew, and push some of them off
+//! the screen, where they stay as they were: nothing can call them back. The way
+//! up ends at the start of a row that is surely on the screen. So no row is ever
+//! glued to the rest of another.
 
 use core::time::Duration;
 
@@ -46,6 +46,8 @@ const TAB: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Painter {
     colour: bool,
+    /// Whether the terminal wraps rows anew when it gets narrower; or it cuts them.
+    reflows: bool,
     /// The rows of the board that are on the screen.
     drawn: Vec<Line>,
     /// The size of the screen at the last frame.
@@ -57,8 +59,8 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
-    pub(crate) fn new(colour: bool) -> Self {
-        Self { colour, drawn: Vec::new(), size: None, reach: 0, full: Duration::ZERO }
+    pub(crate) fn new(colour: bool, reflows: bool) -> Self {
+        Self { colour, reflows, drawn: Vec::new(), size: None, reach: 0, full: Duration::ZERO }
     }
 
     /// Appends what turns the last frame into this one; nothing if they look
@@ -81,7 +83,7 @@ impl Painter {
         let moved = !frame.above().is_empty() || frame.live().len() != self.drawn.len();
         push(bytes, BEGIN);
         if resized || due || moved {
-            self.paint_all(frame, size, bytes);
+            self.paint_all(frame, size, resized, bytes);
             self.full = now;
         } else {
             self.paint_changed(frame, bytes);
@@ -110,18 +112,25 @@ impl Painter {
         self.drawn.clear();
     }
 
-    fn paint_all(&mut self, frame: &Frame, (columns, rows): (u16, u16), bytes: &mut Vec<u8>) {
+    fn paint_all(
+        &mut self,
+        frame: &Frame,
+        (columns, rows): (u16, u16),
+        resized: bool,
+        bytes: &mut Vec<u8>,
+    ) {
         let columns = usize::from(columns);
         let reach = self.reach.min(usize::from(rows) - 1);
         let way = self.way_up(columns, reach);
         let start = bytes.len();
         let widest = frame.above().iter().map(|line| self.push_above(line, bytes)).max();
-        bytes.splice(start..start, to_the_top(way, widest > Some(columns)));
+        let clear = resized || widest > Some(columns);
+        bytes.splice(start..start, if clear { clear_up(way) } else { up_to_start(way) });
         push(bytes, WRAP_OFF);
         for line in frame.live() {
             self.push_live(line, bytes);
         }
-        // What is erased here is never the whole screen: see `to_the_top`.
+        // What is erased here is never the whole screen: see `clear_up`.
         push(bytes, if rows > 1 { ERASE_TO_END_OF_SCREEN } else { ERASE_TO_END_OF_ROW });
         push(bytes, WRAP_ON);
         let written = frame.above().len() + frame.live().len();
@@ -146,12 +155,13 @@ impl Painter {
     }
 
     /// How far up the first row is whose start is surely on the screen: at most
-    /// `reach` rows. The terminal has wrapped the rows anew if it got narrower.
+    /// `reach` rows. The terminal may have wrapped the rows anew.
     fn way_up(&self, columns: usize, reach: usize) -> usize {
         let mut way = 0;
         for line in self.drawn.iter().rev() {
             let further = match line {
-                Line::Row { text, .. } => way + wrapped_rows(text, columns),
+                Line::Row { text, .. } if self.reflows => way + wrapped_rows(text, columns),
+                Line::Row { .. } => way + 1,
                 Line::Printed(_) => break,
             };
             if further > reach {
@@ -231,18 +241,23 @@ fn down(bytes: &mut Vec<u8>, rows: usize) {
     }
 }
 
-/// The way up to the start of a row. What is below that row is erased if
-/// `wraps`, for a line that goes on there. It is not erased from the row itself
-/// on, since that may be the first of the screen: tmux takes it for a screen to
-/// keep when all of it is erased, and copies it to what scrolled away.
-fn to_the_top(way: usize, wraps: bool) -> Vec<u8> {
+/// The way up to the start of a row.
+fn up_to_start(way: usize) -> Vec<u8> {
     let mut bytes = b"\r".to_vec();
-    if wraps && way > 0 {
-        up(&mut bytes, way - 1);
+    up(&mut bytes, way);
+    bytes
+}
+
+/// The same, and all is erased from there on: for a line that the terminal wraps,
+/// and where it has wrapped rows. tmux remembers that a row goes on in the next
+/// one until all of it is erased. A whole screen is not erased at once: tmux would
+/// copy it to what scrolled away.
+fn clear_up(way: usize) -> Vec<u8> {
+    let mut bytes = up_to_start(way.saturating_sub(1));
+    if way > 0 {
         push(&mut bytes, ERASE_TO_END_OF_SCREEN);
         up(&mut bytes, 1);
-    } else {
-        up(&mut bytes, way);
+        push(&mut bytes, ERASE_TO_END_OF_ROW);
     }
     bytes
 }
@@ -308,7 +323,7 @@ mod tests {
 
     fn live(colour: bool, line: &Line) -> String {
         let mut bytes = Vec::new();
-        Painter::new(colour).push_live(line, &mut bytes);
+        Painter::new(colour, true).push_live(line, &mut bytes);
         String::from_utf8(bytes).expect("text")
     }
 

@@ -36,7 +36,7 @@ impl Screen {
         }
         Self {
             terminal,
-            painter: Painter::new(true),
+            painter: Painter::new(true, true),
             model: Model::new(),
             frame: Frame::default(),
             now: Duration::ZERO,
@@ -389,6 +389,36 @@ fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
         screen.check();
     }
     assert_eq!(screen.text().lines().filter(|line| line.starts_with("job")).count(), 3);
+}
+
+#[test]
+fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
+    for (reflows, way) in [(true, 3), (false, 2)] {
+        let mut screen = Screen::new(80, 24);
+        screen.painter = Painter::new(true, reflows);
+        screen.apply(&Event::Line("line".into()));
+        screen.paint();
+        for job in 1..=2 {
+            screen.add(job, row(&"x".repeat(70)));
+        }
+        screen.paint();
+        screen.terminal.resize(30, 24);
+        let bytes = screen.paint();
+        let up = format!("\r{ESCAPE}[{}A{ESCAPE}[J{ESCAPE}[1A", way - 1);
+        assert!(bytes.contains(&up), "{bytes:?}");
+    }
+}
+
+#[test]
+fn rows_that_were_wrapped_are_erased_before_they_are_drawn_again() {
+    let mut screen = Screen::new(80, 24);
+    screen.apply(&Event::Line("line".into()));
+    screen.add(1, row(&"x".repeat(58)));
+    screen.paint();
+    screen.terminal.resize(30, 24);
+    let bytes = screen.paint();
+    let erased = format!("\r{ESCAPE}[1A{ESCAPE}[J{ESCAPE}[1A{ESCAPE}[K");
+    assert!(bytes.contains(&erased), "{bytes:?}");
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub(crate) struct Environment {
     no_color: OsString,
     force_color: OsString,
     clicolor_force: OsString,
+    /// The terminal cuts rows that are too long when it gets narrower; most wrap
+    /// them anew.
+    cuts: bool,
 }
 
 impl Environment {
@@ -51,6 +54,7 @@ impl Environment {
             no_color: read("NO_COLOR"),
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
+            cuts: cuts(|name| variable(name).unwrap_or_default()),
         }
     }
 
@@ -64,6 +68,23 @@ impl Environment {
         let forced = is_on(&self.force_color) || is_on(&self.clicolor_force);
         self.no_color.is_empty() && (forced || self.terminal)
     }
+
+    /// Whether the terminal wraps rows anew when it gets narrower.
+    pub(crate) fn reflows(&self) -> bool {
+        !self.cuts
+    }
+}
+
+/// Whether this is the console of Linux, GNU screen or xterm itself. Others may
+/// have been started from one of them, and name themselves.
+fn cuts(read: impl Fn(&str) -> OsString) -> bool {
+    let is_set = |name| !read(name).is_empty();
+    let term = read("TERM");
+    let starts = |name: &str| term.as_encoded_bytes().starts_with(name.as_bytes());
+    let screen = is_set("STY") && starts("screen");
+    let others = ["TMUX", "TERM_PROGRAM", "VTE_VERSION"].into_iter().any(is_set);
+    let xterm = is_set("XTERM_VERSION") && (term == "xterm" || starts("xterm-256")) && !others;
+    screen || xterm || term == "linux"
 }
 
 /// Whether a variable is set to something that means yes.
@@ -365,6 +386,27 @@ mod tests {
         ] {
             let has_colour = environment(terminal, variables).has_colour();
             assert_eq!(has_colour, colour, "terminal: {terminal}, {variables:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_wrapped_anew_but_by_terminals_that_cut_them() {
+        for (variables, reflows) in [
+            (&[("TERM", "xterm-256color")][..], true),
+            (&[("TERM", "linux")], false),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "XTerm(390)")], false),
+            (&[("TERM", "xterm-256color"), ("XTERM_VERSION", "XTerm(390)")], false),
+            (&[("TERM", "xterm-kitty"), ("XTERM_VERSION", "XTerm(390)")], true),
+            (&[("TERM", "screen-256color"), ("TMUX", "x")], true),
+            (&[("TERM", "tmux-256color"), ("TMUX", "x"), ("XTERM_VERSION", "x")], true),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "x"), ("VTE_VERSION", "7600")], true),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "x"), ("TERM_PROGRAM", "vscode")], true),
+            (&[("TERM", "screen"), ("STY", "1.pts-0")], false),
+            (&[("TERM", "screen.xterm-256color"), ("STY", "1.pts-0")], false),
+            (&[("TERM", "xterm-256color"), ("STY", "1.pts-0"), ("VTE_VERSION", "1")], true),
+            (&[("TERM", "tmux-256color"), ("STY", "1.pts-0"), ("TMUX", "x")], true),
+        ] {
+            assert_eq!(environment(true, variables).reflows(), reflows, "{variables:?}");
         }
     }
 

@@ -85,8 +85,8 @@ pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
 }
 
 impl View {
-    pub(crate) fn live(colour: bool, size: Size, clock: Clock) -> Self {
-        let (model, painter, frame) = (Model::new(), Painter::new(colour), Frame::default());
+    pub(crate) fn live(painter: Painter, size: Size, clock: Clock) -> Self {
+        let (model, frame) = (Model::new(), Frame::default());
         Self::new(Kind::Live(Box::new(Live { model, painter, size, frame })), clock)
     }
 
