@@ -18,6 +18,9 @@ use crate::board::monotonic;
 /// The shortest wait: clocks that stand still, or nearly, are not asked more often.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// Whoever wakes this much too late was stopped meanwhile.
+const LATE: Duration = Duration::from_millis(500);
+
 /// A console that shows a stream of events on a thread of its own.
 ///
 /// When it is dropped, the last frame is drawn, as by [`shutdown`](Self::shutdown).
@@ -124,6 +127,12 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         let now = monotonic();
+        // How long it took, more than it was to take.
+        let park = |time| {
+            let began = now();
+            park(time);
+            time.map_or(Duration::ZERO, |time| now().saturating_sub(began.saturating_add(time)))
+        };
         let mut bytes = Vec::new();
         let mut due = Duration::ZERO;
         loop {
@@ -143,11 +152,15 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                 due = began + FRAME;
                 self.write(&mut bytes);
             }
+            let mut late = Duration::ZERO;
             if look == Look::All {
-                park(self.view.next_change().map(|at| self.view.time_until(at)));
+                late = park(self.view.next_change().map(|at| self.view.time_until(at)));
             }
             while self.shared.stop().is_none() && now() < due {
-                park(Some(due.saturating_sub(now())));
+                late = late.max(park(Some(due.saturating_sub(now()))));
+            }
+            if late > LATE {
+                self.view.was_stopped();
             }
         }
     }

@@ -39,7 +39,8 @@ pub(crate) struct View {
     next_change: Option<Duration>,
     /// Bytes of lines that were printed since the last frame.
     printed: usize,
-    /// A panic has written its message below the board since the last frame.
+    /// Others have written below the board since the last frame: a panic, or the
+    /// shell while the process was stopped.
     below: bool,
     /// When the last one was seen.
     panicked: Option<Duration>,
@@ -175,7 +176,14 @@ impl View {
         self.news || self.next_change.is_some_and(|at| at <= self.clock.now())
     }
 
-    /// Draws a frame: over the last one, or below the message of a panic.
+    /// The process was stopped for a while, perhaps by `Ctrl-Z`. The shell has
+    /// then written below the board.
+    pub(crate) fn was_stopped(&mut self) {
+        self.below = true;
+        self.news = true;
+    }
+
+    /// Draws a frame: over the last one, or below what others wrote.
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
         let now = self.clock.now();
         let below = mem::take(&mut self.below);
@@ -238,5 +246,30 @@ impl Live {
         let (columns, rows) = self.size.now();
         self.frame = self.model.frame_after(&self.frame, columns, rows, now);
         (columns, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::board::event::{JobId, Row};
+
+    #[test]
+    fn after_a_stop_the_board_is_drawn_below_what_others_wrote() {
+        let clock = Clock::exact(Arc::new(|| Duration::ZERO));
+        let mut view = View::live(Painter::new(false, true), Size::Fixed(40, 10), clock);
+        let row = Row { text: "copying".into(), ..Row::default() };
+        let job = JobId::new(1).expect("ids count from 1");
+        view.fold(&Event::Added { job, at: Duration::ZERO, row });
+        view.draw(&mut Vec::new());
+        assert!(!view.is_due());
+        view.was_stopped();
+        assert!(view.is_due());
+        let mut bytes = Vec::new();
+        view.draw(&mut bytes);
+        let bytes = String::from_utf8(bytes).expect("text");
+        assert!(bytes.contains("copying") && !bytes.contains("\x1b[1A"), "{bytes:?}");
     }
 }
