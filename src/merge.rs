@@ -15,7 +15,7 @@ use core::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 
 use self::key::Generations;
-use self::ready::{Turn, Turns, places, split};
+use self::ready::{Turns, places, split};
 use self::slots::Slots;
 use self::tree::Tree;
 use self::wake::{Inbox, Park, Wakers};
@@ -113,13 +113,16 @@ pub struct Merge<S> {
     /// How many more children were announced when the merge was made.
     expected: usize,
     budget: u32,
-    /// How many more children are polled before a `Pending`.
-    left: u32,
-    /// The poll of the merge above in which this one last got a new budget.
+    /// The number of polls at which the budget is spent.
+    spent: usize,
+    /// The poll by the merge above in which this one last got a new budget.
     renewed: Option<usize>,
     /// Whether `None` was the last that was said.
     terminated: bool,
 }
+
+/// A child: its block and its place there.
+type Child = (usize, usize);
 
 /// Where a block of children lives.
 struct Home<S> {
@@ -142,7 +145,7 @@ impl<S> Merge<S> {
             len: 0,
             expected: 0,
             budget: BUDGET,
-            left: BUDGET,
+            spent: BUDGET as usize,
             renewed: None,
             terminated: false,
         }
@@ -161,7 +164,7 @@ impl<S> Merge<S> {
     /// default is 32. 0 means 1, and with `u32::MAX` the merge never yields.
     pub fn budget(mut self, children: u32) -> Self {
         self.budget = children.max(1);
-        self.left = self.budget;
+        self.renew_budget();
         self
     }
 
@@ -300,20 +303,41 @@ impl<S> Merge<S> {
     #[inline]
     fn fold(&mut self) {
         if self.inbox.has_news() {
-            self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+            self.take_news();
         }
     }
 
+    #[inline(never)]
+    fn take_news(&mut self) {
+        self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+    }
+
+    #[inline]
+    fn is_spent(&self) -> bool {
+        self.inbox.polls() == self.spent
+    }
+
+    fn renew_budget(&mut self) {
+        self.spent = self.inbox.polls().wrapping_add(self.budget as usize);
+    }
+
+    /// Whether a poll of the merge may go on although the budget is spent.
+    ///
     /// A merge in a merge leaves it to the one above to yield: it gets a new
-    /// budget each time that one is polled. Not more often, for a child that
+    /// budget each time that one polls it. Not more often, for a child that
     /// loops over a merge of its own would never end.
     #[cold]
-    fn renew_budget(&mut self, parent: &Waker) {
-        let turn = wake::turn(parent);
-        if turn.is_some() && turn != self.renewed {
-            self.renewed = turn;
-            self.left = self.budget;
+    fn may_go_on(&mut self, parent: &Waker) -> bool {
+        let above = wake::polls_above(parent);
+        let is_new = above.is_some() && above != self.renewed;
+        if is_new {
+            self.renewed = above;
         }
+        let goes_on = is_new || self.budget == u32::MAX;
+        if goes_on {
+            self.renew_budget();
+        }
+        goes_on
     }
 
     /// If the merge is parked, it no longer is, and the result wakes the task
@@ -339,7 +363,7 @@ impl<S> Merge<S> {
 impl<S: Stream> Merge<S> {
     /// Polls a child, which is there. One that ends or panics is dropped.
     #[inline]
-    fn poll_child(&mut self, (block, place): (usize, usize)) -> Poll<Option<S::Item>> {
+    fn poll_child(&mut self, (block, place): Child) -> Poll<Option<S::Item>> {
         let evict = EvictOnDrop { merge: self, block, place };
         let home = evict.merge.turns.get_mut(block).expect("a ready child has a home");
         let child = home.slots.get_pin_mut(place).expect("a ready child is there");
@@ -355,32 +379,19 @@ impl<S: Stream> Merge<S> {
         polled
     }
 
-    /// Gives children their turns until one has an item.
+    /// Gives children their turns until one has an item. The budget is not spent.
     #[inline]
     fn step(&mut self) -> Step<S::Item> {
         loop {
             self.fold();
-            let Some(turn) = self.turns.next() else { return Step::Idle };
-            if self.left == 0 {
-                if self.budget != u32::MAX {
-                    return Step::Spent;
-                }
-                self.left = self.budget;
+            let Some(child) = self.turns.take() else { return Step::Idle };
+            self.inbox.count_poll();
+            if let Poll::Ready(Some(item)) = self.poll_child(child) {
+                return Step::Item(child, item);
             }
-            self.left -= 1;
-            self.turns.pass(turn);
-            if let Poll::Ready(Some(item)) = self.poll_child(turn.child()) {
-                return Step::Item(turn, item);
+            if self.is_spent() {
+                return Step::Spent;
             }
-        }
-    }
-
-    /// A poll of the merge begins.
-    #[inline]
-    fn begin(&mut self, cx: &Context<'_>) {
-        self.inbox.begin_turn();
-        if self.left == 0 {
-            self.renew_budget(cx.waker());
         }
     }
 
@@ -396,31 +407,41 @@ impl<S: Stream> Merge<S> {
         if park == Park::Woken {
             return None;
         }
-        self.left = self.budget;
+        self.renew_budget();
         if park == Park::Busy {
             cx.waker().wake_by_ref();
         }
         Some(Poll::Pending)
     }
 
-    /// The budget is spent: the executor has its turn, and then the merge again.
+    /// The budget is spent: if a child is ready, the executor has its turn and
+    /// then the merge again.
     #[cold]
-    fn yield_now(&mut self, cx: &Context<'_>) {
-        self.left = self.budget;
-        cx.waker().wake_by_ref();
+    fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            self.fold();
+            if self.turns.any() {
+                self.renew_budget();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(rest) = self.rest(cx) {
+                return rest;
+            }
+        }
     }
 
-    /// As `poll_next`, with the turn in which the item came.
+    /// As `poll_next`, with the child that gave the item.
     #[inline]
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<(Turn, S::Item)>> {
-        self.begin(cx);
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<(Child, S::Item)>> {
+        if self.is_spent() && !self.may_go_on(cx.waker()) {
+            return self.yield_now(cx).map(|()| None);
+        }
         loop {
             match self.step() {
-                Step::Item(turn, item) => return Poll::Ready(Some((turn, item))),
-                Step::Spent => {
-                    self.yield_now(cx);
-                    return Poll::Pending;
-                }
+                Step::Item(child, item) => return Poll::Ready(Some((child, item))),
+                Step::Spent if self.budget == u32::MAX => self.renew_budget(),
+                Step::Spent => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| None);
@@ -433,8 +454,7 @@ impl<S: Stream> Merge<S> {
     /// As `poll_next`, with the key of the child that gave the item.
     pub(crate) fn poll_keyed(&mut self, cx: &Context<'_>) -> Poll<Option<(Key, S::Item)>> {
         self.poll_turn(cx).map(|next| {
-            let (turn, item) = next?;
-            let (block, place) = turn.child();
+            let ((block, place), item) = next?;
             Some((self.generations.key(ready::join(block, place)), item))
         })
     }
@@ -456,37 +476,39 @@ impl<S: Stream> Merge<S> {
         items: &mut Vec<S::Item>,
         limit: usize,
     ) -> Poll<usize> {
-        self.begin(cx);
         let before = items.len();
-        loop {
-            let added = items.len() - before;
-            if added == limit {
-                return Poll::Ready(added);
-            }
+        let mut spent = self.is_spent() && !self.may_go_on(cx.waker());
+        while items.len() - before < limit && !spent {
             match self.step() {
                 Step::Item(_, item) => items.push(item),
-                Step::Idle | Step::Spent if added > 0 => return Poll::Ready(added),
+                Step::Spent => {}
+                Step::Idle if items.len() > before => break,
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| 0);
                     }
                 }
-                Step::Spent => {
-                    self.yield_now(cx);
-                    return Poll::Pending;
-                }
             }
+            spent = self.is_spent();
+            if spent && self.budget == u32::MAX {
+                self.renew_budget();
+                spent = false;
+            }
+        }
+        match items.len() - before {
+            0 if limit > 0 => self.yield_now(cx).map(|()| 0),
+            added => Poll::Ready(added),
         }
     }
 }
 
 /// What came of giving children their turns.
 enum Step<T> {
-    /// An item, in this turn.
-    Item(Turn, T),
+    /// An item, from this child.
+    Item(Child, T),
     /// No child is ready.
     Idle,
-    /// A child is ready, but the budget is spent.
+    /// The budget is spent.
     Spent,
 }
 

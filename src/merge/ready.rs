@@ -126,54 +126,40 @@ impl<T> Turns<T> {
         }
     }
 
-    /// Whose turn is next, if a child is ready.
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<Turn> {
-        let ready = self.lines.get(self.block).map_or(0, |line| line.ready);
-        let ahead = ready & self.open;
-        if ahead == 0 { self.next_block() } else { Some(Turn { block: self.block, ahead }) }
+    /// Whether a child is ready.
+    pub(super) fn any(&self) -> bool {
+        self.blocks.first().is_some()
     }
 
-    /// The turn of the first ready child in the blocks after this one, in this
-    /// round or else in the next, which begins.
-    #[inline(never)]
-    fn next_block(&mut self) -> Option<Turn> {
-        let first = self.blocks.first()?;
-        let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
-        let block = match ahead {
-            Some(block) => block,
-            None => {
-                (self.block, self.open) = (0, usize::MAX);
-                self.round = self.lines.len();
-                first
+    /// Gives the next ready child its turn: its block and its place there.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<(usize, usize)> {
+        loop {
+            let ready = self.lines.get(self.block).map_or(0, |line| line.ready);
+            let ahead = ready & self.open;
+            if ahead != 0 {
+                // The places above the lowest of `ahead`.
+                self.open = !(ahead ^ (ahead - 1));
+                return Some((self.block, ahead.trailing_zeros() as usize));
             }
-        };
-        Some(Turn { block, ahead: self.lines[block].ready })
+            if !self.advance() {
+                return None;
+            }
+        }
     }
 
-    /// Takes a turn: the next is after it.
-    #[inline]
-    pub(super) fn pass(&mut self, turn: Turn) {
-        self.block = turn.block;
-        // The places above the lowest of `ahead`.
-        self.open = !(turn.ahead ^ (turn.ahead - 1));
-    }
-}
-
-/// The turn of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
-    block: usize,
-    /// The ready children of the block whose turn is to come; it is that of the
-    /// first. Not 0.
-    ahead: usize,
-}
-
-impl Turn {
-    /// The child's block and its place there.
-    #[inline]
-    pub(super) fn child(self) -> (usize, usize) {
-        (self.block, self.ahead.trailing_zeros() as usize)
+    /// Goes to the next block with a ready child, in this round or else in the
+    /// next, which begins. Whether there is one.
+    #[inline(never)]
+    fn advance(&mut self) -> bool {
+        let Some(first) = self.blocks.first() else { return false };
+        let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
+        self.block = ahead.unwrap_or_else(|| {
+            self.round = self.lines.len();
+            first
+        });
+        self.open = usize::MAX;
+        true
     }
 }
 
@@ -190,9 +176,7 @@ mod tests {
     fn take(turns: &mut Turns<()>, count: usize) -> Vec<usize> {
         let mut order = Vec::new();
         while order.len() < count {
-            let Some(turn) = turns.next() else { break };
-            turns.pass(turn);
-            let (block, place) = turn.child();
+            let Some((block, place)) = turns.take() else { break };
             order.push(join(block, place));
         }
         order
@@ -248,9 +232,9 @@ mod tests {
         turns.unmark(2, 1);
         assert_eq!(take(&mut turns, 2), [join(2, 2), join(2, 2)]);
         turns.unmark(2, 2);
-        assert_eq!(turns.next(), None);
+        assert_eq!(turns.take(), None);
         turns.mark(1, usize::MAX);
         turns.unmark_all();
-        assert_eq!(turns.next(), None);
+        assert_eq!(turns.take(), None);
     }
 }

@@ -91,11 +91,12 @@ struct Shared {
     parent: Cell<Option<Waker>>,
     /// Set by who replaced `PARKED`, once it is through with `parent`.
     done: AtomicBool,
-    /// Puts `turn` on another cache line: the merge writes it at each poll, and
-    /// must not take the line that the wakers of other threads write.
+    /// Puts `polls` on another cache line: the merge writes it often, and must
+    /// not take the line that the wakers of other threads write.
     _apart: [u8; 64],
-    /// Which poll of the merge this is, for merges among its children.
-    turn: AtomicUsize,
+    /// How many children the merge has polled. It is here for those of them that
+    /// are merges.
+    polls: AtomicUsize,
 }
 
 // SAFETY: `head` is followed through `&mut Inbox` alone; `parent` has one owner
@@ -192,7 +193,7 @@ impl Inbox {
             parent: Cell::new(None),
             done: AtomicBool::new(false),
             _apart: [0; 64],
-            turn: AtomicUsize::new(0),
+            polls: AtomicUsize::new(0),
         };
         Self { shared: Arc::new(shared), parent: Parent::Ours, slabs: None, spare: 0 }
     }
@@ -214,11 +215,16 @@ impl Inbox {
         Wakers { block: unsafe { Slab::hand_out(slab, self.spare, index) } }
     }
 
-    /// Begins a poll of the merge, which [`turn`] tells from those before.
+    /// How many polls of children were counted, modulo the size of a word.
     #[inline]
-    pub(super) fn begin_turn(&mut self) {
-        let turn = &self.shared.turn;
-        turn.store(turn.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    pub(super) fn polls(&self) -> usize {
+        self.shared.polls.load(Ordering::Relaxed)
+    }
+
+    /// Counts the poll of a child.
+    #[inline]
+    pub(super) fn count_poll(&mut self) {
+        self.shared.polls.store(self.polls().wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether there is something to take: one relaxed load.
@@ -472,9 +478,10 @@ impl Deref for Lent<'_> {
     }
 }
 
-/// Which poll of the merge above this is, if the waker is of a merge's child: who
-/// is polled with it is a child of a merge.
-pub(super) fn turn(waker: &Waker) -> Option<usize> {
+/// If the waker is of a merge's child: the [number of polls](Inbox::polls) of that
+/// merge. Who is polled with it is a merge in a merge, and the number tells one
+/// poll by the merge above from the next.
+pub(super) fn polls_above(waker: &Waker) -> Option<usize> {
     if !ptr::eq(waker.vtable(), &raw const VTABLE) {
         return None;
     }
@@ -485,7 +492,7 @@ pub(super) fn turn(waker: &Waker) -> Option<usize> {
     // SAFETY: the block's slab keeps it alive.
     let shared = unsafe { &*block.shared };
     // Relaxed: a child is polled by the thread that polls the merge.
-    Some(shared.turn.load(Ordering::Relaxed))
+    Some(shared.polls.load(Ordering::Relaxed))
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);

@@ -222,16 +222,6 @@ impl Round {
         round.fresh.retain(|other| round.ahead.contains(other));
         Some(round)
     }
-
-    /// The rounds this may be once the next turn was looked for, not taken.
-    fn looked(self, ready: impl Fn(usize) -> bool, stale: bool) -> Vec<Self> {
-        match self.ahead.iter().find(|&&id| ready(id)) {
-            None if !stale => vec![self.next()],
-            Some(id) if !self.fresh.contains(id) => vec![self],
-            _ if self.ahead.iter().any(|&id| ready(id) && !self.fresh.contains(&id)) => vec![self],
-            _ => vec![self.clone(), self.next()],
-        }
-    }
 }
 
 impl Model {
@@ -305,14 +295,6 @@ impl Model {
         !self.rounds.is_empty()
     }
 
-    /// The budget is spent just before a turn.
-    fn turn_put_off(&mut self) {
-        let rounds = mem::take(&mut self.rounds).into_iter();
-        let looked = |round: Round| round.looked(|id| self.children[id].ready, self.stale > 0);
-        self.rounds = rounds.flat_map(looked).collect();
-        self.rounds.dedup();
-    }
-
     /// Replays one poll of the merge: these children were polled, and the
     /// parent was woken so often.
     fn poll(&mut self, polled: &[usize], wakes: usize) -> Result<Outcome, String> {
@@ -332,9 +314,6 @@ impl Model {
                 }
                 if wakes != usize::from(yields) {
                     return Err(format!("{wakes} wakes, yields: {yields}"));
-                }
-                if yields {
-                    self.turn_put_off();
                 }
                 self.spent = 0;
                 self.parked = !yields;
