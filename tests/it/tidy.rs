@@ -2,6 +2,7 @@
 //! import whom is read from the table in `ARCHITECTURE.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -153,6 +154,15 @@ fn every_dependency_has_a_row_in_the_readme() {
     let missing: Vec<&str> =
         names.filter(|name| !readme.contains(&format!("\n| {name}"))).collect();
     assert!(missing.is_empty(), "say in README.md why {missing:?} is needed");
+}
+
+#[test]
+fn every_example_is_listed_in_the_readme() {
+    let readme = read(&root().join("README.md"));
+    let listed = |file: &PathBuf| readme.contains(&format!("(examples/{})", name_of(file)));
+    let missing: Vec<PathBuf> =
+        files("examples").into_iter().filter(|file| !listed(file)).collect();
+    assert!(missing.is_empty(), "say in README.md what {missing:?} shows");
 }
 
 #[test]
@@ -346,6 +356,10 @@ fn files(path: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+fn name_of(file: &Path) -> &str {
+    file.file_name().and_then(OsStr::to_str).expect("a name in UTF-8")
 }
 
 fn root() -> &'static Path {
