@@ -11,6 +11,7 @@ mod running;
 mod screen;
 mod terminal;
 mod text;
+pub(crate) mod theme;
 mod view;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use clock::{Clock, Now};
 use run::{Run, RunWhile};
 pub use running::Running;
 use terminal::{Environment, Output, Size};
+use theme::Theme;
 use view::View;
 
 /// Shows what happens on a board: live on a terminal, or as lines of a log.
@@ -81,6 +83,7 @@ pub struct Console {
     output: Option<Box<dyn Write + Send>>,
     size: Option<(u16, u16)>,
     colour: Option<bool>,
+    theme: Option<Theme>,
     clock: Option<Now>,
 }
 
@@ -111,7 +114,7 @@ impl Console {
     }
 
     const fn new(kind: Kind) -> Self {
-        Self { kind, output: None, size: None, colour: None, clock: None }
+        Self { kind, output: None, size: None, colour: None, theme: None, clock: None }
     }
 
     /// Writes to this instead of stderr.
@@ -169,6 +172,16 @@ impl Console {
     /// stderr is a terminal and the output. Plain output has no colours.
     pub const fn colour(mut self, colour: bool) -> Self {
         self.colour = Some(colour);
+        self
+    }
+
+    /// What rows are drawn with when they are live.
+    ///
+    /// Unless it is set, it is [`Theme::new`], or [`Theme::ascii`] on stderr if the
+    /// locale is not UTF-8: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is
+    /// not empty counts.
+    pub fn theme(mut self, theme: Theme) -> Self {
+        self.theme = Some(theme);
         self
     }
 
@@ -329,7 +342,10 @@ impl Console {
         };
         let colour = self.colour.unwrap_or_else(|| environment.has_colour());
         let view = if live {
-            View::live(Painter::new(colour, environment.reflows()), size, clock)
+            let ascii = !environment.has_unicode();
+            let theme =
+                self.theme.unwrap_or_else(|| if ascii { Theme::ascii() } else { Theme::new() });
+            View::live(Painter::new(theme, colour, environment.reflows()), size, clock)
         } else {
             View::plain(clock)
         };
@@ -344,6 +360,7 @@ impl fmt::Debug for Console {
             .field("stderr", &self.output.is_none())
             .field("size", &self.size)
             .field("colour", &self.colour)
+            .field("theme", &self.theme)
             .finish_non_exhaustive()
     }
 }

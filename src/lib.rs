@@ -89,6 +89,8 @@ pub use board::{Board, BoardWriter, board, board_with_clock};
 #[cfg(feature = "std")]
 pub use console::frame::Frame;
 #[cfg(feature = "std")]
+pub use console::theme::Theme;
+#[cfg(feature = "std")]
 pub use console::{Console, LiveBoard, Running};
 #[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};

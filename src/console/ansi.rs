@@ -13,11 +13,12 @@
 
 use core::time::Duration;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use super::frame::{Frame, size};
 use super::row::{Line, Weight};
 use super::text::{Token, tokens, width, wrapped_rows};
+use super::theme::Theme;
 use crate::board::event::Status;
 
 /// Synchronized output: the terminal shows what is between all at once.
@@ -45,6 +46,7 @@ const TAB: usize = 8;
 /// printed lines lose all their sequences.
 #[derive(Debug)]
 pub(crate) struct Painter {
+    theme: Theme,
     colour: bool,
     /// Whether the terminal wraps rows anew when it gets narrower; or it cuts them.
     reflows: bool,
@@ -59,8 +61,21 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
-    pub(crate) fn new(colour: bool, reflows: bool) -> Self {
-        Self { colour, reflows, drawn: Vec::new(), size: None, reach: 0, full: Duration::ZERO }
+    pub(crate) fn new(theme: Theme, colour: bool, reflows: bool) -> Self {
+        Self {
+            theme,
+            colour,
+            reflows,
+            drawn: Vec::new(),
+            size: None,
+            reach: 0,
+            full: Duration::ZERO,
+        }
+    }
+
+    /// What rows are drawn with.
+    pub(crate) fn theme(&self) -> &Theme {
+        &self.theme
     }
 
     /// Appends what turns the last frame into this one; nothing if they look
@@ -203,14 +218,8 @@ impl Painter {
     }
 
     fn style(&self, status: Status, weight: Weight) -> Style {
-        let colour = match status {
-            Status::Normal => None,
-            Status::Success => Some(AnsiColor::Green),
-            Status::Warning => Some(AnsiColor::Yellow),
-            Status::Error => Some(AnsiColor::Red),
-        };
-        let colour = colour.filter(|_| self.colour).map(Into::into);
-        let style = Style::new().fg_color(colour);
+        let style = self.theme.style(status);
+        let style = if self.colour { style } else { Style::new() | style.get_effects() };
         match weight {
             Weight::Normal => style,
             Weight::Bold => style.bold(),
@@ -323,7 +332,7 @@ mod tests {
 
     fn live(colour: bool, line: &Line) -> String {
         let mut bytes = Vec::new();
-        Painter::new(colour, true).push_live(line, &mut bytes);
+        Painter::new(Theme::new(), colour, true).push_live(line, &mut bytes);
         String::from_utf8(bytes).expect("text")
     }
 

@@ -4,7 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use super::row::{self, Line};
+use super::row::{Line, Pen};
+use super::theme::Theme;
 use crate::board::event::{JobId, Status};
 use crate::board::model::{Class, JobRow, Model, Pending};
 
@@ -51,28 +52,29 @@ impl Model {
     ///
     /// It costs what is on the screen and what leaves it, not what exists.
     pub fn frame(&self, columns: u16, rows: u16, now: Duration) -> Frame {
-        self.frame_after(&Frame::default(), columns, rows, now)
+        self.frame_after(&Frame::default(), &Theme::new(), columns, rows, now)
     }
 
-    /// Like `frame`, but a row that `previous` shows gives its place to one of
-    /// the same class only when it is dim.
+    /// Like `frame`, but with this theme, and a row that `previous` shows gives
+    /// its place to one of the same class only when it is dim.
     pub(crate) fn frame_after(
         &self,
         previous: &Frame,
+        theme: &Theme,
         columns: u16,
         rows: u16,
         now: Duration,
     ) -> Frame {
         let (columns, rows) = size(columns, rows);
         let (columns, room) = (usize::from(columns) - 1, usize::from(rows) - 1);
+        let pen = Pen { theme, columns, now };
         let leaving = self.leaving(room, now);
-        let mut above: Vec<Line> =
-            self.pending().iter().map(|gone| commit(gone, columns)).collect();
-        above.extend(self.cooling().range(..leaving).map(|row| row::committed(row, columns)));
+        let mut above: Vec<Line> = self.pending().iter().map(|gone| commit(gone, pen)).collect();
+        above.extend(self.cooling().range(..leaving).map(|row| pen.committed(row)));
         let staying = self.cooling().range(leaving..);
-        let mut live: Vec<Line> = staying.map(|row| row::live(row, now, columns)).collect();
+        let mut live: Vec<Line> = staying.map(|row| pen.live(row)).collect();
         let shown = self.choose(previous, room, now);
-        self.draw_running(&shown, room, now, columns, &mut live);
+        self.draw_running(&shown, room, pen, &mut live);
         Frame { above, live, shown }
     }
 
@@ -119,24 +121,17 @@ impl Model {
         chosen
     }
 
-    fn draw_running(
-        &self,
-        shown: &[JobId],
-        room: usize,
-        now: Duration,
-        columns: usize,
-        live: &mut Vec<Line>,
-    ) {
+    fn draw_running(&self, shown: &[JobId], room: usize, pen: Pen<'_>, live: &mut Vec<Line>) {
         let rows = || shown.iter().map(|job| &self.running()[job]);
         let lines = |pinned| {
             let of_zone = rows().filter(move |row| row.data.pinned == pinned);
-            of_zone.map(move |row| row::live(row, now, columns))
+            of_zone.map(move |row| pen.live(row))
         };
         live.extend(lines(false));
         let hidden = self.running().len() - shown.len();
         if hidden > 0 && room > 0 {
             let failed = rows().filter(|row| row.data.status == Status::Error).count();
-            live.push(row::overflow(hidden, self.errors() - failed, columns));
+            live.push(pen.overflow(hidden, self.errors() - failed));
         }
         live.extend(lines(true));
     }
@@ -147,10 +142,10 @@ pub(crate) fn size(columns: u16, rows: u16) -> (u16, u16) {
     (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
 }
 
-fn commit(pending: &Pending, columns: usize) -> Line {
+fn commit(pending: &Pending, pen: Pen<'_>) -> Line {
     match pending {
         Pending::Line(line) => Line::Printed(line.clone()),
-        Pending::Row(row) => row::committed(row, columns),
+        Pending::Row(row) => pen.committed(row),
     }
 }
 
@@ -188,9 +183,9 @@ mod tests {
         for job in [5, 6] {
             change(&mut model, job, Status::Normal, SECOND / 2);
         }
-        let bold = model.frame_after(&frame, 80, 4, SECOND / 2);
+        let bold = model.frame_after(&frame, &Theme::new(), 80, 4, SECOND / 2);
         assert_eq!(bold.to_string(), "job 1\njob 2\n… +4 more\n");
-        let dim = model.frame_after(&bold, 80, 4, SECOND);
+        let dim = model.frame_after(&bold, &Theme::new(), 80, 4, SECOND);
         assert_eq!(dim.to_string(), "job 5\njob 6\n… +4 more\n");
     }
 
@@ -199,7 +194,7 @@ mod tests {
         let (mut model, frame) = crowd();
         change(&mut model, 1, Status::Normal, SECOND / 4);
         change(&mut model, 6, Status::Error, SECOND / 2);
-        let next = model.frame_after(&frame, 80, 4, SECOND / 2);
+        let next = model.frame_after(&frame, &Theme::new(), 80, 4, SECOND / 2);
         assert_eq!(next.to_string(), "job 1\njob 6\n… +4 more\n");
     }
 }

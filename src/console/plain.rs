@@ -356,7 +356,7 @@ impl fmt::Display for Tally {
 
 /// The whole text, as it may stand on a line.
 fn cleaned(text: &str) -> String {
-    clean(text, usize::MAX)
+    clean(text, usize::MAX, '…')
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::text::{Token, clean, cut, tokens, width};
+use super::text::{Token, tokens, width};
+use super::theme::Theme;
 use crate::board::duration::format_elapsed;
 use crate::board::event::{Outcome, Progress, Status};
 use crate::board::model::JobRow;
@@ -16,8 +17,6 @@ const SHORT_TEXT: usize = 8;
 const SHORT_BAR: usize = 6;
 /// Where a row is not cut at the edge of the screen, it is here.
 const FAR: usize = u16::MAX as usize;
-/// How a spinner turns.
-const SPINNER: [char; 10] = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /// A line of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,70 +58,117 @@ impl fmt::Display for Line {
     }
 }
 
-/// A row that is on the board.
-pub(crate) fn live(row: &JobRow, now: Duration, columns: usize) -> Line {
-    let bold = !row.data.elapsed && !row.is_dim(now);
-    draw(row, now, columns, false, if bold { Weight::Bold } else { Weight::Normal })
+/// What rows are drawn with, how wide, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pen<'a> {
+    pub(crate) theme: &'a Theme,
+    pub(crate) columns: usize,
+    pub(crate) now: Duration,
 }
 
-/// A row that leaves the board. If it tells why a job failed and that has no
-/// room, it is wider than the screen, so that nothing is cut; it has no bar then.
-pub(crate) fn committed(row: &JobRow, columns: usize) -> Line {
-    let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
-    draw(row, row.news, columns, failed, Weight::Italic)
-}
-
-/// The row that stands for those that have no room.
-pub(crate) fn overflow(hidden: usize, failed: usize, columns: usize) -> Line {
-    let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
-    let text = cut(&format!("… +{hidden} more{failed}"), columns);
-    Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
-}
-
-/// Prefix, text, elapsed time, progress, and either how the job ended or how
-/// long there was no news of it. Where not all has room the text is cut first,
-/// then the bar, then what stands before the mark of an end, then the end of the
-/// row. A `whole` row is rather wider than the screen.
-fn draw(row: &JobRow, now: Duration, columns: usize, whole: bool, weight: Weight) -> Line {
-    let far = if whole { FAR } else { columns };
-    let mut line = clean(&row.data.prefix, far);
-    let text = clean(&row.data.text, far);
-    let elapsed = elapsed(row, now, &text);
-    let progress = row.data.progress.as_ref();
-    let bar = progress.filter(|progress| progress.total.is_some());
-    let numbers = progress.map(|progress| numbers(progress, row.turns, far));
-    let numbers = numbers.unwrap_or_default();
-    let mut end = mark(row, far).or_else(|| silence(row, now)).unwrap_or_default();
-    let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());
-    let gap = bar.is_some() || before.is_some_and(|part| !part.ends_with(' '));
-    if gap && !end.is_empty() {
-        end.insert(0, ' ');
+impl Pen<'_> {
+    /// A row that is on the board.
+    pub(crate) fn live(self, row: &JobRow) -> Line {
+        let bold = !row.data.elapsed && !row.is_dim(self.now);
+        self.draw(row, false, if bold { Weight::Bold } else { Weight::Normal })
     }
 
-    let fixed = [&line, &elapsed, &numbers, &end].into_iter().map(|part| width(part)).sum();
-    let all = width(&text) + fixed;
-    let (columns, bar) = if whole && all > columns { (all, None) } else { (columns, bar) };
-    let (text_columns, bar_columns) = fit(columns, fixed, width(&text), bar.is_some());
-    let least = width(&line) + 1;
-    line.push_str(&cut(&text, text_columns));
-    line.push_str(&elapsed);
-    if let Some(progress) = bar.filter(|_| bar_columns > 0) {
-        line.push(' ');
-        push_bar(&mut line, progress, bar_columns);
+    /// A row that leaves the board. If it tells why a job failed and that has no
+    /// room, it is wider than the screen, so that nothing is cut; it has no bar
+    /// then.
+    pub(crate) fn committed(self, row: &JobRow) -> Line {
+        let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
+        Self { now: row.news, ..self }.draw(row, failed, Weight::Italic)
     }
-    line.push_str(&numbers);
-    if row.end.is_some() {
-        line = cut(&line, columns.saturating_sub(width(&end)).max(least));
-    }
-    let end_at = line.len();
-    line.push_str(&end);
 
-    let mut text = cut(&line, columns);
-    text.truncate(text.trim_end().len());
-    // The end is not there if the row was cut before it.
-    let faint = row.end.is_none() && text.is_char_boundary(end_at);
-    let faint = if faint { end_at } else { text.len() };
-    Line::Row { text, status: row.data.status, weight, faint }
+    /// The row that stands for those that have no room.
+    pub(crate) fn overflow(self, hidden: usize, failed: usize) -> Line {
+        let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
+        let text = format!("{} +{hidden} more{failed}", self.theme.ellipsis());
+        let text = self.theme.cut(&text, self.columns);
+        Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
+    }
+
+    /// Prefix, text, elapsed time, progress, and either how the job ended or how
+    /// long there was no news of it. Where not all has room the text is cut
+    /// first, then the bar, then what stands before the mark of an end, then the
+    /// end of the row. A `whole` row is rather wider than the screen.
+    fn draw(self, row: &JobRow, whole: bool, weight: Weight) -> Line {
+        let Self { theme, columns, .. } = self;
+        let far = if whole { FAR } else { columns };
+        let mut line = theme.clean(&row.data.prefix, far);
+        let text = theme.clean(&row.data.text, far);
+        let elapsed = self.elapsed(row, &text);
+        let progress = row.data.progress.as_ref();
+        let bar = progress.filter(|progress| progress.total.is_some());
+        let numbers = progress.map(|progress| self.numbers(progress, row.turns, far));
+        let numbers = numbers.unwrap_or_default();
+        let mark = outcome(row).map(|outcome| theme.outcome(outcome, far));
+        let mut end = mark.or_else(|| self.silence(row)).unwrap_or_default();
+        let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());
+        let gap = bar.is_some() || before.is_some_and(|part| !part.ends_with(' '));
+        if gap && !end.is_empty() {
+            end.insert(0, ' ');
+        }
+
+        let fixed = [&line, &elapsed, &numbers, &end].into_iter().map(|part| width(part)).sum();
+        let all = width(&text) + fixed;
+        let (columns, bar) = if whole && all > columns { (all, None) } else { (columns, bar) };
+        let (text_columns, bar_columns) = fit(columns, fixed, width(&text), bar.is_some());
+        let least = width(&line) + 1;
+        line.push_str(&theme.cut(&text, text_columns));
+        line.push_str(&elapsed);
+        if let Some(progress) = bar.filter(|_| bar_columns > 0) {
+            line.push(' ');
+            theme.push_bar(&mut line, done(progress, bar_columns), bar_columns);
+        }
+        line.push_str(&numbers);
+        if row.end.is_some() {
+            line = theme.cut(&line, columns.saturating_sub(width(&end)).max(least));
+        }
+        let end_at = line.len();
+        line.push_str(&end);
+
+        let mut text = theme.cut(&line, columns);
+        text.truncate(text.trim_end().len());
+        // The end is not there if the row was cut before it.
+        let faint = row.end.is_none() && text.is_char_boundary(end_at);
+        let faint = if faint { end_at } else { text.len() };
+        Line::Row { text, status: row.data.status, weight, faint }
+    }
+
+    fn elapsed(self, row: &JobRow, text: &str) -> String {
+        if !row.data.elapsed {
+            return String::new();
+        }
+        let time = format_elapsed(row.elapsed(self.now));
+        if text.is_empty() { time } else { format!(" {} {time}", self.theme.dot()) }
+    }
+
+    /// How long there has been no news of a job.
+    fn silence(self, row: &JobRow) -> Option<String> {
+        let time = match row.silence(self.now)?.as_secs() {
+            seconds @ ..60 => format!("{seconds} s"),
+            seconds @ ..3_600 => format!("{} min", seconds / 60),
+            seconds if seconds % 3_600 < 60 => format!("{} h", seconds / 3_600),
+            seconds => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        };
+        Some(format!("{} {time}", self.theme.dot()))
+    }
+
+    /// What stands behind the bar of a progress, or alone if it has none.
+    fn numbers(self, progress: &Progress, turns: usize, columns: usize) -> String {
+        let position = progress.position;
+        match (progress.total, &progress.text) {
+            (_, Some(text)) => format!(" {}", self.theme.clean(text, columns)),
+            (Some(total), None) if total > 0 && position > 0 => {
+                let percent = u128::from(position) * 100 / u128::from(total);
+                format!(" {percent:>3}% - {position}/{total}")
+            }
+            (Some(_), None) => String::new(),
+            (None, None) => format!(" {} {position}", self.theme.spinner(turns)),
+        }
+    }
 }
 
 /// How many columns the text and the bar get beside `fixed` others. A bar that
@@ -141,62 +187,17 @@ fn fit(columns: usize, fixed: usize, all_text: usize, bar: bool) -> (usize, usiz
     if too_wide(text, bar) > 0 { without_bar } else { (text, bar) }
 }
 
-fn elapsed(row: &JobRow, now: Duration, text: &str) -> String {
-    if !row.data.elapsed {
-        return String::new();
-    }
-    let separator = if text.is_empty() { "" } else { " · " };
-    format!("{separator}{}", format_elapsed(row.elapsed(now)))
-}
-
 fn outcome(row: &JobRow) -> Option<&Outcome> {
     row.end.as_ref()?.outcome.as_ref()
 }
 
-/// How a job ended, readable without colour.
-fn mark(row: &JobRow, columns: usize) -> Option<String> {
-    Some(match outcome(row)? {
-        Outcome::Finished => "✔".into(),
-        Outcome::Failed(message) if message.is_empty() => "✘ failed".into(),
-        Outcome::Failed(message) => format!("✘ {}", clean(message, columns)),
-        Outcome::Cancelled => "⊘ cancelled".into(),
-        Outcome::Panicked => "✘ panicked".into(),
-        Outcome::Abandoned => "… abandoned".into(),
-    })
-}
-
-/// How long there has been no news of a job.
-fn silence(row: &JobRow, now: Duration) -> Option<String> {
-    Some(match row.silence(now)?.as_secs() {
-        seconds @ ..60 => format!("· {seconds} s"),
-        seconds @ ..3_600 => format!("· {} min", seconds / 60),
-        seconds if seconds % 3_600 < 60 => format!("· {} h", seconds / 3_600),
-        seconds => format!("· {} h {} min", seconds / 3_600, seconds / 60 % 60),
-    })
-}
-
-/// What stands behind the bar of a progress, or alone if it has none.
-fn numbers(progress: &Progress, turns: usize, columns: usize) -> String {
-    let position = progress.position;
-    match (progress.total, &progress.text) {
-        (_, Some(text)) => format!(" {}", clean(text, columns)),
-        (Some(total), None) if total > 0 && position > 0 => {
-            let percent = u128::from(position) * 100 / u128::from(total);
-            format!(" {percent:>3}% - {position}/{total}")
-        }
-        (Some(_), None) => String::new(),
-        (None, None) => format!(" {} {position}", SPINNER[turns % SPINNER.len()]),
-    }
-}
-
-fn push_bar(line: &mut String, progress: &Progress, columns: usize) {
-    let done = match progress.total {
+/// How much of a bar of so many columns is done.
+fn done(progress: &Progress, columns: usize) -> usize {
+    match progress.total {
         Some(total) if total > 0 => {
             let done = u128::from(progress.position) * columns as u128 / u128::from(total);
             done.min(columns as u128) as usize
         }
         _ => 0,
-    };
-    line.extend(core::iter::repeat_n('▓', done));
-    line.extend(core::iter::repeat_n('░', columns - done));
+    }
 }

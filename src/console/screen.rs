@@ -11,6 +11,7 @@ use super::ansi::Painter;
 use super::frame::Frame;
 use super::row::{Line, Weight};
 use super::text::ESCAPE;
+use super::theme::Theme;
 use crate::board::event::{Change, Event, JobId, Outcome, Row, Status};
 use crate::board::model::Model;
 
@@ -36,7 +37,7 @@ impl Screen {
         }
         Self {
             terminal,
-            painter: Painter::new(true, true),
+            painter: Painter::new(Theme::new(), true, true),
             model: Model::new(),
             frame: Frame::default(),
             now: Duration::ZERO,
@@ -70,7 +71,8 @@ impl Screen {
         let (columns, rows) = self.terminal.size();
         let (columns, rows) = (columns as u16, rows as u16);
         let mut bytes = Vec::new();
-        self.frame = self.model.frame_after(&self.frame, columns, rows, self.now);
+        let theme = self.painter.theme();
+        self.frame = self.model.frame_after(&self.frame, theme, columns, rows, self.now);
         self.painter.paint(&self.frame, columns, rows, self.now, &mut bytes);
         self.model.retire(self.frame.above().len());
         self.committed.extend(self.frame.above().iter().map(|line| line.to_string()));
@@ -395,7 +397,7 @@ fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
 fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
     for (reflows, way) in [(true, 3), (false, 2)] {
         let mut screen = Screen::new(80, 24);
-        screen.painter = Painter::new(true, reflows);
+        screen.painter = Painter::new(Theme::new(), true, reflows);
         screen.apply(&Event::Line("line".into()));
         screen.paint();
         for job in 1..=2 {

@@ -32,6 +32,8 @@ pub(crate) struct Environment {
     /// The terminal cuts rows that are too long when it gets narrower; most wrap
     /// them anew.
     cuts: bool,
+    /// What decides which characters there are.
+    locale: OsString,
 }
 
 impl Environment {
@@ -40,13 +42,14 @@ impl Environment {
         Self::new(io::stderr().is_terminal(), |name| std::env::var_os(name))
     }
 
-    /// The environment of an output that is not a terminal as far as one knows.
+    /// The environment of an output that is not a terminal as far as one knows,
+    /// and whose locale is its own.
     pub(crate) fn of_other() -> Self {
-        Self::new(false, |name| std::env::var_os(name))
+        Self { locale: OsString::new(), ..Self::new(false, |name| std::env::var_os(name)) }
     }
 
     fn new(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let read = |name| variable(name).unwrap_or_default();
+        let read = |name: &str| variable(name).unwrap_or_default();
         Self {
             terminal,
             term: read("TERM"),
@@ -54,7 +57,8 @@ impl Environment {
             no_color: read("NO_COLOR"),
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
-            cuts: cuts(|name| variable(name).unwrap_or_default()),
+            cuts: cuts(read),
+            locale: locale(read),
         }
     }
 
@@ -69,10 +73,22 @@ impl Environment {
         self.no_color.is_empty() && (forced || self.terminal)
     }
 
+    /// Whether all characters can be shown: the locale is UTF-8, or not set.
+    pub(crate) fn has_unicode(&self) -> bool {
+        let locale = self.locale.to_string_lossy().to_ascii_uppercase();
+        locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8")
+    }
+
     /// Whether the terminal wraps rows anew when it gets narrower.
     pub(crate) fn reflows(&self) -> bool {
         !self.cuts
     }
+}
+
+/// The first of these that is set counts.
+fn locale(read: impl Fn(&str) -> OsString) -> OsString {
+    let mut set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(read);
+    set.find(|value| !value.is_empty()).unwrap_or_default()
 }
 
 /// Whether this is the console of Linux, GNU screen or xterm itself. Others may
@@ -386,6 +402,25 @@ mod tests {
         ] {
             let has_colour = environment(terminal, variables).has_colour();
             assert_eq!(has_colour, colour, "terminal: {terminal}, {variables:?}");
+        }
+    }
+
+    #[test]
+    fn all_characters_are_shown_but_in_a_locale_that_lacks_them() {
+        for (variables, unicode) in [
+            (&[][..], true),
+            (&[("LANG", "en_US.UTF-8")], true),
+            (&[("LANG", "C.utf8")], true),
+            (&[("LANG", "C")], false),
+            (&[("LANG", "POSIX")], false),
+            (&[("LANG", "de_CH.ISO-8859-1")], false),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], false),
+            (&[("LANG", "C"), ("LC_ALL", "en_US.UTF-8")], true),
+            (&[("LANG", "C"), ("LC_CTYPE", "en_US.UTF-8")], true),
+            (&[("LC_CTYPE", "C"), ("LC_ALL", "en_US.UTF-8")], true),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], true),
+        ] {
+            assert_eq!(environment(true, variables).has_unicode(), unicode, "{variables:?}");
         }
     }
 

@@ -96,8 +96,8 @@ fn horizon(columns: usize) -> usize {
 
 /// The text for a row of so many columns: escape sequences and controls are
 /// taken out, those that stand for space become one. What lies far behind the
-/// end of the row is not even looked at: `…` stands for it.
-pub(crate) fn clean(text: &str, columns: usize) -> String {
+/// end of the row is not even looked at: `ellipsis` stands for it.
+pub(crate) fn clean(text: &str, columns: usize, ellipsis: char) -> String {
     let mut end = text.len().min(horizon(columns));
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -111,7 +111,7 @@ pub(crate) fn clean(text: &str, columns: usize) -> String {
         }
     }
     if end < text.len() {
-        clean.push('…');
+        clean.push(ellipsis);
     }
     clean
 }
@@ -145,8 +145,8 @@ pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     rows
 }
 
-/// A clean text, cut to so many columns; `…` stands for what was cut.
-pub(crate) fn cut(clean: &str, columns: usize) -> String {
+/// A clean text, cut to so many columns; `ellipsis` stands for what was cut.
+pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     if width(clean) <= columns {
         return clean.into();
     }
@@ -157,8 +157,8 @@ pub(crate) fn cut(clean: &str, columns: usize) -> String {
         taken <= room
     });
     let mut cut: String = fit.map(|cluster| cluster.0).collect();
-    if !cut.ends_with('…') {
-        cut.push('…');
+    if !cut.ends_with(ellipsis) {
+        cut.push(ellipsis);
     }
     cut
 }
@@ -224,9 +224,9 @@ mod tests {
     #[test]
     fn ten_megabytes_are_not_looked_at() {
         let text = "\x1b[1m".repeat(2_500_000);
-        assert_eq!(clean(&text, 80), "…");
+        assert_eq!(clean(&text, 80, '…'), "…");
         let text = "漢".repeat(3_333_333);
-        assert!(clean(&text, 80).len() <= horizon(80) + '…'.len_utf8());
+        assert!(clean(&text, 80, '…').len() <= horizon(80) + '…'.len_utf8());
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
             ("abc", 1, "…"),
             ("abc", 0, ""),
         ] {
-            assert_eq!(cut(text, columns), expected);
+            assert_eq!(cut(text, columns, '…'), expected);
         }
     }
 

@@ -244,7 +244,7 @@ impl Live {
             self.painter.leave();
         }
         let (columns, rows) = self.size.now();
-        self.frame = self.model.frame_after(&self.frame, columns, rows, now);
+        self.frame = self.model.frame_after(&self.frame, self.painter.theme(), columns, rows, now);
         (columns, rows)
     }
 }
@@ -253,13 +253,15 @@ impl Live {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::theme::Theme;
     use super::*;
     use crate::board::event::{JobId, Row};
 
     #[test]
     fn after_a_stop_the_board_is_drawn_below_what_others_wrote() {
         let clock = Clock::exact(Arc::new(|| Duration::ZERO));
-        let mut view = View::live(Painter::new(false, true), Size::Fixed(40, 10), clock);
+        let mut view =
+            View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), clock);
         let row = Row { text: "copying".into(), ..Row::default() };
         let job = JobId::new(1).expect("ids count from 1");
         view.fold(&Event::Added { job, at: Duration::ZERO, row });

@@ -25,5 +25,6 @@ mod status;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod theme;
 mod tidy;
 mod told;

@@ -118,7 +118,8 @@ impl Scene {
 fn command(part: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "terminal::child", "--nocapture"]);
-    for name in ["CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
+    let colours = ["CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"];
+    for name in colours.into_iter().chain(["LC_ALL", "LC_CTYPE", "LANG"]) {
         command.env_remove(name);
     }
     command.env("TERM", "xterm").env(PART, part).envs(variables.iter().copied());
@@ -167,6 +168,12 @@ fn without_colour_the_board_is_still_live() {
     let bytes = copied(&[("NO_COLOR", "1")]);
     assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt ✘ no space");
     assert!(bytes.contains("\u{1b}[?2026h") && !bytes.contains("\u{1b}[31m"), "{bytes:?}");
+}
+
+#[test]
+fn in_a_locale_that_is_not_utf_8_the_board_is_in_ascii() {
+    let bytes = copied(&[("LC_ALL", "C")]);
+    assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt x no space");
 }
 
 #[test]

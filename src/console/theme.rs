@@ -1,0 +1,207 @@
+//! What rows are drawn with: marks, colours, bars.
+
+use std::borrow::Cow;
+
+use anstyle::{AnsiColor, Style};
+
+use super::text::{clean, cut, width};
+use crate::board::event::{Outcome, Status};
+
+/// What rows are drawn with: the marks of outcomes, the colours of statuses, the
+/// characters of bars.
+///
+/// | | [`new`](Self::new) | [`ascii`](Self::ascii) |
+/// |---|---|---|
+/// | finished | `copy: a.txt ✔` | `copy: a.txt ok` |
+/// | failed | `copy: a.txt ✘ no space` | `copy: a.txt x no space` |
+/// | panicked | `copy: a.txt ✘ panicked` | `copy: a.txt x panicked` |
+/// | cancelled | `copy: a.txt ⊘ cancelled` | `copy: a.txt - cancelled` |
+/// | abandoned | `copy: a.txt … abandoned` | `copy: a.txt ~ abandoned` |
+/// | bar | `copy ▓▓▓▓▓░░░░░  50% - 1/2` | `copy #####.....  50% - 1/2` |
+/// | spinner | `copy ⠹ 12` | `copy - 12` |
+/// | cut | `copy: a_long_na…` | `copy: a_long_na~` |
+///
+/// A console has the first, or the second if the locale is not UTF-8, unless
+/// [it is told](crate::Console::theme). What jobs say is not changed by a theme.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Console, Status, Theme};
+/// use anstyle::{AnsiColor, Effects};
+///
+/// let theme = Theme::new()
+///     .bar('█', '·')
+///     .finished("done")
+///     .colour(Status::Success, AnsiColor::Cyan.on_default())
+///     .colour(Status::Error, AnsiColor::BrightRed.on_default() | Effects::BOLD);
+/// let board = Console::auto().theme(theme).open();
+/// board.shutdown();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a theme does nothing until a console has it"]
+pub struct Theme {
+    finished: Cow<'static, str>,
+    failed: Cow<'static, str>,
+    cancelled: Cow<'static, str>,
+    abandoned: Cow<'static, str>,
+    normal: Style,
+    success: Style,
+    warning: Style,
+    error: Style,
+    /// What of a bar is done, and what is left.
+    bar: [char; 2],
+    spinner: &'static [char],
+    /// Stands for what was cut.
+    ellipsis: char,
+    /// Stands between a text and what the board adds to it.
+    dot: char,
+}
+
+impl Theme {
+    /// The default.
+    pub const fn new() -> Self {
+        Self {
+            finished: Cow::Borrowed("✔"),
+            failed: Cow::Borrowed("✘"),
+            cancelled: Cow::Borrowed("⊘"),
+            abandoned: Cow::Borrowed("…"),
+            normal: Style::new(),
+            success: AnsiColor::Green.on_default(),
+            warning: AnsiColor::Yellow.on_default(),
+            error: AnsiColor::Red.on_default(),
+            bar: ['▓', '░'],
+            spinner: &['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'],
+            ellipsis: '…',
+            dot: '·',
+        }
+    }
+
+    /// The same in ASCII.
+    pub fn ascii() -> Self {
+        Self {
+            finished: Cow::Borrowed("ok"),
+            failed: Cow::Borrowed("x"),
+            cancelled: Cow::Borrowed("-"),
+            abandoned: Cow::Borrowed("~"),
+            bar: ['#', '.'],
+            spinner: &['|', '/', '-', '\\'],
+            ellipsis: '~',
+            dot: '-',
+            ..Self::new()
+        }
+    }
+
+    /// The mark of a job that [finished](Outcome::Finished).
+    pub fn finished(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
+        self.finished = mark.into();
+        self
+    }
+
+    /// The mark of a job that [failed](Outcome::Failed) or
+    /// [panicked](Outcome::Panicked).
+    pub fn failed(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
+        self.failed = mark.into();
+        self
+    }
+
+    /// The mark of a job that was [cancelled](Outcome::Cancelled).
+    pub fn cancelled(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
+        self.cancelled = mark.into();
+        self
+    }
+
+    /// The mark of a job that was [abandoned](Outcome::Abandoned).
+    pub fn abandoned(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
+        self.abandoned = mark.into();
+        self
+    }
+
+    /// How a row with this status is drawn. The board itself makes rows bold,
+    /// italic and faint. Without colours only the effects of a style count.
+    pub const fn colour(mut self, status: Status, style: Style) -> Self {
+        *match status {
+            Status::Normal => &mut self.normal,
+            Status::Success => &mut self.success,
+            Status::Warning => &mut self.warning,
+            Status::Error => &mut self.error,
+        } = style;
+        self
+    }
+
+    /// The characters of a bar: what is done, and what is left. Characters that do
+    /// not take one column each change nothing.
+    pub fn bar(mut self, done: char, left: char) -> Self {
+        let takes_one = |c: char| {
+            let text = String::from(c);
+            self.clean(&text, 1) == text && width(&text) == 1
+        };
+        if takes_one(done) && takes_one(left) {
+            self.bar = [done, left];
+        }
+        self
+    }
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Theme {
+    /// How a job ended, readable without colour, for a row of so many columns.
+    pub(crate) fn outcome(&self, outcome: &Outcome, columns: usize) -> String {
+        let (mark, message) = match outcome {
+            Outcome::Finished => (&self.finished, ""),
+            Outcome::Failed(message) if message.is_empty() => (&self.failed, "failed"),
+            Outcome::Failed(message) => (&self.failed, message.as_str()),
+            Outcome::Cancelled => (&self.cancelled, "cancelled"),
+            Outcome::Panicked => (&self.failed, "panicked"),
+            Outcome::Abandoned => (&self.abandoned, "abandoned"),
+        };
+        let (mark, message) = (self.clean(mark, columns), self.clean(message, columns));
+        let space = if mark.is_empty() || message.is_empty() { "" } else { " " };
+        format!("{mark}{space}{message}")
+    }
+
+    /// The part of a bar of so many columns that is done, then the rest.
+    pub(crate) fn push_bar(&self, line: &mut String, done: usize, columns: usize) {
+        line.extend(core::iter::repeat_n(self.bar[0], done));
+        line.extend(core::iter::repeat_n(self.bar[1], columns - done));
+    }
+
+    /// A spinner that was turned this often.
+    pub(crate) fn spinner(&self, turns: usize) -> char {
+        self.spinner[turns % self.spinner.len()]
+    }
+
+    /// What stands between a text and what the board adds to it.
+    pub(crate) fn dot(&self) -> char {
+        self.dot
+    }
+
+    /// What stands for what was cut.
+    pub(crate) fn ellipsis(&self) -> char {
+        self.ellipsis
+    }
+
+    /// See [`text::clean`](super::text::clean).
+    pub(crate) fn clean(&self, text: &str, columns: usize) -> String {
+        clean(text, columns, self.ellipsis)
+    }
+
+    /// See [`text::cut`](super::text::cut).
+    pub(crate) fn cut(&self, text: &str, columns: usize) -> String {
+        cut(text, columns, self.ellipsis)
+    }
+
+    pub(crate) fn style(&self, status: Status) -> Style {
+        match status {
+            Status::Normal => self.normal,
+            Status::Success => self.success,
+            Status::Warning => self.warning,
+            Status::Error => self.error,
+        }
+    }
+}
