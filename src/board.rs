@@ -164,6 +164,18 @@ impl Board {
     fn print(&self, text: &str) {
         self.link.print(text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)));
     }
+
+    /// Prints a line; `false` if the board is closed.
+    #[cfg(all(unix, feature = "capture"))]
+    pub(crate) fn try_print(&self, line: &str) -> bool {
+        self.link.print(std::iter::once(line))
+    }
+
+    /// Whether nobody will take what is said now.
+    #[cfg(all(unix, feature = "capture"))]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.link.is_closed()
+    }
 }
 
 /// Prints what is written to it above the rows of its board, a line at a time.

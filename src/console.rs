@@ -15,7 +15,7 @@ pub(crate) mod theme;
 mod view;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -349,7 +349,7 @@ impl Console {
         } else {
             View::plain(clock)
         };
-        (view, Output::new(self.output.unwrap_or_else(|| Box::new(io::stderr()))))
+        (view, self.output.map_or_else(Output::stderr, Output::new))
     }
 }
 

@@ -60,12 +60,16 @@ mod workers;
 
 #[cfg(feature = "std")]
 mod board;
+#[cfg(all(unix, feature = "capture"))]
+mod capture;
 #[cfg(feature = "std")]
 mod console;
 #[cfg(feature = "std")]
 mod progress;
 #[cfg(feature = "std")]
 mod status;
+#[cfg(feature = "std")]
+mod stdio;
 
 pub use keyed::Keyed;
 pub use many::NextMany;
@@ -86,6 +90,8 @@ pub use board::meter::ProgressSnapshot;
 pub use board::model::{Counts, Model};
 #[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
+#[cfg(all(unix, feature = "capture"))]
+pub use capture::Capture;
 #[cfg(feature = "std")]
 pub use console::frame::Frame;
 #[cfg(feature = "std")]

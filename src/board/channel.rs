@@ -81,20 +81,24 @@ impl Link {
         }
     }
 
-    /// Queues lines, next to each other, as far as there is room for them.
-    pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) {
+    /// Queues lines, next to each other, as far as there is room for them;
+    /// `false` if the board is closed or its events are gone.
+    pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) -> bool {
         if self.is_closed() {
-            return;
+            return false;
         }
+        let mut open = true;
         let mut lines = self.shared.lines();
         for line in printed {
             if lines.admit(line.len()) && self.sender.try_send(Message::Line(line.into())).is_err()
             {
                 lines.take(line.len());
+                open = false;
             }
         }
         drop(lines);
         self.shared.bell.ring();
+        open
     }
 
     /// Whether the board is closed or its events are gone.

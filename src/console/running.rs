@@ -61,7 +61,8 @@ impl Running {
             ended: Condvar::new(),
             taken: output.taken(),
         });
-        let drawing = Drawing { events, view, output, shared: Arc::clone(&shared) };
+        let ended = Ended(Arc::clone(&shared));
+        let drawing = Drawing { events, view, output, shared: Arc::clone(&shared), _ended: ended };
         let thread = thread::Builder::new().name("active-status".into());
         let thread = thread.spawn(move || drawing.run()).ok();
         Self { shared, thread: thread.map(|handle| handle.thread().clone()) }
@@ -120,6 +121,8 @@ struct Drawing<S> {
     view: View,
     output: Output,
     shared: Arc<Shared>,
+    /// Dropped last, so that a board that nobody waits for has lost its events.
+    _ended: Ended,
 }
 
 impl<S: Stream<Item = Event>> Drawing<S> {
@@ -173,11 +176,13 @@ impl<S: Stream<Item = Event>> Drawing<S> {
     }
 }
 
-impl<S> Drop for Drawing<S> {
-    /// Whatever ended the thread, nobody waits for it any more.
+/// Whatever ended the thread, nobody waits for it any more.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
     fn drop(&mut self) {
-        self.shared.lock().ended = true;
-        self.shared.ended.notify_all();
+        self.0.lock().ended = true;
+        self.0.ended.notify_all();
     }
 }
 

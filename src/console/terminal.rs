@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use crate::stdio;
+
 /// How long an output that takes nothing is waited for at the end.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
@@ -39,7 +41,8 @@ pub(crate) struct Environment {
 impl Environment {
     /// The environment of stderr.
     pub(crate) fn of_stderr() -> Self {
-        Self::new(io::stderr().is_terminal(), |name| std::env::var_os(name))
+        let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
+        Self::new(terminal, |name| std::env::var_os(name))
     }
 
     /// The environment of an output that is not a terminal as far as one knows,
@@ -129,7 +132,7 @@ impl Size {
 
 #[cfg(any(unix, windows))]
 fn size_of_stderr() -> Option<(u16, u16)> {
-    let (columns, rows) = terminal_size::terminal_size_of(io::stderr())?;
+    let (columns, rows) = terminal_size::terminal_size_of(stdio::stderr().ok()?)?;
     Some((columns.0, rows.0))
 }
 
@@ -148,6 +151,15 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(writer: Box<dyn Write + Send>) -> Self {
         Self { writer, taken: Arc::default() }
+    }
+
+    /// Standard error, also while it is diverted.
+    pub(crate) fn stderr() -> Self {
+        match stdio::stderr() {
+            Ok(stderr) => Self::new(Box::new(stderr)),
+            // No descriptor is left for it.
+            Err(_) => Self::new(Box::new(io::sink())),
+        }
     }
 
     /// How often the writer took something: whether it moves.

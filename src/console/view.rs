@@ -14,6 +14,7 @@ use super::plain::Plain;
 use super::terminal::Size;
 use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
+use crate::stdio::{Panics, UNWINDING};
 
 /// The time from one frame to the next, at least.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
@@ -24,9 +25,6 @@ pub(crate) const REST: usize = 1 << 22;
 /// How many bytes of printed lines are taken ahead of an output that takes
 /// nothing. The others stay on the board, which knows what to do with too many.
 const AHEAD: usize = 1 << 20;
-
-/// How long a panic may take from the end of its jobs to the end of their board.
-const UNWINDING: Duration = Duration::from_secs(1);
 
 /// A board as it is shown, and the time on it.
 #[derive(Debug)]
@@ -44,6 +42,8 @@ pub(crate) struct View {
     below: bool,
     /// When the last one was seen.
     panicked: Option<Duration>,
+    /// Where its message went.
+    panics: Panics,
     closed: bool,
 }
 
@@ -95,7 +95,7 @@ impl View {
         Self::new(Kind::Plain(Plain::default(), String::new()), clock)
     }
 
-    const fn new(kind: Kind, clock: Clock) -> Self {
+    fn new(kind: Kind, clock: Clock) -> Self {
         Self {
             kind,
             clock,
@@ -104,6 +104,7 @@ impl View {
             printed: 0,
             below: false,
             panicked: None,
+            panics: Panics::new(),
             closed: false,
         }
     }
@@ -135,7 +136,7 @@ impl View {
         let now = self.clock.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
-                self.below = true;
+                self.below |= !self.panics.are_elsewhere(now);
                 self.panicked = Some(now);
             }
             Event::Line(line) => self.printed += line.len(),
@@ -187,6 +188,7 @@ impl View {
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
         let now = self.clock.now();
         let below = mem::take(&mut self.below);
+        self.panics.are_elsewhere(now);
         self.news = false;
         self.printed = 0;
         self.next_change = match &mut self.kind {
@@ -211,7 +213,8 @@ impl View {
         }
         let now = self.clock.now();
         let seen = self.panicked.is_some_and(|at| now.saturating_sub(at) < UNWINDING);
-        let below = self.below || (panics && !seen);
+        let elsewhere = self.panics.are_elsewhere(now);
+        let below = self.below || (panics && !seen && !elsewhere);
         match &mut self.kind {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),

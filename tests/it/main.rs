@@ -1,6 +1,8 @@
 //! The contract of `active-status`, a file a subject.
 
 mod board;
+#[cfg(all(unix, feature = "capture"))]
+mod capture;
 mod checksum;
 mod console;
 mod event;

@@ -15,7 +15,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::support::within_a_minute;
 
 /// Tells a process which part to play; `child` is the test that plays it.
-const PART: &str = "ACTIVE_STATUS_PART";
+pub(crate) const PART: &str = "ACTIVE_STATUS_PART";
 
 /// The part of another process, which has a terminal. Here it does nothing.
 #[test]
@@ -128,7 +128,7 @@ fn command(part: &str, variables: &[(&str, &str)]) -> Command {
 }
 
 /// The two sides of a terminal.
-fn pseudo_terminal((columns, rows): (u16, u16)) -> (File, OwnedFd) {
+pub(crate) fn pseudo_terminal((columns, rows): (u16, u16)) -> (File, OwnedFd) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).expect("its other side");
     unlockpt(&ours).expect("its other side unlocked");
@@ -141,7 +141,7 @@ fn pseudo_terminal((columns, rows): (u16, u16)) -> (File, OwnedFd) {
 }
 
 /// What is on a screen of this size after these bytes.
-fn screen(bytes: &str, (columns, rows): (u16, u16)) -> String {
+pub(crate) fn screen(bytes: &str, (columns, rows): (u16, u16)) -> String {
     let mut terminal = avt::Terminal::with_scrollback(columns.into(), rows.into(), None).unwrap();
     terminal.feed(bytes);
     terminal.screen().text().join("\n").trim_end().to_string()

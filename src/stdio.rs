@@ -1,0 +1,66 @@
+//! Standard output and standard error, also while they lead elsewhere.
+
+#[cfg(all(unix, feature = "capture"))]
+mod diverted;
+
+use std::time::Duration;
+
+#[cfg(all(unix, feature = "capture"))]
+pub(crate) use diverted::{Diversion, Stream, original};
+
+/// Standard error as it is when nobody has diverted it.
+#[cfg(all(unix, feature = "capture"))]
+pub(crate) fn stderr() -> std::io::Result<std::fs::File> {
+    original(Stream::Err).map(Into::into)
+}
+
+/// Standard error as it is when nobody has diverted it.
+#[cfg(not(all(unix, feature = "capture")))]
+pub(crate) fn stderr() -> std::io::Result<std::io::Stderr> {
+    Ok(std::io::stderr())
+}
+
+/// How long a panic may take to unwind.
+pub(crate) const UNWINDING: Duration = Duration::from_secs(1);
+
+/// Tells whether the messages of panics go to standard error as it was. Look
+/// often.
+#[derive(Debug)]
+pub(crate) struct Panics {
+    /// How many had dropped what diverted standard error at the last look.
+    #[cfg(all(unix, feature = "capture"))]
+    seen: u64,
+    /// When there was one more.
+    #[cfg(all(unix, feature = "capture"))]
+    saw: Option<Duration>,
+}
+
+#[cfg(all(unix, feature = "capture"))]
+impl Panics {
+    pub(crate) fn new() -> Self {
+        Self { seen: diverted::released_by_panics(), saw: None }
+    }
+
+    /// Whether the message of a panic of this moment went elsewhere: standard
+    /// error is diverted, or was until the panic dropped what diverted it.
+    pub(crate) fn are_elsewhere(&mut self, now: Duration) -> bool {
+        let released = diverted::released_by_panics();
+        if std::mem::replace(&mut self.seen, released) != released {
+            self.saw = Some(now);
+        }
+        let lately = self.saw.is_some_and(|saw| now.saturating_sub(saw) < UNWINDING);
+        lately || diverted::is_diverted(Stream::Err)
+    }
+}
+
+#[cfg(not(all(unix, feature = "capture")))]
+impl Panics {
+    pub(crate) fn new() -> Self {
+        Self {}
+    }
+
+    /// Nothing is ever diverted.
+    pub(crate) fn are_elsewhere(&mut self, _now: Duration) -> bool {
+        false
+    }
+}

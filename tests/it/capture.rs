@@ -1,0 +1,449 @@
+//! The capture of what others write to the terminal, on a pseudo-terminal that a
+//! process of its own has for stdout and stderr.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use active_status::{Console, LiveBoard, board};
+
+use crate::support::within_a_minute;
+use crate::terminal::{PART, pseudo_terminal, screen};
+
+const SIZE: (u16, u16) = (60, 20);
+
+/// The part of another process, which has a terminal. Here it does nothing.
+#[test]
+fn child() {
+    let Ok(part) = std::env::var(PART) else { return };
+    // The harness has its lines above ours.
+    eprintln("start");
+    match &*part {
+        "print" => print(),
+        "library" => library(),
+        "process" => process(),
+        "terminal" => terminal(),
+        "worker panics" => worker_panics(),
+        "main panics" => main_panics(),
+        "part of a line" => part_of_a_line(),
+        "before the console" => before_the_console(),
+        "after the close" => after_the_close(),
+        "threads" => threads(),
+        "two guards" => two_guards(),
+        "survivor" => survivor(),
+        "flood" => flood(),
+        _ => unreachable!("no such part"),
+    }
+    std::process::exit(0);
+}
+
+#[expect(clippy::print_stdout, reason = "this is captured")]
+fn println(line: impl std::fmt::Display) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is captured")]
+fn eprintln(line: impl std::fmt::Display) {
+    eprintln!("{line}");
+}
+
+/// A row that outlives its live board.
+fn open() -> (active_status::Job, LiveBoard) {
+    let board = Console::auto().open();
+    (board.add_job("row: "), board)
+}
+
+fn print() {
+    let (job, board) = open();
+    let capture = board.capture().expect("a capture");
+    for number in 1..=3 {
+        println(format_args!("out {number}"));
+        eprintln(format_args!("err {number}"));
+    }
+    write!(io::stdout(), "a line in ").expect("stdout");
+    io::stdout().flush().expect("stdout");
+    println("two parts");
+    write!(io::stdout(), "without an end").expect("stdout");
+    drop(capture);
+    job.finish();
+    board.shutdown();
+    println("not captured");
+}
+
+fn library() {
+    #[expect(unsafe_code, reason = "C's own stdout, which has a buffer of its own")]
+    mod c {
+        use std::ffi::c_int;
+
+        unsafe extern "C" {
+            pub(super) safe fn putchar(character: c_int) -> c_int;
+        }
+    }
+    let (_job, board) = open();
+    let _capture = board.capture().expect("a capture");
+    b"from C\n".iter().for_each(|&byte| assert_eq!(c::putchar(byte.into()), byte.into()));
+    read_stdin();
+}
+
+fn shell(script: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).stdin(Stdio::null());
+    shell
+}
+
+fn process() {
+    let (_job, board) = open();
+    let capture = board.capture().expect("a capture");
+    println("before");
+    let status = shell("echo to stdout; echo to stderr >&2; printf 'no end'").status();
+    assert!(status.expect("a shell").success());
+    println("after");
+    drop(capture);
+    board.shutdown();
+}
+
+fn terminal() {
+    let (_job, board) = open();
+    let _capture = board.capture().expect("a capture");
+    let script = "test -t 1 && test -t 2 && stty size <&1; printf '1%%\\r2%%\\n'";
+    assert!(shell(script).status().expect("a shell").success());
+}
+
+fn worker_panics() {
+    let (job, board) = open();
+    let other = board.add_job("other: ");
+    let capture = board.capture().expect("a capture");
+    let worker = thread::Builder::new().name("worker".into());
+    let worker = worker.spawn(move || {
+        let _job = job;
+        panic!("as it does");
+    });
+    assert!(worker.expect("a thread").join().is_err());
+    other.set_text("goes on");
+    read_stdin();
+    drop(capture);
+    board.shutdown();
+}
+
+fn main_panics() {
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let board = Console::auto().open();
+        let _job = board.add_job("row: ");
+        let _capture = board.capture().expect("a capture");
+        println("ready");
+        read_stdin();
+        panic!("as it does");
+    }));
+    assert!(panicked.is_err());
+    println("after the panic");
+}
+
+fn part_of_a_line() {
+    let (_job, board) = open();
+    let _capture = board.capture().expect("a capture");
+    write!(io::stdout(), "Continue? ").expect("stdout");
+    io::stdout().flush().expect("stdout");
+    read_stdin();
+}
+
+fn before_the_console() {
+    let (board, events) = board();
+    let capture = board.capture().expect("a capture");
+    println("early");
+    let running = Console::auto().start(events);
+    let _job = board.add_job("row: ");
+    println("late");
+    drop(capture);
+    running.shutdown();
+}
+
+fn after_the_close() {
+    let (board, events) = board();
+    let _capture = board.capture().expect("a capture");
+    let running = Console::auto().start(events);
+    let _job = board.add_job("row: ");
+    println("open");
+    read_stdin();
+    running.shutdown();
+    println("closed");
+    write!(io::stdout(), "the last word").expect("stdout");
+}
+
+const THREADS: usize = 4;
+const LINES: usize = 500;
+
+fn threads() {
+    let (_job, board) = open();
+    let _capture = board.capture().expect("a capture");
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || {
+                (0..LINES).for_each(|line| println(format_args!("thread {thread} line {line}")));
+            });
+        }
+    });
+}
+
+fn two_guards() {
+    let (one, two) = (Console::auto().open(), board());
+    let first = one.capture().expect("a capture");
+    println("to the first");
+    let second = two.0.capture().expect("another capture");
+    println("to the second");
+    drop(first);
+    println("still to the second");
+    drop(second);
+    drop(one);
+    println("to the terminal");
+    let lines: Vec<_> = { two.1 }.drain().collect();
+    println(format_args!("{lines:?}"));
+}
+
+fn survivor() {
+    let (_job, board) = open();
+    let capture = board.capture().expect("a capture");
+    let mut survivor = shell("echo captured; read line; echo \"$line\"");
+    let mut survivor = survivor.stdin(Stdio::piped()).spawn().expect("a shell");
+    println("also captured");
+    read_stdin();
+    drop(capture);
+    board.shutdown();
+    survivor.stdin.take().expect("its stdin").write_all(b"survived\n").expect("a shell");
+    assert!(survivor.wait().expect("a shell").success());
+    read_stdin();
+}
+
+/// More than a terminal takes before somebody reads.
+fn flood() {
+    let (_job, board) = open();
+    let capture = board.capture().expect("a capture");
+    (0..10_000).for_each(|number| println(format_args!("line {number}")));
+    drop(capture);
+    say("done");
+    board.shutdown();
+}
+
+/// Waits for a word of the test, or for the end of what it says.
+fn read_stdin() {
+    let _ = io::stdin().read(&mut [0]);
+}
+
+/// Tells the test, by way of stdin, which is a pipe to it in this part.
+fn say(word: &str) {
+    let words = io::stdin().as_fd().try_clone_to_owned().expect("another descriptor");
+    File::from(words).write_all(word.as_bytes()).expect("the test hears");
+}
+
+/// A process on a terminal.
+struct Scene {
+    process: Child,
+    terminal: File,
+    bytes: String,
+}
+
+impl Scene {
+    fn start(part: &str) -> Self {
+        Self::start_with(part, Stdio::piped())
+    }
+
+    fn start_with(part: &str, stdin: impl Into<Stdio>) -> Self {
+        let (terminal, theirs) = pseudo_terminal(SIZE);
+        let stdout = theirs.try_clone().expect("another descriptor");
+        let mut command = command(part);
+        command.stdin(stdin).stdout(stdout).stderr(theirs);
+        let process = command.spawn().expect("a process");
+        Self { process, terminal, bytes: String::new() }
+    }
+
+    /// Reads the terminal until this is on it.
+    fn read_until(mut self, text: &str) -> Self {
+        while !self.bytes.contains(text) {
+            let mut bytes = [0; 4_096];
+            let count = self.terminal.read(&mut bytes).expect("more");
+            self.bytes += std::str::from_utf8(&bytes[..count]).expect("whole characters");
+        }
+        self
+    }
+
+    /// Lets the process go on that reads its stdin.
+    fn go_on(mut self) -> Self {
+        self.process.stdin.as_mut().expect("its stdin").write_all(b"x").expect("a reader");
+        self
+    }
+
+    /// What was on the screen at the end, from `start` on.
+    fn end(mut self) -> String {
+        drop(self.process.stdin.take());
+        let mut bytes = Vec::new();
+        // A terminal whose other side is closed gives an error on some systems.
+        let _ = self.terminal.read_to_end(&mut bytes);
+        self.bytes += std::str::from_utf8(&bytes).expect("whole characters");
+        let screen = screen(&self.bytes, SIZE);
+        assert!(self.process.wait().expect("its status").success(), "{screen}");
+        screen.split_once("start\n").expect("the start").1.into()
+    }
+}
+
+fn command(part: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "capture::child", "--nocapture"]);
+    for name in ["CI", "ACCESSIBLE", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command.env("TERM", "xterm").env("RUST_BACKTRACE", "0").env(PART, part).stdin(Stdio::piped());
+    command
+}
+
+/// The screen at the end of a part that needs nobody.
+#[track_caller]
+fn played(part: &'static str) -> String {
+    within_a_minute(move || Scene::start(part).end())
+}
+
+#[test]
+fn what_is_printed_comes_out_above_the_rows_whole_and_in_order() {
+    let above = "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\na line in two parts\nwithout an end";
+    assert_eq!(played("print"), format!("{above}\nrow: ✔\nnot captured"));
+}
+
+#[test]
+fn what_a_library_prints_comes_out_when_its_line_ends() {
+    let screen = within_a_minute(|| Scene::start("library").read_until("from C").end());
+    assert_eq!(screen, "from C\nrow: … abandoned");
+}
+
+#[test]
+fn what_processes_print_comes_out_above_the_rows() {
+    let above = "before\nto stdout\nto stderr\nno endafter";
+    assert_eq!(played("process"), format!("{above}\nrow: … abandoned"));
+}
+
+#[test]
+fn who_writes_sees_a_terminal_of_the_same_size() {
+    assert_eq!(played("terminal"), "20 60\n2%\nrow: … abandoned");
+}
+
+/// The lines of a screen, without what the message of a panic says besides.
+fn without_advice(screen: &str) -> Vec<&str> {
+    let advice = ["note: run with `RUST_BACKTRACE=1`", "backtrace"];
+    let is_advice =
+        |line: &str| line.is_empty() || advice.iter().any(|part| line.starts_with(part));
+    screen.lines().filter(|line| !is_advice(line)).collect()
+}
+
+#[test]
+fn the_message_of_a_worker_that_panics_comes_out_above_the_rows() {
+    let screen = within_a_minute(|| Scene::start("worker panics").read_until("goes on").end());
+    let mut lines = without_advice(&screen);
+    assert!(lines.iter().any(|line| line.contains("thread 'worker'")), "{screen}");
+    assert_eq!(lines.pop(), Some("other: goes on … abandoned"));
+    lines.retain(|line| !line.contains("thread 'worker'"));
+    // The thread ends while its message is on the way.
+    lines.sort_unstable();
+    assert_eq!(lines, ["as it does", "row: ✘ panicked"]);
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_with_its_message_above_the_last_rows() {
+    let screen = within_a_minute(|| Scene::start("main panics").read_until("ready").end());
+    let lines = without_advice(&screen);
+    assert_eq!(lines[0], "ready");
+    assert!(lines[1].contains("panicked at"), "{screen}");
+    assert_eq!(lines[2..], ["as it does", "row: ✘ panicked", "after the panic"]);
+}
+
+#[test]
+fn a_part_of_a_line_comes_out_though_nobody_ends_it() {
+    let screen = within_a_minute(|| Scene::start("part of a line").read_until("Continue?").end());
+    assert_eq!(screen, "Continue?\nrow: … abandoned");
+}
+
+#[test]
+fn a_console_that_is_opened_later_draws_on_the_terminal() {
+    assert_eq!(played("before the console"), "early\nlate\nrow: … abandoned");
+}
+
+#[test]
+fn what_is_written_after_the_close_goes_to_the_terminal() {
+    let screen = within_a_minute(|| Scene::start("after the close").read_until("open").end());
+    assert_eq!(screen, "open\nrow: … abandoned\nclosed\nthe last word");
+}
+
+#[test]
+fn lines_of_several_threads_come_out_whole_and_in_order() {
+    within_a_minute(|| {
+        let scene = Scene::start("threads");
+        let screen = scene.end();
+        for thread in 0..THREADS {
+            let own = format!("thread {thread} ");
+            let found = screen.lines().filter(|line| line.starts_with(&own));
+            assert!(found.eq((0..LINES).map(|line| format!("{own}line {line}"))), "{screen}");
+        }
+        assert_eq!(screen.lines().count(), THREADS * LINES + 1);
+    });
+}
+
+#[test]
+fn of_two_guards_the_newer_one_captures_until_it_is_dropped() {
+    let lines = r#"[Line("to the second"), Line("still to the second")]"#;
+    assert_eq!(played("two guards"), format!("to the first\nto the terminal\n{lines}"));
+}
+
+#[test]
+fn a_process_that_goes_on_writes_to_the_terminal() {
+    let screen = within_a_minute(|| {
+        let scene = Scene::start("survivor").read_until("\u{1b}[Kcaptured");
+        scene.go_on().read_until("survived").end()
+    });
+    let mut lines: Vec<&str> = screen.lines().collect();
+    lines[..2].sort_unstable();
+    assert_eq!(lines, ["also captured", "captured", "row: … abandoned", "survived"]);
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_keeps_nobody_waiting_who_prints() {
+    within_a_minute(|| {
+        let (mut words, theirs) = io::pipe().expect("a pipe");
+        let scene = Scene::start_with("flood", theirs);
+        // Not a byte is read until the work is done.
+        words.read_exact(&mut [0; 4]).expect("a word");
+        let screen = scene.end();
+        let mut lines = screen.lines();
+        assert!((0..10_000).all(|number| lines.next() == Some(&format!("line {number}"))));
+        assert_eq!(lines.next(), Some("row: … abandoned"));
+    });
+}
+
+#[test]
+fn a_stdout_that_is_no_terminal_is_not_captured() {
+    within_a_minute(|| {
+        let (terminal, stderr) = pseudo_terminal(SIZE);
+        let process = command("print").stdout(Stdio::piped()).stderr(stderr).spawn();
+        let process = process.expect("a process");
+        let mut bytes = String::new();
+        let _ = { terminal }.read_to_string(&mut bytes);
+        let output = process.wait_with_output().expect("its output");
+        let stdout = String::from_utf8(output.stdout).expect("text");
+        let expected = "out 1\nout 2\nout 3\na line in two parts\nwithout an end";
+        assert!(stdout.contains(expected), "{stdout}");
+        assert!(screen(&bytes, SIZE).contains("start\nerr 1\nerr 2\nerr 3\nrow: ✔"), "{bytes}");
+    });
+}
+
+#[test]
+fn nothing_is_captured_if_stderr_is_no_terminal() {
+    within_a_minute(|| {
+        let (terminal, stdout) = pseudo_terminal(SIZE);
+        let process = command("print").stdout(stdout).stderr(Stdio::piped()).spawn();
+        let process = process.expect("a process");
+        let mut bytes = String::new();
+        let _ = { terminal }.read_to_string(&mut bytes);
+        let output = process.wait_with_output().expect("its output");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert!(stderr.starts_with("start\nerr 1\nerr 2\nerr 3\n"), "{stderr}");
+        assert!(screen(&bytes, SIZE).contains("out 1\nout 2\nout 3\n"), "{bytes}");
+    });
+}
