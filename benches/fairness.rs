@@ -1,23 +1,38 @@
 //! Who is served how often: ours beside the peers, as tables. Nothing is timed.
 //!
 //! `cargo bench --bench fairness`; with `-- --quick`, fewer children and items.
+//! The same numbers go to `target/fairness.json`, and to `target/fairness.svg`
+//! as a picture; those of a quick run to `fairness-quick.*`.
+//!
+//! - *items a child*: the fewest and the most that a child gave.
+//! - *never*: children that gave nothing.
+//! - *Jain's index*: 1 for equal shares, 1/n if one child has all.
+//! - *bypass*: the most polls that other children got while one was ready and
+//!   waited for its own, from its wake on, or from its last poll if it stayed
+//!   ready.
+//! - *wasted*: polls without an item, an item.
 #![expect(clippy::print_stdout, reason = "the tables are what it is for")]
 
 mod peers;
+mod plot;
 
+use std::ops::Range;
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::{Stream, StreamExt};
+use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::task::coop::consume_budget;
 
-use peers::{Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, VecMerge};
-
-/// How often children were polled, all together.
-type Polls = Arc<AtomicUsize>;
+use peers::{
+    Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+};
+use plot::{Line, Panel, Plot};
 
 /// A merge of any kind, and how it is made.
 type Merged = Pin<Box<dyn Stream<Item = usize> + Send>>;
@@ -25,46 +40,157 @@ type Build<S> = fn(Vec<S>) -> Merged;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let mut report = Report::default();
+    hand_polled(&mut report, quick);
+    let sizes: &[usize] = if quick { &[200] } else { &[200, 1_000, 10_000] };
+    for &n in sizes {
+        // A peer that looks at every child an item needs n² polls a round.
+        let each = if quick || n > 1_000 { 20 } else { 200 };
+        for (threads, runtime) in [("one thread", one_thread as fn() -> _), ("two", two_threads)] {
+            for spent in 0..=2 {
+                let title = format!("tokio, {threads}, {n} ready channels, {spent} spent an item");
+                report.table(Scenario::equal(title, n, each), |merge: Build<Channel>, watch| {
+                    on_tokio(runtime(), merge(channels(watch)), n * each, n, spent)
+                });
+            }
+        }
+    }
     let (n, each) = if quick { (100, 20) } else { (1_000, 200) };
+    let scenario = Scenario::equal(format!("smol, {n} ready channels"), n, each);
+    report.table(scenario, |merge: Build<SmolChannel>, watch| {
+        on_smol(merge(smol_channels(watch)), n * each, n)
+    });
+    report.save(if quick { "fairness-quick" } else { "fairness" });
+}
 
-    println!("{n} children, always ready, polled by hand, {each} items a child\n");
-    table(0, |merge: Build<Still>, polls| {
-        let children = (0..n).map(|number| Still { number, idle: false, polls: polls.clone() });
-        by_hand(merge(children.collect()), n, n * each)
+fn hand_polled(report: &mut Report, quick: bool) {
+    let (n, each) = if quick { (100, 20) } else { (1_000, 200) };
+    let all = |habit: fn() -> Habit| {
+        move |merge: Build<Still>, watch: &Arc<Watch>| {
+            by_hand(merge(stills(watch, |_| habit())), n * each, n, |_| {})
+        }
+    };
+    let scenario = Scenario::equal(format!("by hand, {n} ready"), n, each);
+    report.table(scenario, all(|| Habit::Ready));
+
+    let scenario = Scenario::equal(format!("by hand, {n} wake themselves"), n, each);
+    report.table(scenario, all(|| Habit::WakesItself { again: true }));
+
+    let title = format!("by hand, two ready neighbours behind {n} idle");
+    let neighbours = n..n + 2;
+    let scenario =
+        Scenario { title, children: n + 2, each, shares: neighbours.clone(), woken: neighbours };
+    report.table(scenario, |merge: Build<Still>, watch| {
+        let habit = |number| if number < n { Habit::Idle } else { Habit::Ready };
+        by_hand(merge(stills(watch, habit)), (n + 2) * each, n + 2, |_| {})
     });
 
-    println!("{n} tokio channels, always ready, one thread, {each} items a channel\n");
-    table(0, |merge: Build<Channel>, polls| on(one_thread(), merge(channels(n, polls)), n, each));
-
-    println!("{n} tokio channels, always ready, two threads, {each} items a channel\n");
-    table(0, |merge: Build<Channel>, polls| on(two_threads(), merge(channels(n, polls)), n, each));
-
-    println!("two neighbours, always ready, behind {n} idle children, {each} items a child\n");
-    table(n, |merge: Build<Still>, polls| {
-        let child = |number| Still { number, idle: number < n, polls: polls.clone() };
-        by_hand(merge((0..n + 2).map(child).collect()), n + 2, (n + 2) * each)
+    const HOT: usize = 32;
+    let title = format!("by hand, one woken now and then behind {HOT} ready");
+    let scenario = Scenario { title, children: HOT + 1, each, shares: 0..HOT, woken: HOT..HOT + 1 };
+    report.table(scenario, |merge: Build<Still>, watch| {
+        let told = Arc::new(Told::default());
+        let habit = |number| {
+            if number < HOT { Habit::Ready } else { Habit::Waits(told.clone()) }
+        };
+        let merge = merge(stills(watch, habit));
+        by_hand(merge, HOT * each, HOT + 1, |items| {
+            // In all phases of a round, for 97 is prime to the number of children.
+            if items.is_multiple_of(97) {
+                told.tell(watch, HOT);
+            }
+        })
     });
 }
 
-/// Prints what the run of each peer comes to. The first `idle` children have
-/// nothing to say, and are left out.
-fn table<S: Child + Send>(idle: usize, run: impl Fn(Build<S>, &Polls) -> Vec<usize>) {
-    let heads = ["items a child", "never served", "wasted polls an item", "Jain's index"];
-    println!("{:32}{:>16}{:>14}{:>22}{:>14}", "", heads[0], heads[1], heads[2], heads[3]);
-    for (name, merge) in builds() {
-        let polls = Polls::default();
-        let served = run(merge, &polls).split_off(idle);
-        let items: usize = served.iter().sum();
-        let range = format!("{}–{}", served.iter().min().unwrap(), served.iter().max().unwrap());
-        let never = served.iter().filter(|&&items| items == 0).count();
-        let wasted = (polls.load(Ordering::Relaxed) - items) as f64 / items as f64;
-        println!("{name:32}{range:>16}{never:>14}{wasted:>22.2}{:>14.4}", jain(&served));
+/// What a table is about.
+struct Scenario {
+    title: String,
+    children: usize,
+    /// Items of a child, if the shares are equal.
+    each: usize,
+    /// The children that should get equal shares.
+    shares: Range<usize>,
+    /// The children whose waits are looked at.
+    woken: Range<usize>,
+}
+
+impl Scenario {
+    fn equal(title: String, children: usize, each: usize) -> Self {
+        Self { title, children, each, shares: 0..children, woken: 0..children }
     }
-    println!();
+}
+
+/// All that was found, for the files.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Value>,
+    panels: Vec<Panel>,
+}
+
+impl Report {
+    /// Prints what the run of each peer comes to. A run gives the items of each
+    /// child.
+    fn table<S: Child + Send>(
+        &mut self,
+        scenario: Scenario,
+        run: impl Fn(Build<S>, &Arc<Watch>) -> Vec<usize>,
+    ) {
+        println!("{}: {} items a child\n", scenario.title, scenario.each);
+        let heads = ["items a child", "never", "Jain's index", "bypass", "wasted"];
+        let [items, never, jain, bypass, wasted] = heads;
+        println!("{:32}{items:>15}{never:>8}{jain:>14}{bypass:>10}{wasted:>10}", "");
+        let mut lines = Vec::new();
+        for (name, merge) in builds() {
+            let watch = Arc::new(Watch::new(scenario.children));
+            let served = run(merge, &watch);
+            lines.push(self.row(name, &scenario, &served, &watch));
+        }
+        println!();
+        self.panels.push(Panel { title: scenario.title, lines });
+    }
+
+    fn row(
+        &mut self,
+        name: &'static str,
+        scenario: &Scenario,
+        served: &[usize],
+        watch: &Watch,
+    ) -> Line {
+        let items: usize = served.iter().sum();
+        let wasted = (watch.polls.load(Relaxed) - items) as f64 / items as f64;
+        let bypass = watch.longest(scenario.woken.clone());
+        let mut served = served[scenario.shares.clone()].to_vec();
+        served.sort_unstable();
+        let (least, most) = (served[0], served[served.len() - 1]);
+        let never = served.iter().take_while(|&&items| items == 0).count();
+        let jain = jain(&served);
+        let range = format!("{least}–{most}");
+        println!("{name:32}{range:>15}{never:>8}{jain:>14.4}{bypass:>10}{wasted:>10.2}");
+        let shares = percentiles(&served);
+        self.rows.push(json!({
+            "scenario": scenario.title, "merge": name, "children": scenario.children,
+            "items": items, "least": least, "most": most, "never": never, "jain": jain,
+            "bypass": bypass, "wasted": wasted, "shares": shares,
+        }));
+        Line { name, shares }
+    }
+
+    fn save(self, name: &str) {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let write = |extension, text: String| {
+            let file = target.join(name).with_extension(extension);
+            std::fs::create_dir_all(&target).expect("a folder for the results");
+            std::fs::write(&file, text).expect("a file for the results");
+            println!("{}", file.display());
+        };
+        write("json", format!("{:#}\n", Value::Array(self.rows)));
+        write("svg", Plot(self.panels).to_string());
+    }
 }
 
 /// Ours first, then the peers.
-fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 8] {
+fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 9] {
     fn build<P: Peer, S: Child>() -> (&'static str, Build<S>)
     where
         P::Merge<S>: Send + 'static,
@@ -79,6 +205,7 @@ fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 8] {
         build::<VecMerge, S>(),
         build::<Group, S>(),
         build::<Unicycle, S>(),
+        build::<Unordered, S>(),
         build::<Map, S>(),
     ]
 }
@@ -90,27 +217,96 @@ fn jain(served: &[usize]) -> f64 {
     sum * sum / (served.len() as f64 * squares)
 }
 
+/// The items of every hundredth of the children, in order, as multiples of an
+/// equal share.
+fn percentiles(sorted: &[usize]) -> Vec<f64> {
+    let equal = sorted.iter().sum::<usize>() as f64 / sorted.len() as f64;
+    let last = sorted.len() - 1;
+    (0..=100).map(|part| sorted[last * part / 100] as f64 / equal).collect()
+}
+
+/// Who waits for a poll, and for how many polls of others.
+struct Watch {
+    /// Of all children together.
+    polls: AtomicUsize,
+    waits: Vec<Wait>,
+}
+
+struct Wait {
+    /// The number of polls when the child became ready.
+    since: AtomicUsize,
+    longest: AtomicUsize,
+}
+
+/// In `Wait::since`: it is not ready.
+const IDLE: usize = usize::MAX;
+
+impl Watch {
+    /// New children have to be polled once.
+    fn new(children: usize) -> Self {
+        let wait = |_| Wait { since: AtomicUsize::new(0), longest: AtomicUsize::new(0) };
+        Self { polls: AtomicUsize::new(0), waits: (0..children).map(wait).collect() }
+    }
+
+    fn is_ready(&self, child: usize) {
+        self.waits[child].since.store(self.polls.load(Relaxed), Relaxed);
+    }
+
+    fn is_polled(&self, child: usize) {
+        let now = self.polls.fetch_add(1, Relaxed);
+        let wait = &self.waits[child];
+        let since = wait.since.swap(IDLE, Relaxed);
+        wait.longest.fetch_max(now.saturating_sub(since), Relaxed);
+    }
+
+    /// The longest wait of these children; also one that has not ended.
+    fn longest(&self, children: Range<usize>) -> usize {
+        let now = self.polls.load(Relaxed);
+        let longest = |wait: &Wait| {
+            let unfinished = now.saturating_sub(wait.since.load(Relaxed));
+            wait.longest.load(Relaxed).max(unfinished)
+        };
+        self.waits[children].iter().map(longest).max().unwrap_or(0)
+    }
+}
+
 /// The items of each child among the first `total`, from a parent that polls
-/// again after each `Pending`.
-fn by_hand(mut merge: Merged, children: usize, total: usize) -> Vec<usize> {
+/// again after each `Pending`. `after` is told how many there were so far.
+fn by_hand(
+    mut merge: Merged,
+    total: usize,
+    children: usize,
+    mut after: impl FnMut(usize),
+) -> Vec<usize> {
     let mut served = vec![0; children];
-    let mut left = total;
-    while left > 0 {
+    let mut items = 0;
+    while items < total {
         match merge.as_mut().poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(item) => served[item.expect("no child ends")] += 1,
             Poll::Pending => continue,
         }
-        left -= 1;
+        items += 1;
+        after(items);
     }
     served
 }
 
-/// The items of each child, from a task on this runtime.
-fn on(runtime: Runtime, mut merge: Merged, children: usize, each: usize) -> Vec<usize> {
+/// The items of each child, from a task on this runtime, which spends so many
+/// units of tokio's budget an item beside what the channels cost.
+fn on_tokio(
+    runtime: Runtime,
+    mut merge: Merged,
+    total: usize,
+    children: usize,
+    spent: usize,
+) -> Vec<usize> {
     let served = runtime.spawn(async move {
         let mut served = vec![0; children];
-        for _ in 0..children * each {
+        for _ in 0..total {
             served[merge.next().await.expect("no channel is closed")] += 1;
+            for _ in 0..spent {
+                consume_budget().await;
+            }
         }
         served
     });
@@ -125,19 +321,87 @@ fn two_threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).build().expect("a runtime")
 }
 
-/// A child that always has an item, its number, or never.
+/// The items of each child, from a task on smol's executor.
+fn on_smol(mut merge: Merged, total: usize, children: usize) -> Vec<usize> {
+    smol::block_on(smol::LocalExecutor::new().run(async move {
+        let mut served = vec![0; children];
+        for _ in 0..total {
+            served[merge.next().await.expect("no channel is closed")] += 1;
+        }
+        served
+    }))
+}
+
+/// A child that is polled by hand. Its items are its number.
 struct Still {
     number: usize,
-    idle: bool,
-    polls: Polls,
+    habit: Habit,
+    watch: Arc<Watch>,
+}
+
+/// When a child has an item.
+enum Habit {
+    Ready,
+    Idle,
+    /// At every second poll; at the others it wakes itself.
+    WakesItself {
+        again: bool,
+    },
+    /// When it was told.
+    Waits(Arc<Told>),
+}
+
+#[derive(Default)]
+struct Told {
+    ready: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Told {
+    fn tell(&self, watch: &Watch, child: usize) {
+        if self.ready.swap(true, Relaxed) {
+            return;
+        }
+        let waker = self.waker.lock().expect("no child panics").take();
+        if let Some(waker) = waker {
+            watch.is_ready(child);
+            waker.wake();
+        }
+    }
+}
+
+fn stills(watch: &Arc<Watch>, habit: impl Fn(usize) -> Habit) -> Vec<Still> {
+    let still = |number| Still { number, habit: habit(number), watch: watch.clone() };
+    (0..watch.waits.len()).map(still).collect()
 }
 
 impl Stream for Still {
     type Item = usize;
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
-        self.polls.fetch_add(1, Ordering::Relaxed);
-        if self.idle { Poll::Pending } else { Poll::Ready(Some(self.number)) }
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        let Self { number, habit, watch } = &mut *self;
+        watch.is_polled(*number);
+        match habit {
+            Habit::Ready => watch.is_ready(*number),
+            Habit::Idle => return Poll::Pending,
+            Habit::WakesItself { again } => {
+                watch.is_ready(*number);
+                *again = !*again;
+                if !*again {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+            Habit::Waits(told) => {
+                if !told.ready.swap(false, Relaxed) {
+                    *told.waker.lock().expect("no child panics") = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                // It may be polled again, and then has nothing.
+                watch.is_ready(*number);
+            }
+        }
+        Poll::Ready(Some(*number))
     }
 }
 
@@ -146,25 +410,57 @@ struct Channel {
     number: usize,
     sender: mpsc::UnboundedSender<()>,
     receiver: mpsc::UnboundedReceiver<()>,
-    polls: Polls,
+    watch: Arc<Watch>,
 }
 
-fn channels(count: usize, polls: &Polls) -> Vec<Channel> {
+fn channels(watch: &Arc<Watch>) -> Vec<Channel> {
     let channel = |number| {
         let (sender, receiver) = mpsc::unbounded_channel();
         sender.send(()).expect("the receiver is here");
-        Channel { number, sender, receiver, polls: polls.clone() }
+        Channel { number, sender, receiver, watch: watch.clone() }
     };
-    (0..count).map(channel).collect()
+    (0..watch.waits.len()).map(channel).collect()
 }
 
 impl Stream for Channel {
     type Item = usize;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.watch.is_polled(self.number);
+        // Also if tokio refuses, for the message stays.
+        self.watch.is_ready(self.number);
         self.receiver.poll_recv(cx).map(|message| {
             self.sender.send(message?).ok()?;
+            Some(self.number)
+        })
+    }
+}
+
+/// The same with a channel that knows no executor.
+struct SmolChannel {
+    number: usize,
+    sender: smol::channel::Sender<()>,
+    receiver: Pin<Box<smol::channel::Receiver<()>>>,
+    watch: Arc<Watch>,
+}
+
+fn smol_channels(watch: &Arc<Watch>) -> Vec<SmolChannel> {
+    let channel = |number| {
+        let (sender, receiver) = smol::channel::unbounded();
+        sender.try_send(()).expect("the receiver is here");
+        SmolChannel { number, sender, receiver: Box::pin(receiver), watch: watch.clone() }
+    };
+    (0..watch.waits.len()).map(channel).collect()
+}
+
+impl Stream for SmolChannel {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.watch.is_polled(self.number);
+        self.watch.is_ready(self.number);
+        self.receiver.as_mut().poll_next(cx).map(|message| {
+            self.sender.try_send(message?).ok()?;
             Some(self.number)
         })
     }

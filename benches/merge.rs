@@ -18,7 +18,9 @@ use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use peers::{Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, VecMerge};
+use peers::{
+    Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -53,6 +55,7 @@ fn every_peer<S: Scenario>(criterion: &mut Criterion) {
         S::run::<Bounded>(&mut group, n);
         S::run::<Unbounded>(&mut group, n);
         S::run::<Unicycle>(&mut group, n);
+        S::run::<Unordered>(&mut group, n);
         if linear {
             S::run::<VecMerge>(&mut group, n);
             S::run::<Group>(&mut group, n);

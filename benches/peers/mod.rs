@@ -1,13 +1,14 @@
 //! The merges that the benches put beside ours.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use active_status::Merge;
 use futures::stream::{self, SelectAll};
 use futures::{Stream, StreamExt};
 use futures_buffered::{MergeBounded, MergeUnbounded};
 use futures_concurrency::stream::{Merge as _, StreamGroup};
+use streamunordered::{StreamUnordered, StreamYield};
 use tokio_stream::StreamMap;
 use unicycle::StreamsUnordered;
 
@@ -46,6 +47,7 @@ peer!(Unbounded, "futures-buffered MergeUnbounded", MergeUnbounded<S>, MergeUnbo
 peer!(VecMerge, "futures-concurrency Vec::merge", Pin<Box<OfVec<S>>>, of_vec);
 peer!(Group, "futures-concurrency StreamGroup", StreamGroup<S>, StreamGroup::from_iter);
 peer!(Unicycle, "unicycle StreamsUnordered", StreamsUnordered<S>, unordered);
+peer!(Unordered, "streamunordered", Yields<S>, yields);
 peer!(Map, "tokio-stream StreamMap", Values<S>, values);
 
 type OfVec<S> = futures_concurrency::vec::Merge<S>;
@@ -60,6 +62,28 @@ fn unordered<S: Child>(children: Vec<S>) -> StreamsUnordered<S> {
         merge.push(child);
     }
     merge
+}
+
+/// The items of an unordered stream. Those that finished are removed, or they
+/// would be kept.
+pub(crate) struct Yields<S>(StreamUnordered<S>);
+
+fn yields<S: Child>(children: Vec<S>) -> Yields<S> {
+    Yields(children.into_iter().collect())
+}
+
+impl<S: Child> Stream for Yields<S> {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        loop {
+            match ready!(self.0.poll_next_unpin(cx)) {
+                Some((StreamYield::Item(item), _)) => return Poll::Ready(Some(item)),
+                Some((StreamYield::Finished(end), _)) => end.remove(Pin::new(&mut self.0)),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
 }
 
 /// The values of a map.
