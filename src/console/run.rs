@@ -137,6 +137,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        if this.awaits == Awaits::Start {
+            this.awaits = Awaits::Event;
+        }
         for _ in 0..STEPS {
             match if this.is_over() { this.end(cx) } else { this.step(cx) } {
                 Step::On => {}
@@ -270,7 +273,6 @@ where
 pub(crate) struct RunWhile<S: Stream<Item = Event>, F, T, W: Future> {
     work: Option<Pin<Box<W>>>,
     run: Run<S, F, T>,
-    ran: bool,
     output: Option<W::Output>,
 }
 
@@ -278,7 +280,7 @@ impl<S: Stream<Item = Event>, F, T, W: Future> Unpin for RunWhile<S, F, T, W> {}
 
 impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
     pub(crate) fn new(work: W, run: Run<S, F, T>) -> Self {
-        Self { work: Some(Box::pin(work)), run, ran: false, output: None }
+        Self { work: Some(Box::pin(work)), run, output: None }
     }
 
     fn poll_work(&mut self, cx: &mut Context<'_>) {
@@ -307,13 +309,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
         let this = self.get_mut();
         this.poll_work(cx);
-        this.ran = this.ran || Pin::new(&mut this.run).poll(cx).is_ready();
-        match this.output.take() {
-            Some(output) if this.ran => Poll::Ready(output),
-            output => {
-                this.output = output;
-                Poll::Pending
-            }
+        let shown = Pin::new(&mut this.run).poll(cx).is_ready();
+        match this.output.take_if(|_| shown) {
+            Some(output) => Poll::Ready(output),
+            None => Poll::Pending,
         }
     }
 }

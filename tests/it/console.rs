@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use active_status::{Board, Console, Event, LiveBoard, Outcome, Running, board, board_with_clock};
+use active_status::{
+    Board, Change, Console, Event, JobId, LiveBoard, Outcome, Running, board, board_with_clock,
+};
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
@@ -340,6 +342,21 @@ fn a_terminal_that_is_gone_ends_the_drawing_and_not_the_work() {
 }
 
 #[test]
+fn a_board_that_nobody_can_see_any_more_sets_no_timer() {
+    let time = Time::default();
+    let (board, mut show, order) = stalled(&time);
+    board.show_elapsed();
+    show.frame();
+    time.pass(millis(1_000));
+    show.settle();
+    drop(order);
+    show.wait();
+    time.pass(millis(100));
+    show.settle();
+    assert_eq!(time.next(), None);
+}
+
+#[test]
 fn a_future_that_is_dropped_hands_over_what_was_said_and_waits_for_nobody() {
     let time = Time::default();
     let (board, mut show, order) = stalled(&time);
@@ -419,6 +436,16 @@ fn what_work_left_running_was_abandoned() {
 }
 
 #[test]
+fn work_ends_also_beside_a_stream_that_always_has_more() {
+    let time = Time::default();
+    let job = JobId::new(1).expect("ids count from 1");
+    let events = stream::repeat(Event::Changed { job, change: Change::default() });
+    let show =
+        Show::new(|tells| Console::plain().output(tells).run_while(events, time.sleep(), ready(7)));
+    assert_eq!(show.end(), (7, String::new()));
+}
+
+#[test]
 fn work_that_is_dropped_is_shown_as_cancelled() {
     let time = Time::default();
     let (board, events) = board_with_clock(time.clock());
@@ -454,18 +481,45 @@ fn after_work_that_panicked_the_last_frame_is_below_the_message() {
 }
 
 #[test]
-fn a_stream_that_panics_is_not_polled_again() {
+fn after_work_that_panicked_the_last_frame_is_below_also_if_its_jobs_live_on() {
     let time = Time::default();
-    let mut polled = false;
-    let events = stream::poll_fn(move |_| -> Poll<Option<Event>> {
-        assert!(!std::mem::replace(&mut polled, true), "polled again");
+    let (board, events) = board_with_clock(time.clock());
+    let _job = board.add_job("copy: ");
+    let mut sleep = time.sleep();
+    let work = async move {
+        sleep(millis(200)).await;
         panic!("as it does");
+    };
+    let mut show = Show::new(|tells| {
+        let console = Console::live().clock(time.clock()).output(tells);
+        console.run_while(events, time.sleep(), work)
     });
-    let (sender, _news) = mpsc::channel();
+    let before = show.frame();
+    time.pass(millis(200));
+    assert!(catch_unwind(AssertUnwindSafe(|| show.settle().polls)).is_err());
+    let after = show.written();
+    let expected = "copy:\nmessage\ncopy: … abandoned";
+    assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
+}
+
+#[test]
+fn a_stream_that_panics_is_not_polled_again_and_what_it_gave_is_shown() {
+    let time = Time::default();
+    let mut polls = 0;
+    let events = stream::poll_fn(move |_| {
+        polls += 1;
+        match polls {
+            1 => Poll::Ready(Some(Event::Line("before".into()))),
+            2 => panic!("as it does"),
+            _ => Poll::Ready(Some(Event::Line("after".into()))),
+        }
+    });
+    let (sender, news) = mpsc::channel();
     let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.sleep()));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx).is_ready())).is_err());
     drop(future);
+    assert_eq!(wrote(&news), "before\n");
 }
 
 #[test]
@@ -608,7 +662,9 @@ fn a_panic_has_its_last_frame_below_the_message() {
     let (sender, news) = mpsc::channel();
     let mut before = String::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let board = Console::live().output(Tells(sender)).size(40, 10).open();
+        // To print the panic may take long; on this clock nothing dims meanwhile.
+        let console = Console::live().clock(|| Duration::ZERO);
+        let board = console.output(Tells(sender)).size(40, 10).open();
         let _job = board.add_job("copy: ");
         before += &next_frame(&news);
         panic!("as it does");
@@ -617,6 +673,50 @@ fn a_panic_has_its_last_frame_below_the_message() {
     let after = wrote(&news);
     let expected = "copy:\nmessage\ncopy: ✘ panicked";
     assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
+}
+
+#[test]
+fn a_panic_has_its_last_frame_below_the_message_also_if_its_jobs_live_on() {
+    let (sender, news) = mpsc::channel();
+    let (mut before, mut jobs) = (String::new(), Vec::new());
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        // To print the panic may take long; on this clock nothing dims meanwhile.
+        let console = Console::live().clock(|| Duration::ZERO);
+        let board = console.output(Tells(sender)).size(40, 10).open();
+        jobs.push(board.add_job("copy: "));
+        before += &next_frame(&news);
+        panic!("as it does");
+    }));
+    assert!(panicked.is_err());
+    let after = wrote(&news);
+    let expected = "copy:\nmessage\ncopy: … abandoned";
+    assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
+}
+
+#[test]
+fn a_panic_that_was_drawn_already_is_not_drawn_again() {
+    /// Waits in the middle of the unwinding until there is another frame.
+    struct Waits<'a>(&'a Receiver<News>, &'a mut String);
+    impl Drop for Waits<'_> {
+        fn drop(&mut self) {
+            *self.1 += &next_frame(self.0);
+        }
+    }
+    let (sender, news) = mpsc::channel();
+    let mut frames = String::new();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        // To print the panic may take long; on this clock nothing dims meanwhile.
+        let console = Console::live().clock(|| Duration::ZERO);
+        let board = console.output(Tells(sender)).size(40, 10).open();
+        let job = board.add_job("copy: ");
+        frames += &(next_frame(&news) + "message\r\n");
+        let _waits = Waits(&news, &mut frames);
+        let _job = job;
+        panic!("as it does");
+    }));
+    assert!(panicked.is_err());
+    frames += &wrote(&news);
+    assert_eq!(screen(&frames), "copy:\nmessage\ncopy: ✘ panicked");
 }
 
 #[test]

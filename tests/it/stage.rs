@@ -190,12 +190,18 @@ impl<F: Future> Show<F> {
         self
     }
 
+    /// Waits for a wake or a write.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) {
+        let news = self.news.recv_timeout(PATIENCE).expect("news within a minute");
+        self.hear(news);
+    }
+
     /// The next frame that is written.
     #[track_caller]
     pub(crate) fn frame(&mut self) -> String {
         while self.frames.is_empty() {
-            let news = self.news.recv_timeout(PATIENCE).expect("a frame within a minute");
-            self.hear(news);
+            self.wait();
         }
         self.frames.remove(0)
     }
@@ -204,8 +210,7 @@ impl<F: Future> Show<F> {
     #[track_caller]
     pub(crate) fn end(mut self) -> (F::Output, String) {
         while self.result.is_none() {
-            let news = self.news.recv_timeout(PATIENCE).expect("the end within a minute");
-            self.hear(news);
+            self.wait();
         }
         let wrote = self.written();
         (self.result.take().expect("a result"), wrote)
