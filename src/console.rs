@@ -218,7 +218,7 @@ impl Console {
         let now = self.clock.take().unwrap_or_else(|| Arc::new(monotonic()));
         self.clock = Some(Arc::clone(&now));
         let (board, events) = board_with_clock(move || now());
-        LiveBoard { board, _running: self.start(events) }
+        LiveBoard { board, running: self.start(events) }
     }
 
     /// Shows what these events tell, on a thread of its own, until they end or
@@ -386,7 +386,7 @@ impl fmt::Debug for Console {
 pub struct LiveBoard {
     board: Board,
     /// Dropped after the close: it waits for the last frame.
-    _running: Running,
+    running: Running,
 }
 
 impl LiveBoard {
@@ -407,6 +407,8 @@ impl Deref for LiveBoard {
 
 impl Drop for LiveBoard {
     fn drop(&mut self) {
+        // The stop first: it says whether this is a panic, the close does not.
+        self.running.stop();
         self.board.close();
     }
 }

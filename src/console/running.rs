@@ -73,14 +73,22 @@ impl Running {
     ///
     /// It blocks the thread. Async code uses [`Console::run`](crate::Console::run).
     pub fn shutdown(self) {}
+
+    /// Tells the thread to take what is there and then to end.
+    pub(crate) fn stop(&self) {
+        self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(thread) = &self.thread else { return };
-        self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
-        thread.unpark();
-        self.shared.wait();
+        self.stop();
+        if self.thread.is_some() {
+            self.shared.wait();
+        }
     }
 }
 
