@@ -314,7 +314,7 @@ fn example() -> &'static Path {
             build.arg("--profile").arg(profile.file_name().unwrap());
         }
         if cfg!(feature = "serde") {
-            build.args(["--features", "serde"]);
+            build.arg("--all-features");
         }
         assert!(build.status().expect("cargo runs").success(), "the example builds");
         profile.join("examples").join(format!("checksum{}", std::env::consts::EXE_SUFFIX))
