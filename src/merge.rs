@@ -651,6 +651,9 @@ impl Drop for WakeOnDrop {
     }
 }
 
+#[cfg(all(test, active_status_loom))]
+mod models;
+
 #[cfg(all(test, not(active_status_loom)))]
 mod tests {
     use super::*;

@@ -7,6 +7,33 @@
 //!
 //! A lost wake fails as a deadlock: the task waits and nobody is left to run. A
 //! missing ordering fails as a race on a cell, a lost reference as a leak.
+//!
+//! Each of these bugs was put into `wake.rs`, and fails a model here or in
+//! `../models.rs`; the one named, run alone, is among those that fail.
+//!
+//! | bug | model |
+//! |---|---|
+//! | `wake` returns early on a plain load that finds the bit set | `a_wake_by_a_former_tenant_of_a_place_…` |
+//! | `park` swaps the token in, without a second look at the list | `what_was_done_before_a_wake_…` |
+//! | the link is read after the swap to 0 | `a_block_pushed_again_…` |
+//! | `ready.fetch_or` only Release | `a_merge_unparked_by_a_push_…` |
+//! | `ready.fetch_or` only Acquire; `ready.swap` only Release | `a_wake_by_a_former_tenant_of_a_place_…` |
+//! | `ready.swap` only Acquire | `a_merge_unparked_by_a_push_…` |
+//! | the push only Release, or only Acquire | `the_parent_named_last_is_woken` |
+//! | the take Relaxed | `the_parent_named_last_is_woken` |
+//! | the parking Relaxed | `the_parent_named_last_is_woken` |
+//! | `done` stored or loaded Relaxed, or stored before the parent is taken | `a_merge_unparked_by_a_push_…` |
+//! | `done` not taken back | `a_block_pushed_again_…` |
+//! | a block's references given back Relaxed, or no fence at its end | `a_block_that_ends_in_the_wake_…` |
+//! | a slab's holds given back Relaxed, or no fence at its end | `a_slab_is_freed_once_…` |
+//! | blocks do not hold their slab | `a_slab_is_freed_once_…` |
+//! | a clone is not counted, a wake keeps its reference | `wakers_cloned_and_dropped_…`, `a_block_that_ends_in_the_wake_…` |
+//! | `PARKED` becomes a link | `the_parent_named_last_is_woken` |
+//! | a lent parent is taken for ours | `a_merge_that_is_unparked_…` |
+//! | busy is taken for parked | `a_merge_unparked_by_a_push_…` |
+//! | `unpark` forgets what was woken meanwhile | `a_merge_that_is_unparked_…` |
+//! | dropping leaves the token, or takes a lent parent | `a_merge_dropped_while_…` |
+//! | a parent that changed is not named anew | `the_parent_named_last_is_woken` |
 
 use core::cell::{Cell, RefCell};
 use core::task::{Context, Poll};
@@ -230,11 +257,34 @@ fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
         assert_eq!(inbox.park(&task), Park::Parked);
         let waker = keep(&wakers, 0);
         let thread = thread::spawn(move || waker.wake());
-        if let Some(parent) = inbox.unpark(|_, _| {}) {
+        let mut marks = 0;
+        if let Some(parent) = inbox.unpark(|_, word| marks += word) {
             parent.wake();
         }
         thread.join().unwrap();
         assert_eq!(parent.wakes(), 1);
+        inbox.take(|_, word| marks += word);
+        assert_eq!(marks, 1, "the child's wake is seen by one look");
+    });
+}
+
+#[test]
+fn a_merge_unparked_by_a_push_hears_the_wakes_after_it() {
+    model(|| {
+        let mut inbox = Inbox::new();
+        let wakers = inbox.wakers(0, 1);
+        let first = Parent::new();
+        assert_eq!(inbox.park(&Waker::from(first)), Park::Parked);
+        let (before, after) = (keep(&wakers, 0), keep(&wakers, 1));
+        thread::spawn(move || {
+            before.wake();
+            after.wake();
+        });
+        let mut seen = 0;
+        drop(inbox.unpark(|_, word| seen |= word));
+        let missing: Vec<_> =
+            [0, 1].into_iter().filter(|child| seen & (1 << child) == 0).map(|c| (0, c)).collect();
+        run_until_woken(&mut inbox, &missing);
     });
 }
 
@@ -273,5 +323,63 @@ fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
         drop(wakers);
         drop(inbox);
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
+    model(|| {
+        let mut inbox = Inbox::new();
+        let wakers = inbox.wakers(0, 1);
+        let parent = Parent::new();
+        assert_eq!(inbox.park(&Waker::from(Arc::clone(&parent))), Park::Parked);
+        let threads =
+            [keep(&wakers, 0), keep(&wakers, 1)].map(|waker| thread::spawn(move || waker.wake()));
+        drop((inbox, wakers));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(Arc::strong_count(&parent), 1);
+    });
+}
+
+#[test]
+fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
+    model(|| {
+        let mut inbox = Inbox::new();
+        let blocks = [inbox.wakers(0, 2), inbox.wakers(1, 2)];
+        let threads = blocks.each_ref().map(|wakers| {
+            let waker = keep(wakers, 0);
+            thread::spawn(move || drop(waker))
+        });
+        drop(blocks);
+        drop(inbox);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wake_by_a_former_tenant_of_a_place_costs_one_mark_and_hides_none() {
+    model(|| {
+        let mut inbox = Inbox::new();
+        let wakers = inbox.wakers(0, 1);
+        let (former, tenant) = (keep(&wakers, 0), keep(&wakers, 0));
+        let done = loom::sync::Arc::new(AtomicUsize::new(0));
+        thread::spawn(move || former.wake());
+        thread::spawn({
+            let done = done.clone();
+            move || {
+                done.store(1, Relaxed);
+                tenant.wake();
+            }
+        });
+        let (marks, woken) = (Cell::new(0), Cell::new(false));
+        block_on(core::future::poll_fn(|cx| {
+            let mark = |_, _| {
+                marks.set(marks.get() + 1);
+                woken.set(true);
+            };
+            poll(&mut inbox, cx, mark, || woken.take() && done.load(Relaxed) == 1)
+        }));
+        inbox.take(|_, _| marks.set(marks.get() + 1));
+        assert!(marks.get() <= 2, "more marks than wakes");
     });
 }
