@@ -1,0 +1,607 @@
+//! A naive model of a merge, and the scripts that it and a merge follow side by
+//! side. `merge_property.rs` makes them up, and so does the fuzzer in `fuzz/`.
+//!
+//! The children note who was polled and dropped; the model replays that log and
+//! says at each poll whose turn it may be, and what must come of it. It knows
+//! the order of places (from `keys`) and nothing of blocks, so it leaves open
+//! only what the contract leaves open: whether a child pushed in the middle of
+//! a round is served in that round or the next, and whether a wake by a former
+//! tenant of a place costs a poll.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt::{Debug, Display};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::{iter, thread};
+
+use active_status::{Key, Merge};
+use futures::Stream;
+use futures::stream::FusedStream;
+
+use crate::support::Parent;
+
+/// One poll of a child: whom it wakes first, and what it returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub(crate) wakes: Vec<usize>,
+    /// Whether another thread does so, while the child waits for it.
+    pub(crate) on_thread: bool,
+    pub(crate) then: Then,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Item,
+    Pending,
+    End,
+    Panic,
+}
+
+/// A child's life: its polls, past which it ends, and what its drop does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) acts: VecDeque<Act>,
+    pub(crate) wakes_on_drop: Vec<usize>,
+    /// In one life of a script at most: two panics at a time abort.
+    pub(crate) panics_on_drop: bool,
+}
+
+impl Life {
+    fn next(&mut self) -> Act {
+        let end = Act { wakes: Vec::new(), on_thread: false, then: Then::End };
+        self.acts.pop_front().unwrap_or(end)
+    }
+
+    /// A panic in the drop of a child that panics in its poll would abort.
+    pub(crate) fn may_panic_on_drop(&self) -> bool {
+        self.acts.iter().all(|act| act.then != Then::Panic)
+    }
+}
+
+/// What the one who holds the merge does. Children are named by the order of
+/// their pushes, around the corner.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Poll,
+    /// For so many items at once.
+    PollMany(usize),
+    Push(Life),
+    /// By so many children, whose source may panic then.
+    Extend {
+        count: usize,
+        panics: bool,
+    },
+    Wake {
+        name: usize,
+        on_thread: bool,
+    },
+    Remove(usize),
+    GetPinMut(usize),
+    Clear,
+}
+
+/// Follows a script, with a merge of this budget that was announced so many
+/// children. Then drops the merge.
+pub(crate) fn follow(
+    budget: u32,
+    announced: usize,
+    script: impl IntoIterator<Item = Op>,
+) -> Result<(), String> {
+    let mut pair = Pair::new(budget, announced);
+    for op in script {
+        pair.step(op)?;
+        pair.compare()?;
+    }
+    pair.end()
+}
+
+#[derive(Default)]
+struct World {
+    log: RefCell<Vec<Noted>>,
+    wakers: RefCell<Vec<Option<Waker>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noted {
+    Polled(usize),
+    Dropped(usize),
+}
+
+impl World {
+    fn wake(&self, targets: &[usize], on_thread: bool) {
+        let wakers: Vec<Waker> = {
+            let wakers = self.wakers.borrow();
+            let waker = |target: &usize| wakers[target % wakers.len()].clone();
+            targets.iter().filter_map(waker).collect()
+        };
+        let wake = || wakers.into_iter().for_each(Waker::wake);
+        if on_thread { thread::scope(|scope| scope.spawn(wake).join().unwrap()) } else { wake() }
+    }
+}
+
+struct Child {
+    id: usize,
+    life: Life,
+    world: Rc<World>,
+}
+
+impl Stream for Child {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.world.log.borrow_mut().push(Noted::Polled(self.id));
+        self.world.wakers.borrow_mut()[self.id] = Some(cx.waker().clone());
+        let act = self.life.next();
+        self.world.wake(&act.wakes, act.on_thread);
+        match act.then {
+            Then::Item => Poll::Ready(Some(self.id)),
+            Then::Pending => Poll::Pending,
+            Then::End => Poll::Ready(None),
+            Then::Panic => resume_unwind(Box::new("poll")),
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.world.log.borrow_mut().push(Noted::Dropped(self.id));
+        self.world.wake(&self.life.wakes_on_drop, false);
+        if self.life.panics_on_drop {
+            resume_unwind(Box::new("drop"));
+        }
+    }
+}
+
+/// What a poll came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Item(usize),
+    /// So many, of a poll for many.
+    Items(usize),
+    Pending,
+    Ended,
+    Panicked,
+}
+
+/// How often the parent of a parked merge is to be woken by an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rouse {
+    No,
+    /// By a former tenant's wake: at most once.
+    Perhaps,
+    Once,
+}
+
+struct Model {
+    /// By number, those that are gone too.
+    children: Vec<Known>,
+    /// The children that are there, in the order of their places.
+    live: Vec<usize>,
+    /// Where the round may stand. Mostly the contract leaves one way.
+    rounds: Vec<Round>,
+    /// Wakes by children that are gone: each may cost one poll.
+    stale: usize,
+    budget: usize,
+    spent: usize,
+    parked: bool,
+    terminated: bool,
+}
+
+struct Known {
+    key: Key,
+    life: Life,
+    live: bool,
+    ready: bool,
+    polled: bool,
+}
+
+/// How far a round has come.
+#[derive(Clone, Debug, PartialEq)]
+struct Round {
+    /// Those whose turn is still to come, in the order of their places.
+    ahead: Vec<usize>,
+    /// Those who had their turn.
+    behind: Vec<usize>,
+    /// Those of `ahead` pushed since the round began: their turn may be now,
+    /// or in the next round.
+    fresh: Vec<usize>,
+}
+
+impl Round {
+    fn push(&mut self, id: usize, live: &[usize]) {
+        let place = |id: usize| live.iter().position(|&other| other == id);
+        // Beside the cursor it may be on either side of it: to be fresh and
+        // ahead stands for both.
+        if self.behind.iter().any(|&other| place(other) > place(id)) {
+            self.behind.push(id);
+            self.behind.sort_by_key(|&id| place(id));
+        } else {
+            self.ahead.push(id);
+            self.ahead.sort_by_key(|&id| place(id));
+            self.fresh.push(id);
+        }
+    }
+
+    fn forget(&mut self, id: usize) {
+        for all in [&mut self.ahead, &mut self.behind, &mut self.fresh] {
+            all.retain(|&other| other != id);
+        }
+    }
+
+    fn next(mut self) -> Self {
+        self.behind.append(&mut self.ahead);
+        Self { ahead: self.behind, behind: Vec::new(), fresh: Vec::new() }
+    }
+
+    /// The round after this child's turn, if the ready children allow it.
+    fn turn(self, id: usize, ready: impl Fn(usize) -> bool) -> Option<Self> {
+        let must = |other: &usize| ready(*other) && !self.fresh.contains(other);
+        let Some(at) = self.ahead.iter().position(|&other| other == id) else {
+            let all_had_theirs = !self.ahead.iter().any(must);
+            return all_had_theirs.then(|| self.next()).and_then(|next| next.turn(id, ready));
+        };
+        if self.ahead[..at].iter().any(must) {
+            return None;
+        }
+        let mut round = self;
+        round.behind.extend(round.ahead.drain(..=at));
+        round.fresh.retain(|other| round.ahead.contains(other));
+        Some(round)
+    }
+}
+
+impl Model {
+    fn new(budget: u32) -> Self {
+        Self {
+            children: Vec::new(),
+            live: Vec::new(),
+            rounds: vec![Round { ahead: vec![], behind: vec![], fresh: vec![] }],
+            stale: 0,
+            budget: budget.max(1) as usize,
+            spent: 0,
+            parked: false,
+            terminated: false,
+        }
+    }
+
+    /// A new child, whose place is after those of so many others.
+    fn push(&mut self, key: Key, below: usize, life: Life) {
+        let id = self.children.len();
+        self.live.insert(below, id);
+        self.rounds.iter_mut().for_each(|round| round.push(id, &self.live));
+        self.children.push(Known { key, life, live: true, ready: true, polled: false });
+        self.terminated = false;
+    }
+
+    fn wake(&mut self, targets: &[usize]) -> Rouse {
+        let mut rouse = Rouse::No;
+        for target in targets {
+            let target = target % self.children.len();
+            let child = &mut self.children[target];
+            if child.polled && child.live {
+                child.ready = true;
+                rouse = Rouse::Once;
+            } else if child.polled {
+                self.stale += 1;
+                rouse = rouse.max(Rouse::Perhaps);
+            }
+        }
+        rouse
+    }
+
+    /// A child goes; whether its drop panics, and whom it rouses.
+    fn drop_child(&mut self, id: usize) -> (bool, Rouse) {
+        self.forget(id);
+        let life = mem::take(&mut self.children[id].life);
+        (life.panics_on_drop, self.wake(&life.wakes_on_drop))
+    }
+
+    fn forget(&mut self, id: usize) {
+        self.live.retain(|&other| other != id);
+        self.rounds.iter_mut().for_each(|round| round.forget(id));
+        self.children[id].live = false;
+    }
+
+    fn clear(&mut self) -> bool {
+        let gone = self.live.clone();
+        gone.iter().for_each(|&id| self.forget(id));
+        gone.into_iter().filter(|&id| self.drop_child(id).0).count() > 0
+    }
+
+    /// Whether it may be this child's turn. If so, it has had it.
+    fn turn(&mut self, id: usize) -> bool {
+        if !self.children[id].ready && self.stale == 0 {
+            return false;
+        }
+        self.stale -= usize::from(!self.children[id].ready);
+        let rounds = mem::take(&mut self.rounds).into_iter();
+        let turn = |round: Round| round.turn(id, |id| self.children[id].ready);
+        self.rounds = rounds.filter_map(turn).collect();
+        self.rounds.dedup();
+        !self.rounds.is_empty()
+    }
+
+    /// Replays one poll of the merge: these children were polled, and the
+    /// parent was woken so often. The items go in `items` if it was for many.
+    fn poll(
+        &mut self,
+        polled: &[usize],
+        wakes: usize,
+        mut many: Option<(&mut Vec<usize>, usize)>,
+    ) -> Result<Outcome, String> {
+        let done = |items: &Vec<usize>, rest: usize| match (rest, wakes) {
+            (0, 0) => Ok(Outcome::Items(items.len())),
+            _ => Err(format!("{rest} more polls and {wakes} wakes after {items:?}")),
+        };
+        if let Some((items, 0)) = many {
+            return done(items, polled.len());
+        }
+        self.parked = false;
+        let mut polled = polled.iter();
+        loop {
+            let any_ready = self.live.iter().any(|&id| self.children[id].ready);
+            let spent = self.spent >= self.budget;
+            let Some(&id) = polled.next() else {
+                if let Some((items, _)) = &many
+                    && !items.is_empty()
+                {
+                    if any_ready && !spent {
+                        return Err("a ready child was not polled for its item".into());
+                    }
+                    return done(items, 0);
+                }
+                if self.live.is_empty() {
+                    self.terminated = true;
+                    return Ok(Outcome::Ended);
+                }
+                let yields = spent && (any_ready || self.stale > 0 && wakes == 1);
+                if any_ready && !yields {
+                    return Err("a ready child was not polled".into());
+                }
+                if wakes != usize::from(yields) {
+                    return Err(format!("{wakes} wakes, yields: {yields}"));
+                }
+                self.spent = 0;
+                self.parked = !yields;
+                return Ok(Outcome::Pending);
+            };
+            if spent || !self.children[id].live {
+                return Err(format!("child {id} was polled; budget spent: {spent}"));
+            }
+            if !self.turn(id) {
+                return Err(format!("it was not the turn of child {id}"));
+            }
+            self.spent += 1;
+            match (self.poll_child(id), &mut many) {
+                (None, _) => {}
+                (Some(Outcome::Item(id)), Some((items, limit))) => {
+                    items.push(id);
+                    if items.len() == *limit {
+                        return done(items, polled.len());
+                    }
+                }
+                (Some(outcome), _) => {
+                    let rest = polled.len();
+                    let wrong = rest > 0 || wakes > 0;
+                    let text = || format!("{rest} more polls and {wakes} wakes after {outcome:?}");
+                    return if wrong { Err(text()) } else { Ok(outcome) };
+                }
+            }
+        }
+    }
+
+    fn poll_child(&mut self, id: usize) -> Option<Outcome> {
+        let child = &mut self.children[id];
+        child.polled = true;
+        child.ready = false;
+        let act = child.life.next();
+        self.wake(&act.wakes);
+        match act.then {
+            Then::Item => {
+                self.children[id].ready = true;
+                Some(Outcome::Item(id))
+            }
+            Then::Pending => None,
+            Then::End => self.drop_child(id).0.then_some(Outcome::Panicked),
+            Then::Panic => {
+                self.drop_child(id);
+                Some(Outcome::Panicked)
+            }
+        }
+    }
+}
+
+/// A merge, its model and its parent.
+struct Pair {
+    merge: Merge<Child>,
+    model: Model,
+    parent: Parent,
+    world: Rc<World>,
+}
+
+impl Pair {
+    fn new(budget: u32, announced: usize) -> Self {
+        Self {
+            merge: Merge::with_capacity(announced).budget(budget),
+            model: Model::new(budget),
+            parent: Parent::new(),
+            world: Rc::default(),
+        }
+    }
+
+    fn child(&self, life: Life) -> Child {
+        self.world.wakers.borrow_mut().push(None);
+        let id = self.world.wakers.borrow().len() - 1;
+        Child { id, life, world: self.world.clone() }
+    }
+
+    /// The number of a child, and its key.
+    fn named(&self, name: usize) -> Option<(usize, Key)> {
+        let id = name.checked_rem(self.model.children.len())?;
+        Some((id, self.model.children[id].key))
+    }
+
+    fn step(&mut self, op: Op) -> Result<(), String> {
+        self.parent.take_wakes();
+        let parked = self.model.parked;
+        let rouse = match op {
+            Op::Poll => return self.poll(None),
+            Op::PollMany(limit) => return self.poll(Some(limit)),
+            Op::Push(life) => self.push(life)?,
+            Op::Extend { count, panics } => self.extend(count, panics)?,
+            Op::Wake { .. } if self.model.children.is_empty() => Rouse::No,
+            Op::Wake { name, on_thread } => {
+                self.world.wake(&[name], on_thread);
+                self.model.wake(&[name])
+            }
+            Op::Remove(name) => self.remove(name)?,
+            Op::GetPinMut(name) => self.get_pin_mut(name)?,
+            Op::Clear => self.clear()?,
+        };
+        let wakes = self.parent.take_wakes();
+        let expected = match rouse {
+            Rouse::Once if parked => 1..=1,
+            Rouse::Perhaps if parked => 0..=1,
+            _ => 0..=0,
+        };
+        if !expected.contains(&wakes) {
+            return Err(format!("{wakes} wakes, not {expected:?}"));
+        }
+        self.model.parked = parked && wakes == 0;
+        Ok(())
+    }
+
+    fn poll(&mut self, limit: Option<usize>) -> Result<(), String> {
+        self.world.log.borrow_mut().clear();
+        let mut items = Vec::new();
+        let Self { merge, parent, .. } = self;
+        let polled = catch_unwind(AssertUnwindSafe(|| match limit {
+            None => parent.poll(merge).map(|item| item.map_or(Outcome::Ended, Outcome::Item)),
+            Some(limit) => {
+                let cx = &mut Context::from_waker(parent.waker());
+                merge.poll_next_many(cx, &mut items, limit).map(|count| {
+                    let ended = count == 0 && limit > 0;
+                    if ended { Outcome::Ended } else { Outcome::Items(count) }
+                })
+            }
+        }));
+        let outcome = match polled {
+            Ok(Poll::Ready(outcome)) => outcome,
+            Ok(Poll::Pending) => Outcome::Pending,
+            Err(_) => Outcome::Panicked,
+        };
+        let log = mem::take(&mut *self.world.log.borrow_mut());
+        let id = |noted| if let Noted::Polled(id) = noted { Some(id) } else { None };
+        let polled: Vec<usize> = log.into_iter().filter_map(id).collect();
+        let mut expected_items = Vec::new();
+        let many = limit.map(|limit| (&mut expected_items, limit));
+        let expected = self.model.poll(&polled, self.parent.take_wakes(), many);
+        same(format!("a poll that polled {polled:?}"), Ok(outcome), expected)?;
+        same("the items", items, expected_items)
+    }
+
+    fn push(&mut self, life: Life) -> Result<Rouse, String> {
+        let child = self.child(life.clone());
+        let key = self.merge.push(child);
+        self.note(key, life)?;
+        Ok(Rouse::Once)
+    }
+
+    fn note(&mut self, key: Key, life: Life) -> Result<(), String> {
+        let keys: Vec<Key> = self.merge.keys().collect();
+        let below = keys.iter().position(|&other| other == key);
+        let below = below.ok_or("keys() lacks the new child")?;
+        self.model.push(key, below, life);
+        Ok(())
+    }
+
+    /// Children that wait once, then end.
+    fn extend(&mut self, count: usize, panics: bool) -> Result<Rouse, String> {
+        let wait = Act { wakes: Vec::new(), on_thread: false, then: Then::Pending };
+        let life = Life { acts: [wait].into(), ..Life::default() };
+        let mut children = (0..count).map(|_| self.child(life.clone())).collect::<Vec<_>>();
+        let first = self.model.children.len();
+        let extended = catch_unwind(AssertUnwindSafe(|| {
+            if panics {
+                let mut children = children.drain(..);
+                let source = || children.next().or_else(|| resume_unwind(Box::new("source")));
+                self.merge.extend(iter::from_fn(source));
+            } else {
+                self.merge.extend(children);
+            }
+        }));
+        same("whether the extension panics", extended.is_err(), panics)?;
+        for id in first..first + count {
+            let (key, _) = self.merge.iter().find(|(_, child)| child.id == id).unwrap();
+            let live = |key: &Key| self.merge.get(*key).is_some_and(|child| child.id <= id);
+            let keys: Vec<Key> = self.merge.keys().filter(live).collect();
+            let below = keys.iter().position(|&other| other == key).unwrap();
+            self.model.push(key, below, life.clone());
+        }
+        Ok(if count > 0 { Rouse::Once } else { Rouse::No })
+    }
+
+    fn remove(&mut self, name: usize) -> Result<Rouse, String> {
+        let Some((id, key)) = self.named(name) else { return Ok(Rouse::No) };
+        let live = self.model.children[id].live;
+        let removed = catch_unwind(AssertUnwindSafe(|| self.merge.remove(key)));
+        if !live {
+            same("a removal of one that is gone", removed.ok(), Some(false))?;
+            return Ok(Rouse::No);
+        }
+        let (panics, rouse) = self.model.drop_child(id);
+        same("a removal", removed.ok(), (!panics).then_some(true))?;
+        let last = self.model.live.is_empty();
+        Ok(if last { Rouse::Once } else { rouse })
+    }
+
+    fn get_pin_mut(&mut self, name: usize) -> Result<Rouse, String> {
+        let Some((id, key)) = self.named(name) else { return Ok(Rouse::No) };
+        let found = self.merge.get_pin_mut(key).map(|child| child.id);
+        let child = &mut self.model.children[id];
+        same("get_pin_mut", found, child.live.then_some(id))?;
+        child.ready |= child.live;
+        Ok(if child.live { Rouse::Once } else { Rouse::No })
+    }
+
+    fn clear(&mut self) -> Result<Rouse, String> {
+        let cleared = catch_unwind(AssertUnwindSafe(|| self.merge.clear()));
+        same("whether clear panics", cleared.is_err(), self.model.clear())?;
+        Ok(Rouse::Once)
+    }
+
+    /// What can be seen from outside is as the model says.
+    fn compare(&self) -> Result<(), String> {
+        let live = self.model.live.clone();
+        same("len", self.merge.len(), live.len())?;
+        same("is_empty", self.merge.is_empty(), live.is_empty())?;
+        same("is_terminated", self.merge.is_terminated(), self.model.terminated)?;
+        same("iter", self.merge.iter().map(|(_, child)| child.id).collect::<Vec<_>>(), live)?;
+        for child in &self.model.children {
+            same("contains", self.merge.contains(child.key), child.live)?;
+        }
+        same("whether the parent's waker is held", self.parent.held() > 0, self.model.parked)
+    }
+
+    /// Drops the merge; its children's wakers stay.
+    fn end(self) -> Result<(), String> {
+        let live: Vec<Noted> = self.model.live.iter().copied().map(Noted::Dropped).collect();
+        self.world.log.borrow_mut().clear();
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(self.merge)));
+        same("the children dropped with the merge", &*self.world.log.borrow(), &live)?;
+        same("the parent's wakers held after the merge", self.parent.held(), 0)?;
+        self.parent.take_wakes();
+        let wakers = mem::take(&mut *self.world.wakers.borrow_mut());
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        same("wakes after the merge", self.parent.take_wakes(), 0)
+    }
+}
+
+/// The merge says `is`, where the model says `says`.
+fn same<T: PartialEq + Debug>(what: impl Display, is: T, says: T) -> Result<(), String> {
+    if is == says { Ok(()) } else { Err(format!("{what}: {is:?}, and the model says {says:?}")) }
+}

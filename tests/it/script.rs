@@ -1,0 +1,85 @@
+//! Scripts as bytes, for the fuzzer: any bytes are a script, and a small change
+//! of the bytes is a small change of the script.
+
+use crate::naive::{Act, Life, Op, Then, follow};
+
+/// How many operations are followed at most: the model is slow.
+const MOST: usize = 400;
+
+/// Follows the script that the bytes say.
+pub(crate) fn follow_bytes(bytes: &[u8]) -> Result<(), String> {
+    let mut bytes = Bytes { left: bytes, may_panic_on_drop: true };
+    let budget = match bytes.next() & 7 {
+        small @ 0..5 => small.into(),
+        5 => u32::MAX,
+        _ => 32,
+    };
+    let announced = bytes.name();
+    follow(budget, announced, std::iter::from_fn(|| bytes.op()).take(MOST))
+}
+
+struct Bytes<'a> {
+    left: &'a [u8],
+    /// One child's drop may panic.
+    may_panic_on_drop: bool,
+}
+
+impl Bytes<'_> {
+    /// The next byte; 0 past the end.
+    fn next(&mut self) -> u8 {
+        let Some((&first, left)) = self.left.split_first() else { return 0 };
+        self.left = left;
+        first
+    }
+
+    fn name(&mut self) -> usize {
+        self.next().into()
+    }
+
+    /// The low four bits of a byte say what; the others are its details.
+    fn op(&mut self) -> Option<Op> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let byte = self.next();
+        let detail = byte >> 4;
+        Some(match byte & 15 {
+            0..5 => Op::Poll,
+            5 => Op::PollMany(detail.into()),
+            6..9 => Op::Push(self.life(detail)),
+            9 | 10 => Op::Wake { name: self.name(), on_thread: detail == 15 },
+            11 | 12 => Op::Remove(self.name()),
+            13 => Op::GetPinMut(self.name()),
+            14 => Op::Extend { count: self.name() % 140, panics: detail & 7 == 7 },
+            _ if detail == 0 => Op::Clear,
+            _ => Op::Poll,
+        })
+    }
+
+    fn life(&mut self, detail: u8) -> Life {
+        let mut life = Life::default();
+        for _ in 0..detail & 7 {
+            life.acts.push_back(self.act());
+        }
+        if detail & 8 != 0 {
+            let kind = self.next();
+            life.wakes_on_drop = (0..kind & 3).map(|_| self.name()).collect();
+            life.panics_on_drop =
+                kind & 4 != 0 && self.may_panic_on_drop && life.may_panic_on_drop();
+            self.may_panic_on_drop &= !life.panics_on_drop;
+        }
+        life
+    }
+
+    fn act(&mut self) -> Act {
+        let byte = self.next();
+        let then = match byte & 7 {
+            0..3 => Then::Item,
+            3..6 => Then::Pending,
+            6 => Then::End,
+            _ => Then::Panic,
+        };
+        let wakes = (0..byte >> 3 & 3).map(|_| self.name()).collect();
+        Act { wakes, on_thread: byte >> 5 == 7, then }
+    }
+}
