@@ -24,7 +24,22 @@ pub(super) struct Slots<S> {
 
 /// The chunk, without the type of its children. So the type with a `Drop` of
 /// its own has no parameter, and children may borrow what is dropped before
-/// they are if their own drop does not look at it, as in a `Vec`.
+/// they are if their own drop does not look at it, as in a `Vec`. One whose drop
+/// looks at it is refused:
+///
+/// ```compile_fail,E0597
+/// struct Looks<'a>(&'a str);
+///
+/// impl Drop for Looks<'_> {
+///     fn drop(&mut self) {
+///         println!("{}", self.0);
+///     }
+/// }
+///
+/// let mut merge = active_status::Merge::new();
+/// let word = String::from("gone");
+/// merge.push(Looks(&word));
+/// ```
 struct Chunk {
     header: NonNull<Header>,
     occupied: usize,

@@ -659,3 +659,29 @@ mod sync {
 
 #[cfg(all(test, active_status_loom))]
 mod models;
+
+#[cfg(all(test, unix, feature = "std", not(active_status_loom)))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    /// The test below, run again as a process of its own.
+    const AGAIN: &str = "ACTIVE_STATUS_TEST_REFERENCES";
+
+    #[test]
+    fn more_references_than_fit_the_count_abort() {
+        if std::env::var_os(AGAIN).is_some() {
+            let wakers = Inbox::new().wakers(0, 1);
+            // SAFETY: the wakers hold the block.
+            let references = unsafe { &wakers.block.as_ref().references };
+            references.store(isize::MAX as usize + 1, Ordering::Relaxed);
+            core::mem::forget(Waker::clone(&wakers.lend(0)));
+            std::process::exit(0);
+        }
+        let name = "merge::wake::tests::more_references_than_fit_the_count_abort";
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        let status = again.args([name, "--exact"]).env(AGAIN, "1").output().unwrap().status;
+        assert_eq!(status.signal(), Some(6), "SIGABRT, not {status}");
+    }
+}

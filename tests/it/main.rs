@@ -17,6 +17,7 @@ mod merge_many;
 mod merge_panic;
 mod merge_pin;
 mod merge_property;
+mod merge_threads;
 mod merge_wakers;
 mod model;
 mod naive;

@@ -342,3 +342,32 @@ fn a_merge_is_send_and_sync_as_its_children_are() {
         assert!(Is::<OnlySend>::SEND && !Is::<OnlySend>::SYNC);
     }
 }
+
+#[test]
+fn an_item_is_found_in_one_call_among_many_children_that_end() {
+    let mut merge = Merge::new().budget(u32::MAX);
+    merge.extend(children(200, &[Step::End]).0);
+    merge.push(child(200, &[Step::Item, Step::End]).0);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(200)));
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn the_length_is_right_in_whatever_order_children_end() {
+    let (mut merge, parent) = (Merge::new(), Parent::new());
+    let ends = [2, 0, 3, 1].map(|_| Rc::new(Cell::new(false)));
+    for end in &ends {
+        let end = end.clone();
+        merge.push(stream::poll_fn(move |cx: &mut Context<'_>| {
+            cx.waker().wake_by_ref();
+            if end.get() { Poll::Ready(None::<()>) } else { Poll::Pending }
+        }));
+    }
+    for (gone, number) in (1..).zip([2, 0, 3, 1]) {
+        ends[number].set(true);
+        let _ = parent.poll(&mut merge);
+        assert_eq!(merge.len(), 4 - gone);
+    }
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}

@@ -313,3 +313,44 @@ fn a_panic_in_size_hint_harms_nothing() {
     assert_eq!(panic_of(|| merge.size_hint()), "hint");
     assert_eq!(Parent::new().items(&mut merge, 6).len(), 6);
 }
+
+/// A parent whose drop panics.
+struct Bomb;
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("parent");
+    }
+}
+
+/// A merge that waits and holds the last waker of such a parent.
+fn armed(count: usize) -> (Merge<Child>, Vec<Handle>) {
+    let (children, handles) = children(count, &[Step::Sent]);
+    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let bomb = Waker::from(Arc::new(Bomb));
+    assert_eq!(poll(&mut merge, &bomb), Poll::Pending);
+    drop(bomb);
+    (merge, handles)
+}
+
+#[test]
+fn a_merge_waits_for_its_new_parent_though_the_drop_of_the_old_one_panics() {
+    let (mut merge, handles) = armed(3);
+    let parent = Parent::new();
+    assert_eq!(panic_of(|| parent.poll(&mut merge)), "parent");
+    handles[1].send();
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge), [1]);
+}
+
+#[test]
+fn a_merge_drops_its_children_though_the_drop_of_its_parent_panics() {
+    let (merge, handles) = armed(130);
+    assert_eq!(panic_of(|| drop(merge)), "parent");
+    assert!(handles.iter().all(|handle| handle.drops() == 1));
+    handles[129].wake();
+}

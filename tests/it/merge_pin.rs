@@ -181,3 +181,51 @@ fn children_may_borrow_from_locals_declared_later() {
     merge.push(stream::iter(&words[1..]));
     assert_eq!(Parent::new().items(&mut merge, 2), ["a", "b"]);
 }
+
+#[test]
+fn children_of_a_shorter_lifetime_may_join_those_of_a_longer_one() {
+    fn join<'a>(mut merge: Merge<stream::Iter<std::slice::Iter<'a, u8>>>, late: &'a [u8]) {
+        merge.push(stream::iter(late));
+        assert_eq!(Parent::new().drain(&mut merge), [&1, &3, &2]);
+    }
+    static EARLY: [u8; 2] = [1, 2];
+    let late = vec![3];
+    join([stream::iter(&EARLY)].into_iter().collect(), &late);
+}
+
+/// A child that must stand at a multiple of a page's size.
+#[repr(align(4096))]
+struct Aligned(u8);
+
+impl Stream for Aligned {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+        self.0 += 1;
+        Poll::Ready((self.0 < 3).then_some(std::ptr::from_ref(&*self).addr()))
+    }
+}
+
+#[test]
+fn children_stand_where_their_alignment_says() {
+    let mut merge: Merge<_> = (0..3).map(|_| Aligned(0)).collect();
+    merge.extend((0..70).map(|_| Aligned(0)));
+    let places = Parent::new().drain(&mut merge);
+    assert_eq!(places.len(), 2 * 73);
+    assert!(places.iter().all(|place| place.is_multiple_of(4096)));
+}
+
+#[test]
+fn children_without_a_size_stand_where_their_alignment_says() {
+    #[repr(align(256))]
+    struct Nothing;
+    impl Stream for Nothing {
+        type Item = usize;
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+            Poll::Ready(Some(std::ptr::from_ref(&*self).addr()))
+        }
+    }
+    let mut merge: Merge<_> = (0..70).map(|_| Nothing).collect();
+    let places = Parent::new().items(&mut merge, 70);
+    assert!(places.iter().all(|place| place.is_multiple_of(256)));
+}

@@ -508,3 +508,19 @@ fn the_parent_may_change_while_other_threads_wake() {
         }
     });
 }
+
+#[test]
+fn a_waker_outlives_the_thread_that_polled_its_child() {
+    let (children, handles) = children(2, &[Step::Sent]);
+    let mut merge: Merge<Child> = children.into_iter().collect();
+    let poll = move || {
+        assert!(Parent::new().poll(&mut merge).is_pending());
+        merge
+    };
+    let mut merge = thread::spawn(poll).join().unwrap();
+    let parent = Parent::new();
+    assert!(parent.poll(&mut merge).is_pending());
+    handles[1].send();
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.drain(&mut merge), [1]);
+}
