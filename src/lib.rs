@@ -53,6 +53,7 @@
 
 extern crate alloc;
 
+pub mod guide;
 mod keyed;
 mod many;
 mod merge;

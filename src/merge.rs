@@ -35,7 +35,8 @@ const FIRST_CHUNK: usize = 4;
 /// Many streams as one, fair to each of them.
 ///
 /// Items come as they are ready. The merge ends when all of its children have
-/// ended; [`push`](Self::push) brings it back.
+/// ended; [`push`](Self::push) brings it back. The [guide](crate::guide) says how
+/// it [works](crate::guide::merge) and how it [compares](crate::guide::compare).
 ///
 /// Children need not be `Unpin`: they are pinned where they are put, and never
 /// moved until they are dropped. They may borrow, and the merge itself is
