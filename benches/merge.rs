@@ -2,25 +2,28 @@
 //! child after the other.
 //!
 //! `cargo bench --bench merge`. Peers that cost more the more children there
-//! are stop where a run would take too long.
+//! are stop where a run would take too long; so do those that are slow to build.
 
+mod children;
 mod peers;
 
-use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
+use active_status::Merge;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio_stream::StreamMap;
 
-use peers::{
-    Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
-};
+use children::{Bare, Once, Ready, poll, take, told};
+use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -29,9 +32,12 @@ fn main() {
         .sample_size(20)
         .configure_from_args();
     every_peer::<AlwaysReady>(&mut criterion);
+    always_ready_many(&mut criterion);
     every_peer::<Sparse>(&mut criterion);
     every_peer::<Burst>(&mut criterion);
     every_peer::<Build>(&mut criterion);
+    every_peer::<CrossThread<1>>(&mut criterion);
+    every_peer::<CrossThread<2>>(&mut criterion);
     every_peer::<Tokio>(&mut criterion);
     criterion.final_summary();
 }
@@ -40,16 +46,19 @@ fn main() {
 trait Scenario {
     const NAME: &str;
     /// The numbers of children.
-    const SIZES: &[usize] = &[1, 10, 100, 1_000, 10_000, 100_000];
+    const SIZES: &[usize] = &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize);
 }
 
 fn every_peer<S: Scenario>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(S::NAME);
-    for &n in S::SIZES {
+    let test = std::env::args().any(|argument| argument == "--test");
+    for &n in S::SIZES.iter().filter(|&&n| n <= 1_000 || !test) {
         // Those that look at all children whenever one is woken.
         let linear = n <= 10_000;
+        // A run over a million children takes long; the fewest samples will do.
+        group.sample_size(if n < 1_000_000 { 20 } else { 10 });
         S::run::<Ours>(&mut group, n);
         S::run::<Select>(&mut group, n);
         S::run::<Bounded>(&mut group, n);
@@ -66,59 +75,6 @@ fn every_peer<S: Scenario>(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The floor: a loop over the children, without readiness, panics or pushes.
-struct Bare;
-
-struct Loop<S> {
-    children: Vec<Option<S>>,
-    cursor: usize,
-    left: usize,
-}
-
-impl Peer for Bare {
-    const NAME: &str = "bare loop";
-    type Merge<S: Child> = Loop<S>;
-
-    fn merge<S: Child>(children: Vec<S>) -> Loop<S> {
-        let left = children.len();
-        Loop { children: children.into_iter().map(Some).collect(), cursor: 0, left }
-    }
-}
-
-impl<S: Child> Stream for Loop<S> {
-    type Item = usize;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        for _ in 0..self.children.len() {
-            let at = self.cursor;
-            self.cursor = if at + 1 == self.children.len() { 0 } else { at + 1 };
-            match self.children[at].as_mut().map(|child| child.poll_next_unpin(cx)) {
-                Some(Poll::Ready(Some(item))) => return Poll::Ready(Some(item)),
-                Some(Poll::Ready(None)) => {
-                    self.children[at] = None;
-                    self.left -= 1;
-                }
-                Some(Poll::Pending) | None => {}
-            }
-        }
-        if self.left == 0 { Poll::Ready(None) } else { Poll::Pending }
-    }
-}
-
-fn poll<S: Stream + Unpin>(merge: &mut S) -> Poll<Option<S::Item>> {
-    merge.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
-}
-
-/// The next items, polling again after each `Pending`.
-fn take<S: Stream + Unpin>(merge: &mut S, mut items: usize) {
-    while items > 0 {
-        if let Poll::Ready(item) = poll(merge) {
-            black_box(item);
-            items -= 1;
-        }
-    }
-}
-
 /// Every child has an item at every poll. Time an item.
 struct AlwaysReady;
 
@@ -127,72 +83,54 @@ impl Scenario for AlwaysReady {
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
         const ITEMS: usize = 10_000;
-        let mut merge = P::merge((0..n).map(Ready).collect());
+        let mut merge = None;
         group.throughput(Throughput::Elements(ITEMS as u64));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
-            bencher.iter(|| take(&mut merge, ITEMS));
+            let merge = merge.get_or_insert_with(|| P::merge((0..n).map(Ready).collect()));
+            bencher.iter(|| take(merge, ITEMS));
         });
     }
 }
 
-struct Ready(usize);
-
-impl Stream for Ready {
-    type Item = usize;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
-        Poll::Ready(Some(self.0))
+/// The same, many items at once.
+fn always_ready_many(criterion: &mut Criterion) {
+    const ITEMS: usize = 10_000;
+    const LIMIT: usize = 128;
+    let mut group = criterion.benchmark_group("always ready, next_many");
+    group.throughput(Throughput::Elements(ITEMS as u64));
+    let cx = &mut Context::from_waker(Waker::noop());
+    for n in [1, 10, 100, 1_000, 10_000] {
+        let children = || (0..n).map(Ready);
+        let mut ours = Merge::from_iter(children());
+        let mut buffer = Vec::new();
+        group.bench_function(BenchmarkId::new(Ours::NAME, n), |bencher| {
+            bencher.iter(|| {
+                take_many(ITEMS, || match ours.poll_next_many(cx, &mut buffer, LIMIT) {
+                    Poll::Ready(_) => black_box(&mut buffer).drain(..).count(),
+                    Poll::Pending => 0,
+                });
+            });
+        });
+        let mut map = StreamMap::new();
+        map.extend(children().enumerate());
+        let mut buffer = Vec::new();
+        group.bench_function(BenchmarkId::new(Map::NAME, n), |bencher| {
+            bencher.iter(|| {
+                take_many(ITEMS, || match map.poll_next_many(cx, &mut buffer, LIMIT) {
+                    Poll::Ready(_) => black_box(&mut buffer).drain(..).count(),
+                    Poll::Pending => 0,
+                });
+            });
+        });
     }
+    group.finish();
 }
 
-/// A child that has an item when it is told so.
-struct Told(usize, Rc<Signal>);
-
-#[derive(Default)]
-struct Signal {
-    ready: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Signal {
-    fn tell(&self) {
-        self.ready.set(true);
-        if let Some(waker) = &*self.waker.borrow() {
-            waker.wake_by_ref();
-        }
+fn take_many(items: usize, mut next: impl FnMut() -> usize) {
+    let mut taken = 0;
+    while taken < items {
+        taken += next();
     }
-}
-
-impl Stream for Told {
-    type Item = usize;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        if self.1.ready.take() {
-            return Poll::Ready(Some(self.0));
-        }
-        match &mut *self.1.waker.borrow_mut() {
-            Some(waker) => waker.clone_from(cx.waker()),
-            empty => *empty = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-}
-
-/// Children that wait to be told, and whom to tell, in an order of no pattern.
-fn told<P: Peer>(n: usize) -> (P::Merge<Told>, Vec<Rc<Signal>>) {
-    let mut signals: Vec<Rc<Signal>> = (0..n).map(|_| Rc::default()).collect();
-    let mut merge =
-        P::merge(signals.iter().cloned().enumerate().map(|(i, s)| Told(i, s)).collect());
-    while signals.iter().any(|signal| signal.waker.borrow().is_none()) {
-        assert!(poll(&mut merge).is_pending());
-    }
-    let mut random = 1_u64;
-    for last in (1..n).rev() {
-        random =
-            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        signals.swap(last, (random >> 33) as usize % (last + 1));
-    }
-    (merge, signals)
 }
 
 /// All wait; one is told, its item is taken, and then there is nothing. Time a
@@ -203,14 +141,15 @@ impl Scenario for Sparse {
     const NAME: &str = "sparse";
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
-        let (mut merge, signals) = told::<P>(n);
-        let mut next = signals.iter().cycle();
+        let mut children = None;
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
+            let (merge, signals) = children.get_or_insert_with(|| told::<P>(n));
+            let mut next = signals.iter().cycle();
             bencher.iter(|| {
                 next.next().expect("it goes round").tell();
-                take(&mut merge, 1);
-                let _ = black_box(poll(&mut merge));
+                take(merge, 1);
+                let _ = black_box(poll(merge));
             });
         });
     }
@@ -224,13 +163,14 @@ impl Scenario for Burst {
     const NAME: &str = "burst";
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
-        let (mut merge, signals) = told::<P>(n);
+        let mut children = None;
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
+            let (merge, signals) = children.get_or_insert_with(|| told::<P>(n));
             bencher.iter(|| {
                 signals.iter().for_each(|signal| signal.tell());
-                take(&mut merge, n);
-                let _ = black_box(poll(&mut merge));
+                take(merge, n);
+                let _ = black_box(poll(merge));
             });
         });
     }
@@ -256,18 +196,137 @@ impl Scenario for Build {
     }
 }
 
-struct Once(Option<usize>);
+/// Other threads wake the children, one after the other, while this one takes
+/// their items and sleeps when there are none. Time an item.
+struct CrossThread<const PRODUCERS: usize>;
 
-impl Stream for Once {
-    type Item = usize;
+impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
+    const NAME: &str = match PRODUCERS {
+        1 => "cross-thread, 1 producer",
+        _ => "cross-thread, 2 producers",
+    };
+    const SIZES: &[usize] = &[10, 100, 1_000, 10_000];
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
-        Poll::Ready(self.0.take())
+    fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
+        const ITEMS: usize = 10_000;
+        group.throughput(Throughput::Elements(ITEMS as u64));
+        group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
+            bencher.iter_custom(|runs| {
+                (0..runs).map(|_| cross_threads::<P>(n, PRODUCERS, ITEMS)).sum()
+            });
+        });
     }
 }
 
-/// Tokio channels that always have a message, on one of tokio's threads. Time
-/// an item.
+/// The time from when the producers start until the last item was taken.
+fn cross_threads<P: Peer>(n: usize, producers: usize, items: usize) -> Duration {
+    let counters: Vec<Arc<Counter>> = (0..n).map(|_| Arc::default()).collect();
+    let counting = |(number, counter): (usize, &Arc<Counter>)| Counted(number, counter.clone());
+    let mut merge = P::merge(counters.iter().enumerate().map(counting).collect());
+    let parked = Arc::new(Parked { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(parked.clone());
+    let cx = &mut Context::from_waker(&waker);
+    for counter in &counters {
+        while counter.waker.lock().expect("no panic").is_none() {
+            assert!(merge.poll_next_unpin(cx).is_pending());
+        }
+    }
+    let start = Barrier::new(producers + 1);
+    thread::scope(|scope| {
+        for producer in 0..producers {
+            let (start, counters) = (&start, &counters);
+            scope.spawn(move || {
+                start.wait();
+                let mine = counters.iter().skip(producer % n).step_by(producers).cycle();
+                mine.take(items / producers).for_each(|counter| counter.add());
+            });
+        }
+        start.wait();
+        let since = now();
+        for _ in 0..items / producers * producers {
+            while merge.poll_next_unpin(cx).is_pending() {
+                parked.park();
+            }
+        }
+        since.elapsed()
+    })
+}
+
+/// A child that has as many items as were added.
+struct Counted(usize, Arc<Counter>);
+
+#[derive(Default)]
+struct Counter {
+    items: AtomicUsize,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Counter {
+    fn add(&self) {
+        self.items.fetch_add(1, Ordering::SeqCst);
+        if let Some(waker) = &*self.waker.lock().expect("no panic") {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn take(&self) -> bool {
+        let there = self.items.load(Ordering::SeqCst) > 0;
+        if there {
+            self.items.fetch_sub(1, Ordering::SeqCst);
+        }
+        there
+    }
+}
+
+impl Stream for Counted {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        if self.1.take() {
+            return Poll::Ready(Some(self.0));
+        }
+        match &mut *self.1.waker.lock().expect("no panic") {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        // It may have been added before the waker was there.
+        if self.1.take() { Poll::Ready(Some(self.0)) } else { Poll::Pending }
+    }
+}
+
+/// A thread that sleeps until it is woken.
+struct Parked {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Parked {
+    fn park(&self) {
+        while !self.woken.swap(false, Ordering::SeqCst) {
+            thread::park();
+        }
+    }
+}
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Tokio channels that are full of messages, on one of tokio's threads. Time to
+/// receive an item: sending costs the same whoever merges.
 struct Tokio;
 
 impl Scenario for Tokio {
@@ -276,40 +335,50 @@ impl Scenario for Tokio {
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let mut merge = P::merge((0..n).map(channel).collect());
-        group.throughput(Throughput::Elements(n as u64));
+        // Half of what is in the channels: if the merge is fair, all are ready
+        // to the end.
+        let each = if n > 1_000 { 10 } else { 100 };
+        let items = n * each;
+        group.throughput(Throughput::Elements(items as u64));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
-            bencher.iter(|| {
-                runtime.block_on(async {
-                    for _ in 0..n {
-                        black_box(merge.next().await);
-                    }
-                });
+            bencher.iter_custom(|runs| {
+                let run = |_| {
+                    let (senders, channels): (Vec<_>, Vec<_>) =
+                        (0..n).map(|number| channel(number, 2 * each)).unzip();
+                    let mut merge = P::merge(channels);
+                    let time = runtime.block_on(async {
+                        let since = now();
+                        for _ in 0..items {
+                            black_box(merge.next().await);
+                        }
+                        since.elapsed()
+                    });
+                    drop(senders);
+                    time
+                };
+                (0..runs).map(run).sum()
             });
         });
     }
 }
 
-/// A channel whose messages are sent again as they are taken.
 struct Channel {
     number: usize,
-    sender: mpsc::UnboundedSender<()>,
     receiver: mpsc::UnboundedReceiver<()>,
 }
 
-fn channel(number: usize) -> Channel {
+fn channel(number: usize, messages: usize) -> (mpsc::UnboundedSender<()>, Channel) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    sender.send(()).expect("the receiver is here");
-    Channel { number, sender, receiver }
+    for _ in 0..messages {
+        sender.send(()).expect("the receiver is here");
+    }
+    (sender, Channel { number, receiver })
 }
 
 impl Stream for Channel {
     type Item = usize;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
-        self.receiver.poll_recv(cx).map(|message| {
-            self.sender.send(message?).ok()?;
-            Some(self.number)
-        })
+        self.receiver.poll_recv(cx).map(|message| message.map(|()| self.number))
     }
 }

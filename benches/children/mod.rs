@@ -1,0 +1,138 @@
+//! Children that are polled by hand, and a loop that does nothing but poll them.
+
+use std::cell::{Cell, RefCell};
+use std::hint::black_box;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use futures::{Stream, StreamExt};
+
+use crate::peers::{Child, Peer};
+
+/// The floor: a loop over the children, without readiness, panics or pushes.
+pub(crate) struct Bare;
+
+pub(crate) struct Loop<S> {
+    children: Vec<Option<S>>,
+    cursor: usize,
+    left: usize,
+}
+
+impl Peer for Bare {
+    const NAME: &str = "bare loop";
+    type Merge<S: Child> = Loop<S>;
+
+    fn merge<S: Child>(children: Vec<S>) -> Loop<S> {
+        let left = children.len();
+        Loop { children: children.into_iter().map(Some).collect(), cursor: 0, left }
+    }
+}
+
+impl<S: Child> Stream for Loop<S> {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        for _ in 0..self.children.len() {
+            let at = self.cursor;
+            self.cursor = if at + 1 == self.children.len() { 0 } else { at + 1 };
+            match self.children[at].as_mut().map(|child| child.poll_next_unpin(cx)) {
+                Some(Poll::Ready(Some(item))) => return Poll::Ready(Some(item)),
+                Some(Poll::Ready(None)) => {
+                    self.children[at] = None;
+                    self.left -= 1;
+                }
+                Some(Poll::Pending) | None => {}
+            }
+        }
+        if self.left == 0 { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+pub(crate) fn poll<S: Stream + Unpin>(merge: &mut S) -> Poll<Option<S::Item>> {
+    merge.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The next items, polling again after each `Pending`.
+pub(crate) fn take<S: Stream + Unpin>(merge: &mut S, mut items: usize) {
+    while items > 0 {
+        if let Poll::Ready(item) = poll(merge) {
+            black_box(item);
+            items -= 1;
+        }
+    }
+}
+
+/// A child that has an item at every poll.
+pub(crate) struct Ready(pub(crate) usize);
+
+impl Stream for Ready {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+        Poll::Ready(Some(self.0))
+    }
+}
+
+/// A child that has an item when it is told so.
+pub(crate) struct Told(usize, Rc<Signal>);
+
+#[derive(Default)]
+pub(crate) struct Signal {
+    ready: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Signal {
+    pub(crate) fn tell(&self) {
+        self.ready.set(true);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Stream for Told {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        if self.1.ready.take() {
+            return Poll::Ready(Some(self.0));
+        }
+        match &mut *self.1.waker.borrow_mut() {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+/// Children that wait to be told, and whom to tell, in an order of no pattern.
+pub(crate) fn told<P: Peer>(n: usize) -> (P::Merge<Told>, Vec<Rc<Signal>>) {
+    let mut signals: Vec<Rc<Signal>> = (0..n).map(|_| Rc::default()).collect();
+    let mut merge =
+        P::merge(signals.iter().cloned().enumerate().map(|(i, s)| Told(i, s)).collect());
+    for signal in &signals {
+        while signal.waker.borrow().is_none() {
+            assert!(poll(&mut merge).is_pending());
+        }
+    }
+    let mut random = 1_u64;
+    for last in (1..n).rev() {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        signals.swap(last, (random >> 33) as usize % (last + 1));
+    }
+    (merge, signals)
+}
+
+/// A child that has one item.
+pub(crate) struct Once(pub(crate) Option<usize>);
+
+impl Stream for Once {
+    type Item = usize;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+        Poll::Ready(self.0.take())
+    }
+}
