@@ -1,0 +1,147 @@
+//! Instructions an item, which no busy machine changes: ours beside the peers,
+//! above a bare loop that polls one child after the other.
+//!
+//! `cargo bench --bench instructions`. It runs itself under valgrind's
+//! callgrind, each scenario for two lengths, and takes the difference, so that
+//! what comes before the first item does not count. With `-- --test`, only ours.
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
+mod children;
+mod peers;
+
+use std::env;
+use std::hint::black_box;
+use std::process::Command;
+use std::task::Poll;
+
+use children::{Bare, Once, Ready, poll, take, told};
+use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
+
+/// A scenario for `n` children and so many rounds. The result is the number of
+/// items.
+type Run = fn(usize, usize) -> usize;
+
+const SCENARIOS: [&str; 4] = ["always ready", "sparse", "burst", "build"];
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, run, rest @ ..] = &*arguments
+        && run == "--run"
+    {
+        let [name, scenario, n, rounds] = rest else { panic!("not for people: {rest:?}") };
+        let number = |text: &String| text.parse().expect("a number");
+        find(name, scenario)(number(n), number(rounds));
+        return;
+    }
+    let installed = Command::new("valgrind").arg("--version").output();
+    if !installed.is_ok_and(|version| version.status.success()) {
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    let test = arguments.iter().any(|argument| argument == "--test");
+    let sizes: &[usize] = if test { &[10] } else { &[10, 1_000] };
+    println!("instructions an item\n");
+    for &n in sizes {
+        let [ready, sparse, burst, build] = SCENARIOS;
+        println!("{:32}{ready:>14}{sparse:>10}{burst:>10}{build:>10}", format!("{n} children"));
+        for peer in peers().iter().take(if test { 1 } else { usize::MAX }) {
+            let of = |scenario| an_item(peer.name, scenario, n);
+            let [ready, sparse, burst, build] = SCENARIOS.map(of);
+            println!("{:32}{ready:>14.1}{sparse:>10.1}{burst:>10.1}{build:>10.1}", peer.name);
+        }
+        println!();
+    }
+}
+
+struct Row {
+    name: &'static str,
+    /// In the order of `SCENARIOS`.
+    runs: [Run; 4],
+}
+
+fn peers() -> [Row; 10] {
+    fn row<P: Peer>() -> Row {
+        Row { name: P::NAME, runs: [always_ready::<P>, sparse::<P>, burst::<P>, build::<P>] }
+    }
+    [
+        row::<Ours>(),
+        row::<Select>(),
+        row::<Bounded>(),
+        row::<Unbounded>(),
+        row::<VecMerge>(),
+        row::<Group>(),
+        row::<Unicycle>(),
+        row::<Unordered>(),
+        row::<Map>(),
+        row::<Bare>(),
+    ]
+}
+
+fn find(name: &str, scenario: &str) -> Run {
+    let row = peers().into_iter().find(|row| row.name == name).expect("a peer");
+    let at = SCENARIOS.iter().position(|known| *known == scenario).expect("a scenario");
+    row.runs[at]
+}
+
+/// What the rounds after the tenth cost, an item.
+fn an_item(name: &str, scenario: &str, n: usize) -> f64 {
+    const SHORT: usize = 10;
+    const LONG: usize = 30;
+    let run = find(name, scenario);
+    let items = run(n, LONG) - run(n, SHORT);
+    let more = instructions(name, scenario, n, LONG) - instructions(name, scenario, n, SHORT);
+    more as f64 / items as f64
+}
+
+/// All instructions of a process that runs this.
+fn instructions(name: &str, scenario: &str, n: usize, rounds: usize) -> i64 {
+    let this = env::current_exe().expect("the path of this program");
+    let run = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(this)
+        .args(["--run", name, scenario, &n.to_string(), &rounds.to_string()])
+        .output()
+        .expect("valgrind runs");
+    let report = String::from_utf8_lossy(&run.stderr);
+    let counted = report.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, counted) = counted.unwrap_or_else(|| panic!("valgrind counts nothing: {report}"));
+    counted.trim().parse().expect("a number of instructions")
+}
+
+/// Every child has an item at every poll.
+fn always_ready<P: Peer>(n: usize, rounds: usize) -> usize {
+    let mut merge = P::merge((0..n).map(Ready).collect());
+    take(&mut merge, n * rounds);
+    n * rounds
+}
+
+/// One is told, its item is taken, and then there is nothing: each once a round.
+fn sparse<P: Peer>(n: usize, rounds: usize) -> usize {
+    let (mut merge, signals) = told::<P>(n);
+    for signal in signals.iter().cycle().take(n * rounds) {
+        signal.tell();
+        take(&mut merge, 1);
+        let _ = black_box(poll(&mut merge));
+    }
+    n * rounds
+}
+
+/// All are told, then all items are taken.
+fn burst<P: Peer>(n: usize, rounds: usize) -> usize {
+    let (mut merge, signals) = told::<P>(n);
+    for _ in 0..rounds {
+        signals.iter().for_each(|signal| signal.tell());
+        take(&mut merge, n);
+        let _ = black_box(poll(&mut merge));
+    }
+    n * rounds
+}
+
+/// A merge of children with one item each is made, drained and dropped.
+fn build<P: Peer>(n: usize, rounds: usize) -> usize {
+    for _ in 0..rounds {
+        let mut merge = P::merge((0..n).map(|number| Once(Some(number))).collect());
+        while poll(&mut merge) != Poll::Ready(None) {}
+    }
+    n * rounds
+}
