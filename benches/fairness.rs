@@ -46,7 +46,9 @@ fn main() {
     for &n in sizes {
         // A peer that looks at every child an item needs n² polls a round.
         let each = if quick || n > 1_000 { 20 } else { 200 };
-        for (threads, runtime) in [("one thread", one_thread as fn() -> _), ("two", two_threads)] {
+        for (threads, runtime) in
+            [("one thread", one_thread as fn() -> _), ("two threads", two_threads)]
+        {
             for spent in 0..=2 {
                 let title = format!("tokio, {threads}, {n} ready channels, {spent} spent an item");
                 report.table(Scenario::equal(title, n, each), |merge: Build<Channel>, watch| {

@@ -22,8 +22,8 @@ const COLOURS: [&str; 9] = [
     "#111111", "#d62728", "#1f77b4", "#17becf", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
     "#e377c2",
 ];
-const COLUMNS: usize = 4;
-const WIDTH: f64 = 280.0;
+const COLUMNS: usize = 3;
+const WIDTH: f64 = 370.0;
 const HEIGHT: f64 = 170.0;
 /// Around the axes of a panel.
 const MARGIN: f64 = 24.0;
