@@ -22,7 +22,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::StreamMap;
 
-use children::{Bare, Once, Ready, poll, take, told};
+use children::{Bare, Once, Ready, poll, shuffle, take, told};
 use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
 
 fn main() {
@@ -196,8 +196,8 @@ impl Scenario for Build {
     }
 }
 
-/// Other threads wake the children, one after the other, while this one takes
-/// their items and sleeps when there are none. Time an item.
+/// Other threads wake the children, in an order of no pattern, while this one
+/// takes their items and sleeps when there are none. Time an item.
 struct CrossThread<const PRODUCERS: usize>;
 
 impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
@@ -208,7 +208,7 @@ impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
     const SIZES: &[usize] = &[10, 100, 1_000, 10_000];
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
-        const ITEMS: usize = 10_000;
+        const ITEMS: usize = 100_000;
         group.throughput(Throughput::Elements(ITEMS as u64));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
             bencher.iter_custom(|runs| {
@@ -220,7 +220,7 @@ impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
 
 /// The time from when the producers start until the last item was taken.
 fn cross_threads<P: Peer>(n: usize, producers: usize, items: usize) -> Duration {
-    let counters: Vec<Arc<Counter>> = (0..n).map(|_| Arc::default()).collect();
+    let mut counters: Vec<Arc<Counter>> = (0..n).map(|_| Arc::default()).collect();
     let counting = |(number, counter): (usize, &Arc<Counter>)| Counted(number, counter.clone());
     let mut merge = P::merge(counters.iter().enumerate().map(counting).collect());
     let parked = Arc::new(Parked { thread: thread::current(), woken: AtomicBool::new(false) });
@@ -231,6 +231,7 @@ fn cross_threads<P: Peer>(n: usize, producers: usize, items: usize) -> Duration 
             assert!(merge.poll_next_unpin(cx).is_pending());
         }
     }
+    shuffle(&mut counters);
     let start = Barrier::new(producers + 1);
     thread::scope(|scope| {
         for producer in 0..producers {

@@ -117,13 +117,18 @@ pub(crate) fn told<P: Peer>(n: usize) -> (P::Merge<Told>, Vec<Rc<Signal>>) {
             assert!(poll(&mut merge).is_pending());
         }
     }
+    shuffle(&mut signals);
+    (merge, signals)
+}
+
+/// Puts them in an order of no pattern, always the same.
+pub(crate) fn shuffle<T>(items: &mut [T]) {
     let mut random = 1_u64;
-    for last in (1..n).rev() {
+    for last in (1..items.len()).rev() {
         random =
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        signals.swap(last, (random >> 33) as usize % (last + 1));
+        items.swap(last, (random >> 33) as usize % (last + 1));
     }
-    (merge, signals)
 }
 
 /// A child that has one item.
