@@ -211,15 +211,26 @@ fn a_terminal_that_nobody_reads_keeps_no_worker_waiting() {
     });
 }
 
+/// The signal of Ctrl-C, or that of `kill` where processes are started to ignore
+/// the first, as a shell does with those in its background.
+fn interrupt() -> Signal {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let int = 1 << (Signal::INT.as_raw() - 1);
+    if ignored.is_some_and(|mask| mask & int != 0) { Signal::TERM } else { Signal::INT }
+}
+
 #[test]
 fn an_interrupt_leaves_the_terminal_as_it_was() {
     within_a_minute(|| {
         let mut scene = Scene::start("wait", (40, 10), &[]);
         let mut bytes = scene.read_until("\u{1b}[?2026l");
-        kill_process(Pid::from_child(&scene.process), Signal::INT).expect("a process to end");
+        let signal = interrupt();
+        kill_process(Pid::from_child(&scene.process), signal).expect("a process to end");
         let (status, rest) = scene.end();
         bytes += &rest;
-        assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+        assert_eq!(status.signal(), Some(signal.as_raw()));
         assert_eq!(screen(&bytes, (40, 10)), "wait:");
         let times = |sequence| bytes.matches(sequence).count();
         assert_eq!(times("\u{1b}[?25l"), 0, "the cursor was hidden");
