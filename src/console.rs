@@ -98,7 +98,10 @@ impl Console {
     /// Live if stderr is a terminal that can do it, else plain.
     ///
     /// It is live if stderr is a terminal, `TERM` is set and not `dumb`, and
-    /// `CI` is not set. With an [`output`](Self::output) of yours it is plain.
+    /// neither `CI` nor `ACCESSIBLE` is set, or only to `0` or `false`. The latter
+    /// is for people whose screen reader needs lines that stay: they get the plain
+    /// board on a terminal too, with a sign of life at least every 30 s. With an
+    /// [`output`](Self::output) of yours it is plain.
     pub fn auto() -> Self {
         Self::new(Kind::Auto)
     }

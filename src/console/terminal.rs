@@ -28,6 +28,7 @@ pub(crate) struct Environment {
     terminal: bool,
     term: OsString,
     ci: OsString,
+    accessible: OsString,
     no_color: OsString,
     force_color: OsString,
     clicolor_force: OsString,
@@ -57,6 +58,7 @@ impl Environment {
             terminal,
             term: read("TERM"),
             ci: read("CI"),
+            accessible: read("ACCESSIBLE"),
             no_color: read("NO_COLOR"),
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
@@ -65,9 +67,11 @@ impl Environment {
         }
     }
 
-    /// Whether rows can be drawn over: on a terminal that is not dumb, outside CI.
+    /// Whether rows can be drawn over: on a terminal that is not dumb, outside
+    /// CI, and by nobody who wants lines to stay.
     pub(crate) fn is_live(&self) -> bool {
-        self.terminal && !self.term.is_empty() && self.term != "dumb" && !is_on(&self.ci)
+        let able = self.terminal && !self.term.is_empty() && self.term != "dumb";
+        able && !is_on(&self.ci) && !is_on(&self.accessible)
     }
 
     /// Whether rows are coloured. Colour that is forced makes nothing live.
@@ -384,6 +388,8 @@ mod tests {
             (true, &[("TERM", "xterm"), ("CI", "1")], false),
             (true, &[("TERM", "xterm"), ("CI", "false")], true),
             (true, &[("TERM", "xterm"), ("CI", "")], true),
+            (true, &[("TERM", "xterm"), ("ACCESSIBLE", "1")], false),
+            (true, &[("TERM", "xterm"), ("ACCESSIBLE", "0")], true),
             (true, &[("TERM", "xterm"), ("NO_COLOR", "1")], true),
             (false, &[("TERM", "xterm"), ("FORCE_COLOR", "1")], false),
             (false, &[("TERM", "xterm"), ("CLICOLOR_FORCE", "1")], false),

@@ -177,8 +177,8 @@ fn in_a_locale_that_is_not_utf_8_the_board_is_in_ascii() {
 }
 
 #[test]
-fn on_a_dumb_terminal_and_in_ci_the_board_is_plain() {
-    for variables in [&[("TERM", "dumb")], &[("CI", "true")]] {
+fn on_a_dumb_terminal_in_ci_and_if_lines_are_to_stay_the_board_is_plain() {
+    for variables in [&[("TERM", "dumb")], &[("CI", "true")], &[("ACCESSIBLE", "1")]] {
         let bytes = copied(variables);
         assert!(!bytes.contains('\u{1b}'), "{variables:?}: {bytes:?}");
         assert!(bytes.contains("copy: a.txt (failed after 0s): no space\r\n"), "{bytes:?}");
