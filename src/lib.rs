@@ -67,6 +67,8 @@ mod capture;
 mod console;
 #[cfg(feature = "std")]
 mod progress;
+#[cfg(all(unix, feature = "capture"))]
+mod redirect;
 #[cfg(feature = "std")]
 mod status;
 #[cfg(feature = "std")]
@@ -101,6 +103,8 @@ pub use console::theme::Theme;
 pub use console::{Console, LiveBoard, Running};
 #[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
+#[cfg(all(unix, feature = "capture"))]
+pub use redirect::{RedirectedOutput, redirect_output, with_output_redirected};
 #[cfg(feature = "std")]
 pub use status::{
     FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,

@@ -1,19 +1,23 @@
-//! The capture of what others write to the terminal, on a pseudo-terminal that a
-//! process of its own has for stdout and stderr.
+//! What others write to the terminal, as lines of a board and into files: on a
+//! pseudo-terminal that a process of its own has for stdout and stderr.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use active_status::{Console, LiveBoard, board};
+use active_status::{Console, LiveBoard, board, redirect_output, with_output_redirected};
 
 use crate::support::within_a_minute;
 use crate::terminal::{PART, pseudo_terminal, screen};
 
 const SIZE: (u16, u16) = (60, 20);
+
+/// Tells a process where its files go.
+const BASE: &str = "ACTIVE_STATUS_BASE";
 
 /// The part of another process, which has a terminal. Here it does nothing.
 #[test]
@@ -35,6 +39,9 @@ fn child() {
         "two guards" => two_guards(),
         "survivor" => survivor(),
         "flood" => flood(),
+        "redirect" => redirect(),
+        "redirect in a capture" => redirect_in_a_capture(),
+        "redirect and panic" => redirect_and_panic(),
         _ => unreachable!("no such part"),
     }
     std::process::exit(0);
@@ -226,6 +233,49 @@ fn flood() {
     board.shutdown();
 }
 
+/// Where the test finds the files.
+fn base() -> PathBuf {
+    std::env::var_os(BASE).expect("a base").into()
+}
+
+fn redirect() {
+    let (_job, board) = open();
+    for _ in 0..2 {
+        let files = redirect_output(base()).expect("files");
+        println("to the file");
+        eprintln("to the other file");
+        write!(io::stdout(), "without an end").expect("stdout");
+        assert!(shell("echo of a process").status().expect("a shell").success());
+        drop(files);
+    }
+    // A console that is opened meanwhile is on the terminal all the same.
+    with_output_redirected(base(), || board.println("above the row")).expect("files");
+    let late = with_output_redirected(base(), || Console::auto().open()).expect("files");
+    drop(board);
+    late.println("late");
+    drop(late);
+    println("to the terminal");
+}
+
+fn redirect_in_a_capture() {
+    let (_job, board) = open();
+    let capture = board.capture().expect("a capture");
+    println("one");
+    with_output_redirected(base(), || println("two")).expect("files");
+    println("three");
+    drop(capture);
+}
+
+fn redirect_and_panic() {
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let board = Console::auto().open();
+        let _job = board.add_job("row: ");
+        let _ = with_output_redirected(base(), || panic!("as it does"));
+    }));
+    assert!(panicked.is_err());
+    println("to the terminal");
+}
+
 /// Waits for a word of the test, or for the end of what it says.
 fn read_stdin() {
     let _ = io::stdin().read(&mut [0]);
@@ -250,10 +300,14 @@ impl Scene {
     }
 
     fn start_with(part: &str, stdin: impl Into<Stdio>) -> Self {
-        let (terminal, theirs) = pseudo_terminal(SIZE);
-        let stdout = theirs.try_clone().expect("another descriptor");
         let mut command = command(part);
-        command.stdin(stdin).stdout(stdout).stderr(theirs);
+        command.stdin(stdin);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let (terminal, theirs) = pseudo_terminal(SIZE);
+        command.stdout(theirs.try_clone().expect("another descriptor")).stderr(theirs);
         let process = command.spawn().expect("a process");
         Self { process, terminal, bytes: String::new() }
     }
@@ -446,4 +500,49 @@ fn nothing_is_captured_if_stderr_is_no_terminal() {
         assert!(stderr.starts_with("start\nerr 1\nerr 2\nerr 3\n"), "{stderr}");
         assert!(screen(&bytes, SIZE).contains("out 1\nout 2\nout 3\n"), "{bytes}");
     });
+}
+
+/// The screen at the end of a part that writes into files, and the files.
+#[track_caller]
+fn written(part: &'static str) -> (String, String, String) {
+    within_a_minute(move || {
+        let name = format!("active-status-{}-{part}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let base = folder.join("logs/build");
+        let mut command = command(part);
+        command.env(BASE, &base);
+        let screen = Scene::of(command).end();
+        let read = |end| std::fs::read_to_string(with_end(&base, end)).expect("a file");
+        let (out, err) = (read(".out"), read(".err"));
+        std::fs::remove_dir_all(folder).expect("a folder of ours");
+        (screen, out, err)
+    })
+}
+
+fn with_end(base: &Path, end: &str) -> PathBuf {
+    let mut path = base.as_os_str().to_owned();
+    path.push(end);
+    path.into()
+}
+
+#[test]
+fn output_is_redirected_for_the_extent_of_a_guard_and_the_board_stays() {
+    let (screen, out, err) = written("redirect");
+    assert_eq!(screen, "above the row\nrow: … abandoned\nlate\nto the terminal");
+    assert_eq!(out, "to the file\nof a process\nwithout an end".repeat(2));
+    assert_eq!(err, "to the other file\n".repeat(2));
+}
+
+#[test]
+fn after_a_redirection_what_was_captured_before_is_captured_again() {
+    let (screen, out, err) = written("redirect in a capture");
+    assert_eq!((&*out, &*err), ("two\n", ""));
+    assert_eq!(screen, "one\nthree\nrow: … abandoned");
+}
+
+#[test]
+fn a_panic_ends_the_redirection_with_its_message_in_the_file() {
+    let (screen, _, err) = written("redirect and panic");
+    assert!(err.contains("as it does"), "{err}");
+    assert_eq!(screen, "row: ✘ panicked\nto the terminal");
 }
