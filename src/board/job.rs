@@ -220,7 +220,8 @@ impl Drop for Handle {
 
 /// The text of a value, as far as it goes if its `Display` gives up.
 pub(crate) fn format(value: impl fmt::Display) -> String {
-    let mut text = String::new();
+    // Most texts are written in parts and have room in this: one allocation.
+    let mut text = String::with_capacity(32);
     let _cut_short = fmt::write(&mut text, format_args!("{value}"));
     text
 }
