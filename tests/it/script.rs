@@ -3,12 +3,14 @@
 
 use crate::naive::{Act, Life, Op, Then, follow};
 
-/// How many operations are followed at most: the model is slow.
+/// How many operations are followed at most, and how many children come by
+/// extension: the model is slow.
 const MOST: usize = 400;
+const MOST_EXTENDED: usize = 300;
 
 /// Follows the script that the bytes say.
 pub(crate) fn follow_bytes(bytes: &[u8]) -> Result<(), String> {
-    let mut bytes = Bytes { left: bytes, may_panic_on_drop: true };
+    let mut bytes = Bytes { left: bytes, may_panic_on_drop: true, room: MOST_EXTENDED };
     let budget = match bytes.next() & 7 {
         small @ 0..5 => small.into(),
         5 => u32::MAX,
@@ -22,6 +24,8 @@ struct Bytes<'a> {
     left: &'a [u8],
     /// One child's drop may panic.
     may_panic_on_drop: bool,
+    /// How many more children may come by extension.
+    room: usize,
 }
 
 impl Bytes<'_> {
@@ -34,6 +38,12 @@ impl Bytes<'_> {
 
     fn name(&mut self) -> usize {
         self.next().into()
+    }
+
+    fn count(&mut self) -> usize {
+        let count = (self.name() % 140).min(self.room);
+        self.room -= count;
+        count
     }
 
     /// The low four bits of a byte say what; the others are its details.
@@ -50,7 +60,7 @@ impl Bytes<'_> {
             9 | 10 => Op::Wake { name: self.name(), on_thread: detail == 15 },
             11 | 12 => Op::Remove(self.name()),
             13 => Op::GetPinMut(self.name()),
-            14 => Op::Extend { count: self.name() % 140, panics: detail & 7 == 7 },
+            14 => Op::Extend { count: self.count(), panics: detail & 7 == 7 },
             _ if detail == 0 => Op::Clear,
             _ => Op::Poll,
         })
