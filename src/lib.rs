@@ -48,6 +48,8 @@
 //! - `std`, on by default: the board and the console. Without it the crate is
 //!   `no_std + alloc` and holds the pool.
 //! - `serde`: events can be serialized and deserialized.
+//! - `capture`, on Unix: what others write to the terminal comes out above the
+//!   board, or goes to files.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
