@@ -11,8 +11,9 @@ use std::thread;
 
 use active_status::{Console, LiveBoard, board, redirect_output, with_output_redirected};
 
+use crate::pty::{pseudo_terminal, this_program};
 use crate::support::within_a_minute;
-use crate::terminal::{PART, pseudo_terminal, screen};
+use crate::terminal::{PART, screen};
 
 const SIZE: (u16, u16) = (60, 20);
 
@@ -342,12 +343,9 @@ impl Scene {
 }
 
 fn command(part: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let mut command = this_program();
     command.args(["--exact", "capture::child", "--nocapture"]);
-    for name in ["CI", "ACCESSIBLE", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"] {
-        command.env_remove(name);
-    }
-    command.env("TERM", "xterm").env("RUST_BACKTRACE", "0").env(PART, part).stdin(Stdio::piped());
+    command.env("RUST_BACKTRACE", "0").env(PART, part);
     command
 }
 

@@ -67,6 +67,25 @@ fn frames_are_a_tenth_of_a_second_apart_and_the_last_state_is_drawn() {
 }
 
 #[test]
+fn a_busy_board_is_written_ten_times_a_second() {
+    let time = Time::default();
+    let (board, mut show) = shown(Console::live(), &time);
+    let jobs: Vec<_> = (0..8).map(|number| board.add_job(format!("job {number}: "))).collect();
+    let mut bytes = show.frame();
+    for round in 1..=250 {
+        time.pass(millis(20));
+        jobs.iter().for_each(|job| job.set_text(round));
+        show.settle();
+        if round % 5 == 0 {
+            bytes += &show.frame();
+        }
+        assert!(show.frames.is_empty(), "in round {round}");
+    }
+    let rows: Vec<_> = (0..8).map(|number| format!("job {number}: 250")).collect();
+    assert_eq!(screen(&bytes), rows.join("\n"));
+}
+
+#[test]
 fn before_its_time_the_stream_is_not_looked_at() {
     let time = Time::default();
     let (board, events) = board_with_clock(time.clock());

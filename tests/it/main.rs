@@ -24,6 +24,8 @@ mod naive;
 mod plain;
 mod pool;
 mod progress;
+#[cfg(unix)]
+mod pty;
 mod script;
 mod stage;
 mod status;

@@ -2,16 +2,15 @@
 //! has for stderr.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::os::fd::OwnedFd;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use active_status::{Console, LiveBoard};
-use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use active_status::{Console, Job, LiveBoard};
+use rustix::process::{Pid, kill_process};
 
+use crate::pty::{self, interrupt, pseudo_terminal, this_program};
 use crate::support::within_a_minute;
 
 /// Tells a process which part to play; `child` is the test that plays it.
@@ -26,6 +25,7 @@ fn child() {
         Ok("wide") => wide(board()),
         Ok("flood") => flood(board()),
         Ok("wait") => wait(board()),
+        Ok("count") => count(board()),
         _ => return,
     }
     std::process::exit(0);
@@ -64,6 +64,17 @@ fn wait(board: LiveBoard) {
     let _ = io::stdin().read(&mut [0]);
 }
 
+/// Says in each row how many bytes came from stdin, and then in a line.
+fn count(board: LiveBoard) {
+    let jobs: Vec<_> = (1..=4).map(|number| board.add_job(format!("job {number}: "))).collect();
+    (1..=20).for_each(|number| board.println(format_args!("line {number}")));
+    for number in (21..).take_while(|_| matches!(io::stdin().read(&mut [0]), Ok(1))) {
+        jobs.iter().for_each(|job| job.set_text(format_args!("{number} and something more")));
+        board.println(format_args!("line {number}"));
+    }
+    jobs.iter().for_each(Job::finish);
+}
+
 /// Tells the test, on stdout.
 #[expect(clippy::print_stdout, reason = "the way to the test")]
 fn say(word: &str) {
@@ -93,15 +104,15 @@ impl Scene {
         assert!(heard.into_iter().any(|line| line == word), "it did not say {word:?}");
     }
 
-    /// Reads the terminal until this comes.
+    /// Reads the terminal until this comes, and not further.
     fn read_until(&mut self, text: &str) -> String {
-        let mut seen = String::new();
-        while !seen.contains(text) {
-            let mut bytes = [0; 4_096];
-            let count = self.terminal.read(&mut bytes).expect("more");
-            seen += std::str::from_utf8(&bytes[..count]).expect("ASCII");
+        let mut seen = Vec::new();
+        while !seen.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            self.terminal.read_exact(&mut byte).expect("more");
+            seen.extend(byte);
         }
-        seen
+        String::from_utf8(seen).expect("whole characters")
     }
 
     /// What the terminal was sent until the end of the process.
@@ -116,28 +127,10 @@ impl Scene {
 }
 
 fn command(part: &str, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let mut command = this_program();
     command.args(["--exact", "terminal::child", "--nocapture"]);
-    let colours = ["CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"];
-    for name in colours.into_iter().chain(["LC_ALL", "LC_CTYPE", "LANG"]) {
-        command.env_remove(name);
-    }
-    command.env("TERM", "xterm").env(PART, part).envs(variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env(PART, part).envs(variables.iter().copied());
     command
-}
-
-/// The two sides of a terminal.
-pub(crate) fn pseudo_terminal((columns, rows): (u16, u16)) -> (File, OwnedFd) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&ours).expect("its other side");
-    unlockpt(&ours).expect("its other side unlocked");
-    let name = ptsname(&ours, Vec::new()).expect("its name");
-    let name = name.into_string().expect("its name in UTF-8");
-    let theirs = File::options().read(true).write(true).open(name).expect("its other side");
-    let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&theirs, size).expect("its size");
-    (ours.into(), theirs.into())
 }
 
 /// What is on a screen of this size after these bytes.
@@ -211,16 +204,6 @@ fn a_terminal_that_nobody_reads_keeps_no_worker_waiting() {
     });
 }
 
-/// The signal of Ctrl-C, or that of `kill` where processes are started to ignore
-/// the first, as a shell does with those in its background.
-fn interrupt() -> Signal {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let int = 1 << (Signal::INT.as_raw() - 1);
-    if ignored.is_some_and(|mask| mask & int != 0) { Signal::TERM } else { Signal::INT }
-}
-
 #[test]
 fn an_interrupt_leaves_the_terminal_as_it_was() {
     within_a_minute(|| {
@@ -237,6 +220,38 @@ fn an_interrupt_leaves_the_terminal_as_it_was() {
         assert_eq!(times("\u{1b}[?7l"), times("\u{1b}[?7h"), "lines do not wrap");
         assert!(bytes.rfind("\u{1b}[0m") > bytes.rfind("\u{1b}[1m"), "text stays bold");
     });
+}
+
+#[test]
+fn a_terminal_that_is_resized_has_each_row_once() {
+    within_a_minute(|| {
+        let mut scene = Scene::start("count", (60, 20), &[]);
+        let mut terminal = avt::Terminal::with_scrollback(60, 20, None).unwrap();
+        let sizes = [(30, 20), (12, 20), (90, 20), (20, 20), (14, 24), (60, 20)];
+        for (number, (columns, rows)) in (21..).zip(sizes) {
+            pty::resize(&scene.terminal, (columns, rows));
+            terminal.resize(columns.into(), rows.into());
+            let stdin = scene.process.stdin.as_mut().expect("its stdin");
+            stdin.write_all(b"x").expect("a reader");
+            terminal.feed(scene.read_until(&format!("line {number}")).as_str());
+            terminal.feed(scene.read_until("\u{1b}[?2026l").as_str());
+        }
+        terminal.feed(scene.end().1.as_str());
+        let lines = (1..=26).map(|number| format!("line {number}"));
+        let rows = (1..=4).map(|job| format!("job {job}: 26 and something more ✔"));
+        let lines: Vec<String> = lines.chain(rows).collect();
+        assert_eq!(terminal.screen().text().join("\n").trim_end(), lines.join("\n"));
+    });
+}
+
+#[test]
+fn stderr_in_a_file_holds_useful_lines_and_no_escapes() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stderr in a file");
+    let file = File::create(&path).expect("a file");
+    let status = command("copy", &[]).stderr(file).stdout(Stdio::null()).status();
+    assert!(status.expect("a process").success());
+    let lines = std::fs::read_to_string(&path).expect("text");
+    assert_eq!(lines, "copy: a.txt (failed after 0s): no space\n0 done, 1 failed in 0s\n");
 }
 
 #[test]
