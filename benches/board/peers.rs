@@ -1,9 +1,6 @@
 //! The boards that the benches put beside ours: a row a job, each with a text and
 //! a bar, drawn on stderr at their own pace.
 
-#[cfg(unix)]
-pub(crate) mod terminal;
-
 use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -16,7 +13,7 @@ use prodash::render::line;
 use prodash::tree::{Item, Root};
 
 /// How much each job has to do: no bench comes to an end of it.
-pub(crate) const TOTAL: u64 = 1 << 40;
+pub(crate) const TOTAL: u64 = 1 << 32;
 
 /// A kind of board.
 pub(crate) trait Peer: Sized {
@@ -166,8 +163,8 @@ impl nutmeg::Model for Rows {
     fn render(&mut self, _width: usize) -> String {
         let mut rows = String::new();
         for (number, (text, position)) in self.0.iter().enumerate() {
-            let percent = position * 100 / TOTAL;
-            let _ = writeln!(rows, "job {number}: {text} {percent:>3}% - {position}/{TOTAL}");
+            let (percent, bar) = (position * 100 / TOTAL, "░".repeat(30));
+            let _ = writeln!(rows, "job {number}: {text} {bar} {percent:>3}% - {position}/{TOTAL}");
         }
         rows
     }
