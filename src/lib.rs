@@ -94,6 +94,8 @@ pub use board::meter::ProgressSnapshot;
 #[cfg(feature = "std")]
 pub use board::model::{Counts, Model};
 #[cfg(feature = "std")]
+pub use board::tee::{Tee, tee};
+#[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
 #[cfg(all(unix, feature = "capture"))]
 pub use capture::Capture;

@@ -145,8 +145,8 @@ impl Shared {
         &self.bell
     }
 
-    /// The reader took a line. How many were left out since, if it was the last.
-    pub(crate) fn line_taken(&self, bytes: usize) -> u64 {
+    /// The reader took a line; what [`Lines::take`] says.
+    pub(crate) fn line_taken(&self, bytes: usize) -> Option<String> {
         self.lines().take(bytes)
     }
 
@@ -157,7 +157,7 @@ impl Shared {
 
 /// The lines that wait to be taken.
 #[derive(Debug, Default)]
-struct Lines {
+pub(crate) struct Lines {
     waiting: usize,
     bytes: usize,
     /// How many were left out. Then no more are admitted until all that wait
@@ -172,7 +172,7 @@ impl Lines {
     const MOST_BYTES: usize = 16 << 20;
 
     /// Whether there is room for a line. It waits then, or else is counted.
-    fn admit(&mut self, bytes: usize) -> bool {
+    pub(crate) fn admit(&mut self, bytes: usize) -> bool {
         let fits = self.waiting < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
         let admitted = self.waiting == 0 || (self.left_out == 0 && fits);
         if admitted {
@@ -184,10 +184,16 @@ impl Lines {
         admitted
     }
 
-    /// A line does not wait any more. How many were left out, if it was the last.
-    fn take(&mut self, bytes: usize) -> u64 {
+    /// A line does not wait any more. If it was the last and others were left
+    /// out, a line that stands in their place.
+    pub(crate) fn take(&mut self, bytes: usize) -> Option<String> {
         self.waiting -= 1;
         self.bytes -= bytes;
-        if self.waiting == 0 { mem::take(&mut self.left_out) } else { 0 }
+        if self.waiting > 0 || self.left_out == 0 {
+            return None;
+        }
+        let left_out = mem::take(&mut self.left_out);
+        let lines = if left_out == 1 { "line" } else { "lines" };
+        Some(format!("… {left_out} {lines} not shown"))
     }
 }

@@ -260,10 +260,7 @@ impl Events {
     fn read_line(&mut self, line: String) {
         let left_out = self.shared.line_taken(line.len());
         self.read.push_back(Event::Line(line));
-        if left_out > 0 {
-            let lines = if left_out == 1 { "line" } else { "lines" };
-            self.read.push_back(Event::Line(format!("… {left_out} {lines} not shown")));
-        }
+        self.read.extend(left_out.map(Event::Line));
     }
 
     /// The board is closed and its channel empty. An update that was about to

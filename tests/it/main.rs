@@ -30,6 +30,7 @@ mod script;
 mod stage;
 mod status;
 mod support;
+mod tee;
 #[cfg(unix)]
 mod terminal;
 mod theme;

@@ -1,0 +1,363 @@
+//! A tee: whatever the readers' paces, each learns what a sole reader would.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use active_status::{
+    Change, Event, Events, JobId, Model, Outcome, Progress, Row, Status, Tee, board, tee,
+};
+use futures::StreamExt;
+use futures::stream::{self, FusedStream, Stream};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::support::{Parent, panic_of, within_a_minute};
+use crate::told::tell;
+
+fn texts(events: &[Event]) -> Vec<String> {
+    events.iter().map(tell).collect()
+}
+
+/// What waits for a reader, without a look at the events.
+fn waiting<S: Stream<Item = Event>>(reader: &mut Tee<S>) -> Vec<String> {
+    texts(&Parent::new().drain(reader))
+}
+
+/// A stream that yields these, and waits where there is none, with a wake.
+fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
+    let mut steps = VecDeque::from(steps);
+    stream::poll_fn(move |cx| match steps.pop_front() {
+        Some(Some(event)) => Poll::Ready(Some(event)),
+        Some(None) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        None => Poll::Ready(None),
+    })
+}
+
+/// All that people see of these events.
+fn fold(events: &[Event]) -> String {
+    let mut model = Model::new();
+    events.iter().for_each(|event| model.apply(event, Duration::ZERO));
+    let (frame, counts) = (model.frame(200, 10_000, Duration::ZERO), model.counts());
+    format!("{frame}{counts:?}")
+}
+
+/// Any event, sensible or not. Totals are known: a spinner tells how often it
+/// was seen to move.
+fn any_event() -> impl Strategy<Value = Event> {
+    let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
+    let text = || option::of("[a-c]{0,2}".prop_map(String::from));
+    let progress = (0..5_u64, 0..5_u64).prop_map(|(position, total)| Progress {
+        position,
+        total: Some(total),
+        text: None,
+    });
+    let progress = option::of(option::of(progress));
+    let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
+    let status = option::of(proptest::sample::select(statuses.to_vec()));
+    let change = (text(), text(), status, progress, any::<bool>());
+    let change = change.prop_map(|(prefix, text, status, progress, detached)| Change {
+        prefix,
+        text,
+        status,
+        progress,
+        detached,
+    });
+    let outcomes = [Outcome::Finished, Outcome::Failed("x".into()), Outcome::Cancelled];
+    let outcome = proptest::sample::select(outcomes.to_vec());
+    let at = Duration::ZERO;
+    let row = (any::<bool>(), any::<bool>());
+    let row = row.prop_map(|(pinned, elapsed)| Row { pinned, elapsed, ..Row::default() });
+    prop_oneof![
+        4 => (job(), row).prop_map(move |(job, row)| Event::Added { job, at, row }),
+        12 => (job(), change).prop_map(|(job, change)| Event::Changed { job, change }),
+        3 => (job(), outcome).prop_map(move |(job, outcome)| Event::Ended { job, at, outcome }),
+        3 => "[a-c]{0,2}".prop_map(Event::Line),
+        1 => Just(Event::Closed { at }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn each_reader_folds_to_the_same_model_as_a_sole_reader(
+        steps in vec(option::weighted(0.9, any_event()), 0..60),
+        polls in vec(0..3_usize, 0..200),
+    ) {
+        let all: Vec<Event> = steps.iter().flatten().cloned().collect();
+        let parent = Parent::new();
+        let mut readers: [_; 3] = tee(script(steps));
+        let mut seen: [Vec<Event>; 3] = Default::default();
+        for number in polls {
+            if let Poll::Ready(Some(event)) = parent.poll(&mut readers[number]) {
+                seen[number].push(event);
+            }
+        }
+        for (reader, mut seen) in readers.iter_mut().zip(seen) {
+            seen.extend(parent.drain(reader));
+            prop_assert_eq!(fold(&seen), fold(&all));
+            prop_assert!(reader.is_terminated());
+        }
+    }
+}
+
+#[test]
+fn what_one_reader_took_waits_for_the_others() {
+    let (board, events) = board();
+    let [mut one, mut two] = tee(events);
+    board.println("a");
+    board.close();
+    assert_eq!(waiting(&mut one), ["| a", "closed"]);
+    board.println("nobody hears this");
+    assert_eq!(waiting(&mut two), ["| a", "closed"]);
+}
+
+#[test]
+fn of_a_job_three_events_wait_at_most() {
+    let (board, events) = board();
+    let [mut eager, mut lazy] = tee(events);
+    let job = board.add_job("a: ");
+    for count in 1..=100 {
+        job.tick();
+        job.set_text(count);
+        let _taken = waiting(&mut eager);
+    }
+    job.fail("no");
+    let _taken = waiting(&mut eager);
+    assert_eq!(format!("{lazy:?}"), "Tee { waiting: 3, ended: false, .. }");
+    assert_eq!(waiting(&mut lazy), ["1 added: a: ", "1: text 100; 100", "1 failed: no"]);
+}
+
+#[test]
+fn news_of_a_job_that_was_added_anew_is_news_of_that_one() {
+    let job = JobId::new(1).unwrap();
+    let at = Duration::ZERO;
+    let added = Event::Added { job, at, row: Row::default() };
+    let change = |text: &str| {
+        let change = Change { text: Some(text.into()), ..Change::default() };
+        Some(Event::Changed { job, change })
+    };
+    let ended = Event::Ended { job, at, outcome: Outcome::Finished };
+    let steps = vec![Some(added.clone()), change("a"), Some(ended), Some(added), change("b")];
+    let [mut eager, mut lazy] = tee(script(steps));
+    let _taken = waiting(&mut eager);
+    let told = ["1 added: ", "1: text a", "1 finished", "1 added: ", "1: text b"];
+    assert_eq!(waiting(&mut lazy), told);
+}
+
+#[test]
+fn lines_beyond_the_limit_are_left_out_for_the_reader_that_is_behind() {
+    let (board, events) = board();
+    let [mut eager, mut lazy] = tee(events);
+    let count = 65_536 + 3;
+    for number in 0..count {
+        board.println(number);
+        assert_eq!(waiting(&mut eager), [format!("| {number}")]);
+    }
+    let told = waiting(&mut lazy);
+    assert_eq!(told.len(), 65_536 + 1);
+    assert_eq!(told[65_535..], ["| 65535", "| … 3 lines not shown"]);
+    board.println("there is room again");
+    let _taken = waiting(&mut eager);
+    assert_eq!(waiting(&mut lazy), ["| there is room again"]);
+}
+
+#[test]
+fn every_reader_that_waits_is_woken_and_no_other() {
+    let (board, events) = board();
+    let [mut one, mut two, mut three] = tee(events);
+    let parents = [Parent::new(), Parent::new(), Parent::new()];
+    let wakes = || parents.each_ref().map(Parent::take_wakes);
+    assert_eq!(parents[0].poll(&mut one), Poll::Pending);
+    assert_eq!(parents[1].poll(&mut two), Poll::Pending);
+    board.println("a");
+    assert_eq!(wakes(), [1, 1, 0]);
+    // Two waits, and three takes the next line as well.
+    assert_eq!(texts(&parents[1].items(&mut two, 1)), ["| a"]);
+    assert_eq!(parents[1].poll(&mut two), Poll::Pending);
+    board.println("b");
+    assert_eq!(wakes(), [0, 1, 0]);
+    assert_eq!(texts(&parents[1].items(&mut two, 1)), ["| b"]);
+    assert_eq!(texts(&parents[2].drain(&mut three)), ["| a", "| b"]);
+    assert_eq!(texts(&parents[0].drain(&mut one)), ["| a", "| b"]);
+}
+
+#[test]
+fn a_reader_is_woken_for_what_another_took() {
+    let (board, events) = board();
+    let [mut one, mut two] = tee(events);
+    let parents = [Parent::new(), Parent::new()];
+    assert_eq!(parents[0].poll(&mut one), Poll::Pending);
+    board.println("a");
+    assert_eq!(parents[0].take_wakes(), 1);
+    // The wake was for nothing: somebody polled meanwhile, and the reader waits anew.
+    assert_eq!(parents[1].drain(&mut two).len(), 1);
+    assert_eq!(texts(&parents[0].drain(&mut one)), ["| a"]);
+    board.println("b");
+    assert_eq!(parents[1].take_wakes(), 1);
+    assert_eq!(parents[0].take_wakes(), 1);
+    drop(board);
+    assert_eq!(texts(&parents[1].drain(&mut two)), ["| b", "closed"]);
+    assert_eq!(texts(&parents[0].drain(&mut one)), ["| b", "closed"]);
+}
+
+#[test]
+fn a_reader_that_moved_is_woken_where_it_is() {
+    let (board, events) = board();
+    let [mut reader, _other] = tee(events);
+    let (old, new) = (Parent::new(), Parent::new());
+    assert_eq!(old.poll(&mut reader), Poll::Pending);
+    assert_eq!(new.poll(&mut reader), Poll::Pending);
+    board.println("x");
+    assert_eq!((old.take_wakes(), new.take_wakes()), (0, 1));
+    assert!(new.poll(&mut reader).is_ready());
+    assert_eq!((old.held(), new.held()), (0, 0));
+}
+
+#[test]
+fn the_events_are_dropped_when_they_end_or_with_the_last_reader() {
+    let alive = Rc::new(());
+    let events = || {
+        let alive = Rc::clone(&alive);
+        script(vec![Some(Event::Line("a".into()))]).inspect(move |_| _ = Rc::strong_count(&alive))
+    };
+    let dropped = || Rc::strong_count(&alive) == 1;
+    let [one, mut two] = tee(events());
+    drop(one);
+    assert_eq!(waiting(&mut two), ["| a"]);
+    assert!(dropped());
+
+    let [one, two] = tee(events());
+    drop(one);
+    assert!(!dropped());
+    drop(two);
+    assert!(dropped());
+
+    let [] = tee(events());
+    assert!(dropped());
+}
+
+#[test]
+fn a_dropped_reader_gives_up_its_waker() {
+    let (_board, events) = board();
+    let [mut one, _two] = tee(events);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut one), Poll::Pending);
+    assert_eq!(parent.held(), 1);
+    drop(one);
+    assert_eq!(parent.held(), 0);
+}
+
+/// A waker that polls a reader at once, as an executor without a queue would.
+struct PollsAtOnce(Arc<Mutex<(Tee<Events>, Vec<String>)>>);
+
+impl Wake for PollsAtOnce {
+    fn wake(self: Arc<Self>) {
+        let (reader, seen) = &mut *self.0.lock().unwrap();
+        let parent = Parent::new();
+        seen.extend(texts(&parent.drain(reader)));
+    }
+}
+
+#[test]
+fn a_waker_that_polls_another_reader_waits_for_nobody() {
+    within_a_minute(|| {
+        let (board, events) = board();
+        let [mut one, two] = tee(events);
+        let two = Arc::new(Mutex::new((two, Vec::new())));
+        let waker = Waker::from(Arc::new(PollsAtOnce(Arc::clone(&two))));
+        let polled = two.lock().unwrap().0.poll_next_unpin(&mut Context::from_waker(&waker));
+        assert_eq!(polled, Poll::Pending);
+        board.println("a");
+        assert_eq!(two.lock().unwrap().1, ["| a"]);
+        assert_eq!(waiting(&mut one), ["| a"]);
+    });
+}
+
+#[test]
+fn a_reader_that_came_while_another_polled_is_woken() {
+    // The stream polls the other reader from inside.
+    let other: Rc<Cell<Option<Tee<_>>>> = Rc::default();
+    let parents = Rc::new([Parent::new(), Parent::new()]);
+    let inside = (Rc::clone(&other), Rc::clone(&parents));
+    let mut polls = 0;
+    let events = stream::poll_fn(move |_| {
+        polls += 1;
+        if let Some(mut reader) = inside.0.take() {
+            assert_eq!(inside.1[1].poll(&mut reader), Poll::Pending);
+            inside.0.set(Some(reader));
+        }
+        if polls > 1 { Poll::Ready(Some(Event::Line("a".into()))) } else { Poll::Pending }
+    });
+    let events: Pin<Box<dyn Stream<Item = Event>>> = Box::pin(events);
+    let [mut one, two] = tee(events);
+    other.set(Some(two));
+    assert_eq!(parents[0].poll(&mut one), Poll::Pending);
+    assert_eq!(parents[1].take_wakes(), 1, "nobody polls for it otherwise");
+    let mut two = other.take().unwrap();
+    assert!(parents[1].poll(&mut two).is_ready());
+    assert_eq!(parents[0].take_wakes(), 1);
+}
+
+#[test]
+fn a_panic_of_the_events_is_the_end_for_the_other_readers() {
+    let mut polls = 0;
+    let events = stream::poll_fn(move |_| {
+        polls += 1;
+        match polls {
+            1 => Poll::Pending,
+            2 => Poll::Ready(Some(Event::Line("a".into()))),
+            3 => Poll::Pending,
+            _ => panic!("poll"),
+        }
+    });
+    let [mut one, mut two] = tee(events);
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut two), Poll::Pending);
+    assert_eq!(texts(&Parent::new().items(&mut one, 1)), ["| a"]);
+    assert_eq!(texts(&parent.drain(&mut two)), ["| a"]);
+    assert_eq!(panic_of(|| Parent::new().poll(&mut one)), "poll");
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut two), Poll::Ready(None));
+    assert_eq!(Parent::new().poll(&mut one), Poll::Ready(None));
+}
+
+#[test]
+fn readers_on_threads_all_reach_the_last_state() {
+    within_a_minute(|| {
+        let (board, events) = board();
+        let readers: [Tee<Events>; 4] = tee(events);
+        let readers = readers.map(|reader| {
+            thread::spawn(move || futures::executor::block_on(reader.collect::<Vec<Event>>()))
+        });
+        let job = board.add_job("a: ");
+        for count in 1..=10_000 {
+            job.tick();
+            if count % 100 == 0 {
+                board.println(count);
+            }
+        }
+        job.finish();
+        drop((board, job));
+        for reader in readers {
+            let told = texts(&reader.join().unwrap());
+            assert_eq!(told.iter().rfind(|text| text.starts_with("1: ")).unwrap(), "1: 10000");
+            assert_eq!(told[told.len() - 2..], ["1 finished", "closed"]);
+            assert_eq!(told.iter().filter(|text| text.starts_with('|')).count(), 100);
+        }
+    });
+}
+
+#[test]
+fn a_reader_goes_where_its_events_go() {
+    fn goes<T: Send + Sync + Unpin>() {}
+    goes::<Tee<Events>>();
+}
