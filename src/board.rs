@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod job;
 pub(crate) mod meter;
 pub(crate) mod model;
+pub(crate) mod record;
 pub(crate) mod tee;
 mod word;
 

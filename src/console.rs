@@ -92,6 +92,8 @@ enum Kind {
     Auto,
     Live,
     Plain,
+    #[cfg(feature = "json")]
+    Json,
 }
 
 impl Console {
@@ -114,6 +116,35 @@ impl Console {
     /// Plain, whatever the output is.
     pub fn plain() -> Self {
         Self::new(Kind::Plain)
+    }
+
+    /// As lines of JSON: each event that was taken is one, a [`Record`](crate::Record)
+    /// says what is in it.
+    ///
+    /// With an [`output`](Self::output) that is a file this keeps a run, to be read
+    /// by [`read_records`](crate::read_records) or by `jq`. Lines are written as
+    /// they come, ten times a second at most. While the output takes nothing, about
+    /// 1 MiB is taken from the board and the rest waits there, where news merges.
+    ///
+    /// # Examples
+    ///
+    /// On the terminal and in a file, here in memory:
+    ///
+    /// ```
+    /// use active_status::{Console, board, tee};
+    ///
+    /// let (board, events) = board();
+    /// let [screen, file] = tee(events);
+    /// let screen = Console::auto().start(screen);
+    /// let file = Console::json().output(Vec::new()).start(file);
+    /// board.add_job("copy: ").finish();
+    /// board.close();
+    /// screen.shutdown();
+    /// file.shutdown();
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn json() -> Self {
+        Self::new(Kind::Json)
     }
 
     const fn new(kind: Kind) -> Self {
@@ -338,19 +369,19 @@ impl Console {
             Some(now) => Clock::exact(now),
             None => Clock::aligned(Arc::new(monotonic())),
         };
-        let live = match self.kind {
-            Kind::Auto => environment.is_live(),
-            Kind::Live => true,
-            Kind::Plain => false,
-        };
-        let colour = self.colour.unwrap_or_else(|| environment.has_colour());
-        let view = if live {
-            let ascii = !environment.has_unicode();
-            let theme =
-                self.theme.unwrap_or_else(|| if ascii { Theme::ascii() } else { Theme::new() });
-            View::live(Painter::new(theme, colour, environment.reflows()), size, clock)
-        } else {
-            View::plain(clock)
+        let view = match self.kind {
+            #[cfg(feature = "json")]
+            Kind::Json => View::json(clock),
+            Kind::Plain => View::plain(clock),
+            Kind::Auto if !environment.is_live() => View::plain(clock),
+            Kind::Auto | Kind::Live => {
+                let colour = self.colour.unwrap_or_else(|| environment.has_colour());
+                let theme = self.theme.unwrap_or_else(|| match environment.has_unicode() {
+                    true => Theme::new(),
+                    false => Theme::ascii(),
+                });
+                View::live(Painter::new(theme, colour, environment.reflows()), size, clock)
+            }
         };
         (view, self.output.map_or_else(Output::stderr, Output::new))
     }

@@ -48,6 +48,7 @@
 //! - `std`, on by default: the board and the console. Without it the crate is
 //!   `no_std + alloc` and holds the pool.
 //! - `serde`: events can be serialized and deserialized.
+//! - `json`: a board as lines of JSON, and back.
 //! - `capture`, on Unix: what others write to the terminal comes out above the
 //!   board, or goes to files.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -67,6 +68,8 @@ mod board;
 mod capture;
 #[cfg(feature = "std")]
 mod console;
+#[cfg(feature = "json")]
+mod json;
 #[cfg(feature = "std")]
 mod progress;
 #[cfg(all(unix, feature = "capture"))]
@@ -94,6 +97,8 @@ pub use board::meter::ProgressSnapshot;
 #[cfg(feature = "std")]
 pub use board::model::{Counts, Model};
 #[cfg(feature = "std")]
+pub use board::record::Record;
+#[cfg(feature = "std")]
 pub use board::tee::{Tee, tee};
 #[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
@@ -105,6 +110,8 @@ pub use console::frame::Frame;
 pub use console::theme::Theme;
 #[cfg(feature = "std")]
 pub use console::{Console, LiveBoard, Running};
+#[cfg(feature = "json")]
+pub use json::{Records, read_records};
 #[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
 #[cfg(all(unix, feature = "capture"))]

@@ -36,7 +36,7 @@ impl fmt::Display for JobId {
 
 /// How a job is doing: the colour of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 pub enum Status {
     /// Nothing to remark: no colour.
     #[default]
@@ -172,6 +172,16 @@ pub enum Event {
         /// When, on the board's clock.
         at: Duration,
     },
+}
+
+impl Event {
+    /// When it happened, if it tells that: a change and a line do not.
+    pub const fn at(&self) -> Option<Duration> {
+        match self {
+            Self::Added { at, .. } | Self::Ended { at, .. } | Self::Closed { at } => Some(*at),
+            Self::Changed { .. } | Self::Line(_) => None,
+        }
+    }
 }
 
 /// `Option<Option<_>>` as three named cases: most formats write `Some(None)`

@@ -269,17 +269,20 @@ impl WriterThread {
         std::mem::take(&mut self.shared.lock().spent)
     }
 
-    /// Hands over a buffer: written at once if the thread is idle, else next.
-    /// What was to be next before is replaced, so only the last of all buffers
-    /// goes to a thread that is not idle.
-    pub(crate) fn write(&self, buffer: Vec<u8>) {
+    /// Hands over a buffer: written at once if the thread is idle, else next,
+    /// behind what is to be written next. Only the last of all buffers goes to a
+    /// thread that is not idle, so that no more than two wait.
+    pub(crate) fn write(&self, mut buffer: Vec<u8>) {
         let mut state = self.shared.lock();
         if buffer.is_empty() || state.failed {
             state.spent = buffer;
             state.spent.clear();
             return;
         }
-        state.buffer = Some(buffer);
+        match &mut state.buffer {
+            Some(next) => next.append(&mut buffer),
+            None => state.buffer = Some(buffer),
+        }
         self.shared.work.notify_one();
         let output = state.output.take();
         drop(state);
@@ -562,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn of_buffers_that_wait_only_the_last_is_written() {
+    fn buffers_that_wait_are_written_together() {
         let (output, taken, orders) = told();
         let writer = WriterThread::new(output);
         writer.write(b"one".to_vec());
@@ -570,8 +573,8 @@ mod tests {
         writer.write(b"two".to_vec());
         writer.write(b"three".to_vec());
         order(&orders, Ok(3));
-        assert_eq!(next(&taken), b"three");
-        order(&orders, Ok(5));
+        assert_eq!(next(&taken), b"twothree");
+        order(&orders, Ok(8));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::plain::Plain;
 use super::terminal::Size;
 use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
+#[cfg(feature = "json")]
+use crate::json;
 use crate::stdio::{Panics, UNWINDING};
 
 /// The time from one frame to the next, at least.
@@ -35,7 +37,7 @@ pub(crate) struct View {
     news: bool,
     /// When a frame differs from the last one even if nothing happens.
     next_change: Option<Duration>,
-    /// Bytes of lines that were printed since the last frame.
+    /// Bytes of the lines that the next frame prints.
     printed: usize,
     /// Others have written below the board since the last frame: a panic, or the
     /// shell while the process was stopped.
@@ -51,6 +53,9 @@ pub(crate) struct View {
 enum Kind {
     Live(Box<Live>),
     Plain(Plain, String),
+    /// Lines of JSON.
+    #[cfg(feature = "json")]
+    Json(Vec<u8>),
     /// The output takes nothing any more.
     Blind,
 }
@@ -95,6 +100,11 @@ impl View {
         Self::new(Kind::Plain(Plain::default(), String::new()), clock)
     }
 
+    #[cfg(feature = "json")]
+    pub(crate) fn json(clock: Clock) -> Self {
+        Self::new(Kind::Json(Vec::new()), clock)
+    }
+
     fn new(kind: Kind, clock: Clock) -> Self {
         Self {
             kind,
@@ -130,8 +140,8 @@ impl View {
     }
 
     fn fold(&mut self, event: &Event) {
-        if let Event::Added { at, .. } | Event::Ended { at, .. } | Event::Closed { at } = event {
-            self.clock.saw(*at);
+        if let Some(at) = event.at() {
+            self.clock.saw(at);
         }
         let now = self.clock.now();
         match event {
@@ -147,6 +157,11 @@ impl View {
         match &mut self.kind {
             Kind::Live(live) => live.model.apply(event, now),
             Kind::Plain(plain, out) => plain.apply(event, now, out),
+            #[cfg(feature = "json")]
+            Kind::Json(lines) => {
+                json::write(event, now, lines);
+                self.printed = lines.len();
+            }
             Kind::Blind => {}
         }
     }
@@ -201,6 +216,11 @@ impl View {
                 bytes.extend(out.drain(..).as_str().bytes());
                 plain.next_change()
             }
+            #[cfg(feature = "json")]
+            Kind::Json(lines) => {
+                bytes.append(lines);
+                None
+            }
             Kind::Blind => None,
         };
     }
@@ -218,6 +238,8 @@ impl View {
         match &mut self.kind {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
+            #[cfg(feature = "json")]
+            Kind::Json(lines) => bytes.append(lines),
             Kind::Blind => {}
         }
     }

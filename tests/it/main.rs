@@ -9,6 +9,8 @@ mod event;
 mod events;
 mod frame;
 mod job;
+#[cfg(feature = "json")]
+mod json;
 mod loggers;
 mod merge_ends;
 mod merge_fairness;

@@ -10,7 +10,7 @@ use active_status::Merge;
 use futures::stream::{self, FusedStream};
 use futures::{Stream, StreamExt};
 
-use crate::support::{Child, Handle, Parent, Step, child, children};
+use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
 #[test]
 fn an_empty_merge_ends_at_once_and_again() {
@@ -107,7 +107,7 @@ fn a_push_after_the_end_revives() {
         assert!(!merge.is_terminated());
         assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(number)));
     }
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert!(merge.is_terminated());
 }
 
@@ -145,7 +145,7 @@ fn children_pushed_one_by_one_are_all_served() {
                 handle
             })
             .collect();
-        assert_eq!(parent.drain(&mut merge), []);
+        assert_eq!(parent.drain(&mut merge), NO_ITEMS);
         handles.iter().for_each(Handle::send);
         assert!(parent.drain(&mut merge).into_iter().eq(4_100..4_200));
     }
@@ -184,7 +184,7 @@ fn a_million_children_cost_what_the_ready_ones_cost() {
     let small = |number| Small { number, polls: &polls, wakers: &wakers };
     let mut merge = (0..1_000_000).map(small).collect::<Merge<_>>().budget(u32::MAX);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), [0_u32; 0]);
     assert_eq!(polls.replace(0), 1_000_000);
     wakers.borrow().iter().rev().for_each(|(_, waker)| waker.wake_by_ref());
     assert_eq!(parent.take_wakes(), 1);

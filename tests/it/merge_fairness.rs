@@ -5,7 +5,7 @@ use std::task::Poll;
 use active_status::{Merge, once};
 use futures::StreamExt;
 
-use crate::support::{Child, Handle, Parent, Step, child, children, within_a_minute};
+use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children, within_a_minute};
 
 const SIZES: [usize; 7] = [1, 2, 63, 64, 65, 4_096, 4_097];
 
@@ -65,7 +65,7 @@ fn the_order_of_wakes_does_not_matter() {
     for size in SIZES {
         let (mut merge, handles) = unbudgeted(size, &[Step::Sent]);
         let parent = Parent::new();
-        assert_eq!(parent.drain(&mut merge), []);
+        assert_eq!(parent.drain(&mut merge), NO_ITEMS);
         handles.iter().rev().for_each(Handle::send);
         let items = parent.drain(&mut merge);
         assert!(items.into_iter().eq(0..size), "{size} children");
@@ -76,7 +76,7 @@ fn the_order_of_wakes_does_not_matter() {
 fn a_child_woken_ahead_of_the_cursor_is_served_in_the_same_round() {
     let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     [10, 20, 150].iter().for_each(|&number| handles[number].send());
     assert_eq!(parent.items(&mut merge, 1), [10]);
     handles[11].send();
@@ -88,7 +88,7 @@ fn a_child_woken_ahead_of_the_cursor_is_served_in_the_same_round() {
 fn a_child_woken_behind_the_cursor_is_served_in_the_next_round() {
     let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     [10, 20, 150].iter().for_each(|&number| handles[number].send());
     assert_eq!(parent.items(&mut merge, 2), [10, 20]);
     handles[19].send();
@@ -176,7 +176,7 @@ fn a_consumer_that_replaces_the_child_it_heard_from_starves_nobody() {
 fn idle_children_are_not_polled() {
     let (mut merge, handles) = unbudgeted(4_097, &[Step::Sent]);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!(polls(&handles), 4_097);
     for number in [0, 63, 64, 4_095, 4_096] {
         handles[number].send();
@@ -436,7 +436,7 @@ fn a_wake_goes_up_through_nested_merges() {
     let idle: Merge<Child> = crate::support::children(3, &[Step::Idle]).0.into_iter().collect();
     let mut outer: Merge<Merge<Child>> = [idle, inner].into_iter().collect();
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut outer), []);
+    assert_eq!(parent.drain(&mut outer), NO_ITEMS);
     handles[65].send();
     assert_eq!(parent.take_wakes(), 1);
     assert_eq!(parent.drain(&mut outer), [65]);

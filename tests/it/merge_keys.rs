@@ -8,7 +8,7 @@ use active_status::{Key, Merge};
 use futures::StreamExt;
 use futures::stream;
 
-use crate::support::{Child, Handle, Parent, Step, child, children};
+use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
 /// Children of one script, with their keys and handles.
 fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) {
@@ -22,7 +22,7 @@ fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) 
 fn waiting(count: usize) -> (Merge<Child>, Vec<Key>, Vec<Handle>, Parent) {
     let (mut merge, keys, handles) = keyed(count, &[Step::Sent]);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!(parent.take_wakes(), 0);
     (merge, keys, handles, parent)
 }
@@ -52,7 +52,7 @@ fn stale_keys() -> Vec<(&'static str, Merge<Child>, Key)> {
     merge.remove(keys[1]);
     all.push(("removed", merge, keys[1]));
     let (mut merge, keys, _) = keyed(3, &[Step::End]);
-    assert_eq!(Parent::new().drain(&mut merge), []);
+    assert_eq!(Parent::new().drain(&mut merge), NO_ITEMS);
     all.push(("ended", merge, keys[1]));
     let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
     merge.clear();
@@ -160,7 +160,7 @@ fn removing_every_ready_child_leaves_a_merge_that_waits() {
     let (mut merge, keys, _, parent) = waiting(1);
     let ready = merge.push(child(1, &[Step::Item]).0);
     merge.remove(ready);
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
     assert!(merge.contains(keys[0]));
 }
@@ -254,7 +254,7 @@ fn looking_wakes_nobody_and_polls_nobody() {
     let (mut merge, keys, handles, parent) = waiting(3);
     let _ = (merge.get(keys[0]), merge.keys().count(), merge.iter().count(), merge.len());
     assert_eq!(parent.take_wakes(), 0);
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert!(handles.iter().all(|handle| handle.polls() == 1));
 }
 

@@ -13,14 +13,14 @@ use std::time::Duration;
 use active_status::Merge;
 use futures::{Stream, StreamExt, stream};
 
-use crate::support::{Child, Handle, Parent, Step, child, children};
+use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
 /// A merge of idle children that waits, and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Handle>, Parent) {
     let (children, handles) = children(count, &[Step::Sent]);
     let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
     let parent = Parent::new();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     (merge, handles, parent)
 }
 
@@ -41,7 +41,7 @@ fn many_wakes_wake_the_parent_once() {
         handles.iter().for_each(Handle::wake);
         handles.iter().rev().for_each(Handle::wake);
         assert_eq!(parent.take_wakes(), 1);
-        assert_eq!(parent.drain(&mut merge), []);
+        assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     }
     assert!(handles.iter().all(|handle| handle.polls() == 4), "two wakes before a poll are one");
 }
@@ -52,7 +52,7 @@ fn a_wake_by_value_and_one_by_reference_do_the_same() {
     handles[0].waker().wake();
     handles[1].waker().wake_by_ref();
     assert_eq!(parent.take_wakes(), 1);
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!((handles[0].polls(), handles[1].polls()), (2, 2));
 }
 
@@ -82,7 +82,7 @@ fn a_clone_wakes_after_the_original_is_dropped() {
     drop(clones);
     last.wake();
     assert_eq!(parent.take_wakes(), 1);
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!(handles[0].polls(), 2);
 }
 
@@ -130,20 +130,20 @@ fn a_wake_by_a_child_that_ended_costs_its_successor_at_most_one_poll() {
         .map(|number| {
             let (ending, handle) = child(number, &[Step::End]);
             merge.push(ending);
-            assert_eq!(parent.drain(&mut merge), []);
+            assert_eq!(parent.drain(&mut merge), NO_ITEMS);
             handle
         })
         .collect();
     let (successor, handle) = child(9, &[Step::Sent]);
     merge.push(successor);
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     let polls = handle.polls();
     for (count, stale) in ended.iter().enumerate() {
         stale.wake();
-        assert_eq!(parent.drain(&mut merge), []);
+        assert_eq!(parent.drain(&mut merge), NO_ITEMS);
         assert!(handle.polls() <= polls + count + 1);
     }
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     handle.send();
     assert_eq!(parent.take_wakes(), 1);
     assert_eq!(parent.drain(&mut merge), [9]);
@@ -155,7 +155,7 @@ fn a_wake_for_an_empty_slot_harms_nothing() {
     let keys: Vec<_> = merge.keys().collect();
     merge.remove(keys[1]);
     handles[1].wake();
-    assert_eq!(parent.drain(&mut merge), []);
+    assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     assert_eq!(handles[1].polls(), 1);
     handles[2].send();
     assert_eq!(parent.drain(&mut merge), [2]);

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use futures::Stream;
 
+/// None, and of a known type: serde_json compares numbers with values of its own.
+pub(crate) const NO_ITEMS: [usize; 0] = [];
+
 /// The one who polls by hand, and counts how often it is woken.
 pub(crate) struct Parent {
     wakes: Arc<Wakes>,

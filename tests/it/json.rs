@@ -1,0 +1,322 @@
+//! Records as lines of JSON: what they look like, and that they come back.
+
+use std::future::ready;
+use std::io::{self, BufReader, Read};
+use std::sync::mpsc;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
+
+use active_status::{
+    Change, Console, Event, JobId, JobOptions, Model, Outcome, Progress, Record, Row, Status,
+    board, board_with_clock, read_records, tee,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::stage::{Show, Tells, Time, held, millis, wrote};
+use crate::support::Parent;
+
+const ALL: [&str; 12] = [
+    r#"{"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"a","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
+    r#"{"event":"added","at":0.0,"job":2,"prefix":"","text":"","status":"success","pinned":true,"elapsed":true,"progress":{"position":1,"total":null,"text":"x"}}"#,
+    r#"{"event":"changed","at":0.1,"job":1}"#,
+    r#"{"event":"changed","at":0.1,"job":1,"prefix":"p","text":"t","status":"warning","progress":{"position":3,"total":5,"text":null},"detached":true}"#,
+    r#"{"event":"changed","at":0.1,"job":1,"status":"error","progress":null}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"failed","message":"no disk"}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"finished"}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"cancelled"}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"panicked"}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"abandoned"}"#,
+    r#"{"event":"line","at":86400.5,"text":"\"\u001b[1mü"}"#,
+    r#"{"event":"closed","at":0.3}"#,
+];
+
+fn all() -> [Record; 12] {
+    let job = JobId::new(1).unwrap();
+    let at = millis(50);
+    let progress = |position, total, text| Progress { position, total, text };
+    let row = Row { prefix: "copy: ".into(), text: "a".into(), ..Row::default() };
+    let full = Row {
+        status: Status::Success,
+        pinned: true,
+        elapsed: true,
+        progress: Some(progress(1, None, Some("x".into()))),
+        ..Row::default()
+    };
+    let other = JobId::new(2).unwrap();
+    let change = Change {
+        prefix: Some("p".into()),
+        text: Some("t".into()),
+        status: Some(Status::Warning),
+        progress: Some(Some(progress(3, Some(5), None))),
+        detached: true,
+    };
+    let cleared = Change { status: Some(Status::Error), progress: Some(None), ..Change::default() };
+    let changed = |change| Record { at: millis(100), event: Event::Changed { job, change } };
+    let ended = |outcome| {
+        let at = millis(250);
+        Record { at, event: Event::Ended { job, at, outcome } }
+    };
+    [
+        Record { at, event: Event::Added { job, at, row } },
+        Record {
+            at: Duration::ZERO,
+            event: Event::Added { job: other, at: Duration::ZERO, row: full },
+        },
+        changed(Change::default()),
+        changed(change),
+        changed(cleared),
+        ended(Outcome::Failed("no disk".into())),
+        ended(Outcome::Finished),
+        ended(Outcome::Cancelled),
+        ended(Outcome::Panicked),
+        ended(Outcome::Abandoned),
+        Record { at: millis(86_400_500), event: Event::Line("\"\x1b[1mü".into()) },
+        Record { at: millis(300), event: Event::Closed { at: millis(300) } },
+    ]
+}
+
+fn read(lines: &[u8]) -> Vec<Result<Record, String>> {
+    read_records(lines).map(|read| read.map_err(|error| error.to_string())).collect()
+}
+
+#[test]
+fn every_record_is_a_flat_line() {
+    for (record, line) in all().iter().zip(ALL) {
+        assert_eq!(serde_json::to_string(record).unwrap(), line);
+    }
+}
+
+#[test]
+fn every_line_is_read_as_its_record() {
+    let lines = ALL.join("\n");
+    assert_eq!(read(lines.as_bytes()), all().map(Ok));
+}
+
+#[test]
+fn a_record_has_the_time_of_its_event_or_else_that_when_it_was_taken() {
+    let (then, now) = (millis(1), millis(2));
+    assert_eq!(Record::new(Event::Closed { at: then }, now).at, then);
+    assert_eq!(Record::new(Event::Line("x".into()), now).at, now);
+}
+
+#[test]
+fn what_is_not_there_is_not_news_and_what_is_not_known_is_passed_over() {
+    let lines = [
+        r#"{"event":"added","job":1,"at":1,"colour":"mauve"}"#,
+        "",
+        "  \r",
+        r#" {"at":1e400,"text":"x","event":"line"} "#,
+    ];
+    let job = JobId::new(1).unwrap();
+    let at = Duration::from_secs(1);
+    let added = Event::Added { job, at, row: Row::default() };
+    let told = read(lines[..3].join("\n").as_bytes());
+    assert_eq!(told, [Ok(Record { at, event: added })]);
+    // No time is too late.
+    let late = r#"{"at":1e300,"text":"x","event":"line"}"#;
+    let line = Record { at: Duration::MAX, event: Event::Line("x".into()) };
+    assert_eq!(read(late.as_bytes()), [Ok(line)]);
+    assert_eq!(read(lines[3].as_bytes()), [Err("line 1, column 12: number out of range".into())]);
+}
+
+#[test]
+fn each_broken_line_is_named_and_the_next_one_is_read() {
+    let [.., closed] = all();
+    for (line, place, what) in [
+        ("nonsense", "line 2, column 2: ", "expected"),
+        ("{}", "line 2, column 2: ", "`event`"),
+        (r#"{"event":"closed"}"#, "line 2: ", "`at`"),
+        (r#"{"event":"closed","at":-1}"#, "line 2: ", "a time is not negative"),
+        (r#"{"event":"won","at":1}"#, "line 2, column 14: ", "`won`"),
+        (r#"{"event":"closed","at":1} x"#, "line 2, column 27: ", "trailing"),
+    ] {
+        let lines = [ALL[11], line, ALL[11]].join("\n");
+        let read = read(lines.as_bytes());
+        let [Ok(before), Err(error), Ok(after)] = &read[..] else { panic!("{read:?}") };
+        assert_eq!((before, after), (&closed, &closed));
+        assert!(error.starts_with(place) && error.contains(what), "{line}: {error}");
+    }
+    let broken = [b"\xff\n", ALL[11].as_bytes()].concat();
+    assert!(matches!(&read(&broken)[..], [Err(_), Ok(record)] if *record == closed));
+}
+
+#[test]
+fn an_error_of_the_reader_is_yielded_as_it_is() {
+    struct Fails;
+    impl Read for Fails {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("no tape"))
+        }
+    }
+    let mut records = read_records(BufReader::new(Fails));
+    assert_eq!(records.next().unwrap().unwrap_err().to_string(), "no tape");
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof!["\\PC{0,5}", any::<String>()]
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let progress = (any::<u64>(), any::<Option<u64>>(), option::of(any_text()));
+    let progress = progress.prop_map(|(position, total, text)| Progress { position, total, text });
+    let progress = option::of(progress).boxed();
+    let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
+    let status = select(statuses.to_vec()).boxed();
+    let row = (any_text(), any_text(), status.clone(), any::<(bool, bool)>(), progress.clone());
+    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed), progress)| Row {
+        prefix,
+        text,
+        status,
+        pinned,
+        elapsed,
+        progress,
+    });
+    let texts = (option::of(any_text()), option::of(any_text()));
+    let change = (texts, option::of(status), option::of(progress), any::<bool>());
+    let change = change.prop_map(|((prefix, text), status, progress, detached)| Change {
+        prefix,
+        text,
+        status,
+        progress,
+        detached,
+    });
+    let outcomes = [Outcome::Finished, Outcome::Cancelled, Outcome::Panicked, Outcome::Abandoned];
+    let outcome = prop_oneof![select(outcomes.to_vec()), any_text().prop_map(Outcome::Failed)];
+    let job = (1..=u64::MAX).prop_map(|id| JobId::new(id).unwrap()).boxed();
+    // The first twelve days.
+    let at = (0..1_036_800_u64, 0..1_000_000_000_u32);
+    let at = at.prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)).boxed();
+    let event = prop_oneof![
+        (job.clone(), at.clone(), row).prop_map(|(job, at, row)| Event::Added { job, at, row }),
+        (job.clone(), change).prop_map(|(job, change)| Event::Changed { job, change }),
+        (job, at.clone(), outcome).prop_map(|(job, at, outcome)| Event::Ended { job, at, outcome }),
+        any_text().prop_map(Event::Line),
+        at.clone().prop_map(|at| Event::Closed { at }),
+    ];
+    (event, at).prop_map(|(event, now)| Record::new(event, now))
+}
+
+fn lines(records: &[Record]) -> Vec<u8> {
+    let line = |record| serde_json::to_string(record).unwrap() + "\n";
+    records.iter().map(line).collect::<String>().into_bytes()
+}
+
+proptest! {
+    #[test]
+    fn records_are_written_and_read_without_loss(records in vec(any_record(), 0..8)) {
+        let all: Vec<_> = records.iter().cloned().map(Ok).collect();
+        prop_assert_eq!(read(&lines(&records)), all);
+    }
+
+    #[test]
+    fn of_a_killed_writer_all_whole_lines_are_read_and_one_error_is_told(
+        records in vec(any_record(), 1..5),
+        cut in any::<proptest::sample::Index>(),
+    ) {
+        let whole = lines(&records[..records.len() - 1]).len();
+        let all = lines(&records);
+        // At least the newline is missing, and the end of what is before it.
+        let at = whole + cut.index(all.len() - whole - 1);
+        let mut read = read(&all[..at]);
+        if at > whole {
+            let number = format!("line {}", records.len());
+            prop_assert!(read.pop().unwrap().unwrap_err().starts_with(&number));
+        }
+        let before: Vec<_> = records[..records.len() - 1].iter().cloned().map(Ok).collect();
+        prop_assert_eq!(read, before);
+    }
+}
+
+#[test]
+fn a_console_writes_a_line_for_each_event() {
+    let time = Time::default();
+    let (board, events) = board_with_clock(time.clock());
+    let console = Console::json().clock(time.clock());
+    let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    let job = board.add_job(JobOptions::new().prefix("copy: ").total(5));
+    show.frame();
+    time.pass(millis(1_500));
+    job.tick_by(3);
+    board.println("a \"line\"");
+    assert_eq!(
+        show.frame(),
+        concat!(
+            r#"{"event":"changed","at":1.5,"job":1,"progress":{"position":3,"total":5,"text":null}}"#,
+            "\n",
+            r#"{"event":"line","at":1.5,"text":"a \"line\""}"#,
+            "\n"
+        )
+    );
+    time.pass(millis(500));
+    job.fail("no disk");
+    drop((board, job));
+    let ((), wrote) = show.end();
+    assert_eq!(
+        wrote,
+        concat!(
+            r#"{"event":"ended","at":2.0,"job":1,"outcome":"failed","message":"no disk"}"#,
+            "\n",
+            r#"{"event":"closed","at":2.0}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn a_record_folds_to_the_model_of_the_events() {
+    let (board, events) = board();
+    let [mut events, file] = tee(events);
+    let (sender, news) = mpsc::channel();
+    let running = Console::json().output(Tells(sender)).start(file);
+    for number in 1..=20 {
+        let job = board.add_job(format!("{number}: "));
+        job.set_text("half");
+        board.println(number);
+        if number % 3 == 0 { job.fail("no") } else { job.finish() }
+    }
+    drop(board);
+    running.shutdown();
+    let mut models = [Model::new(), Model::new()];
+    for event in Parent::new().drain(&mut events) {
+        models[0].apply(&event, Duration::ZERO);
+    }
+    for record in read_records(wrote(&news).as_bytes()) {
+        models[1].apply(&record.unwrap().event, Duration::ZERO);
+    }
+    let [one, two] =
+        models.map(|model| (model.frame(80, 1_000, Duration::ZERO).to_string(), model.counts()));
+    assert_eq!(one, two);
+    assert_eq!(one.1.failed, 6);
+}
+
+#[test]
+fn nothing_is_lost_while_the_output_takes_nothing() {
+    let (sender, news) = mpsc::channel();
+    let (held, orders) = held(Tells(sender));
+    let (board, events) = board();
+    let mut show = Box::pin(Console::json().output(held).run(events, |_| ready(())));
+    let waker = Waker::noop();
+    let mut poll = || show.as_mut().poll(&mut Context::from_waker(waker));
+    let line = "x".repeat(100_000);
+    for number in 0..100 {
+        board.println(format_args!("{number} {line}"));
+        // Polled more often than there is anything to do.
+        (0..3).for_each(|_| assert!(poll().is_pending()));
+    }
+    drop(board);
+    (0..10_000).for_each(|_| orders.send(()).unwrap());
+    while poll().is_pending() {
+        thread::yield_now();
+    }
+    drop((show, orders));
+    let lines = wrote(&news);
+    let read: Vec<Record> = read_records(lines.as_bytes()).map(Result::unwrap).collect();
+    assert_eq!(read.len(), 101);
+    for (number, record) in read[..100].iter().enumerate() {
+        assert_eq!(record.event, Event::Line(format!("{number} {line}")));
+    }
+}
