@@ -14,6 +14,9 @@
 //!
 //! **Both.** [`wrap_with_status`] gives each worker of a pool a job.
 //!
+//! **Tests** of programs that have a board need no terminal and wait for no time:
+//! [`testing`] has a screen and a clock.
+//!
 //! # Examples
 //!
 //! ```
@@ -78,6 +81,8 @@ mod redirect;
 mod status;
 #[cfg(feature = "std")]
 mod stdio;
+#[cfg(feature = "std")]
+pub mod testing;
 
 pub use keyed::Keyed;
 pub use many::NextMany;

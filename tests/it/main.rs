@@ -11,6 +11,7 @@ mod frame;
 mod job;
 #[cfg(feature = "json")]
 mod json;
+mod kit;
 mod loggers;
 mod merge_ends;
 mod merge_fairness;

@@ -5,10 +5,12 @@
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+
+use active_status::testing::{Sleep, VirtualClock};
 
 /// How long a test waits for another thread before it fails rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,72 +21,29 @@ pub(crate) fn millis(millis: u64) -> Duration {
 
 /// A time that passes when a test says so: a clock, and timers.
 #[derive(Clone, Default)]
-pub(crate) struct Time(Arc<Mutex<Timers>>);
-
-#[derive(Default)]
-struct Timers {
-    now: Duration,
-    /// Until when somebody sleeps.
-    sleepers: Vec<(Duration, Arc<Mutex<Option<Waker>>>)>,
-}
+pub(crate) struct Time(VirtualClock);
 
 impl Time {
     pub(crate) fn now(&self) -> Duration {
-        self.0.lock().unwrap().now
+        self.0.now()
     }
 
     pub(crate) fn clock(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
-        let time = self.clone();
-        move || time.now()
+        self.0.reader()
     }
 
     pub(crate) fn sleep(&self) -> impl FnMut(Duration) -> Sleep + use<> {
-        let time = self.clone();
-        move |length| {
-            let waker = Arc::default();
-            let mut timers = time.0.lock().unwrap();
-            let until = timers.now + length;
-            timers.sleepers.push((until, Arc::clone(&waker)));
-            Sleep { time: time.clone(), until, waker }
-        }
+        let clock = self.0.clone();
+        move |length| clock.sleep(length)
     }
 
     /// When the next timer ends that somebody still holds.
     pub(crate) fn next(&self) -> Option<Duration> {
-        self.0.lock().unwrap().sleepers.iter().map(|sleeper| sleeper.0).min()
+        self.0.next_timer()
     }
 
     pub(crate) fn pass(&self, time: Duration) {
-        let wakers: Vec<Waker> = {
-            let mut timers = self.0.lock().unwrap();
-            timers.now += time;
-            let now = timers.now;
-            let due = timers.sleepers.iter().filter(|sleeper| sleeper.0 <= now);
-            due.filter_map(|sleeper| sleeper.1.lock().unwrap().take()).collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
-    }
-}
-
-pub(crate) struct Sleep {
-    time: Time,
-    until: Duration,
-    waker: Arc<Mutex<Option<Waker>>>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        *self.waker.lock().unwrap() = Some(cx.waker().clone());
-        if self.time.now() >= self.until { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        let mut timers = self.time.0.lock().unwrap();
-        timers.sleepers.retain(|sleeper| !Arc::ptr_eq(&sleeper.1, &self.waker));
+        self.0.advance(time);
     }
 }
 

@@ -1,25 +1,23 @@
 //! What a board told, as text: an event a line, so that tests can say what they
 //! expect in place.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use active_status::{Board, Change, Event, Events, Outcome, Progress, Status, board_with_clock};
+use active_status::testing::VirtualClock;
+use active_status::{Board, Change, Event, Events, Outcome, Progress, Status};
 
 /// A clock that stands until it is set.
 #[derive(Clone, Default)]
-pub(crate) struct Clock(Arc<AtomicU64>);
+pub(crate) struct Clock(VirtualClock);
 
 impl Clock {
     pub(crate) fn set(&self, ms: u64) {
-        self.0.store(ms, Ordering::SeqCst);
+        self.0.set(Duration::from_millis(ms));
     }
 
     /// A board that goes by this clock.
     pub(crate) fn board(&self) -> (Board, Events) {
-        let clock = self.clone();
-        board_with_clock(move || Duration::from_millis(clock.0.load(Ordering::SeqCst)))
+        self.0.board()
     }
 }
 

@@ -1,0 +1,163 @@
+//! Time that passes when a test says so.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::board::events::Events;
+use crate::board::{Board, board_with_clock};
+
+/// A clock that stands until it is told to go on, and its timers. It begins at
+/// zero; clones are the same clock.
+///
+/// # Examples
+///
+/// With a [`Console`](crate::Console), which takes a clock and timers:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::Console;
+/// use active_status::testing::VirtualClock;
+/// use futures::FutureExt;
+///
+/// let clock = VirtualClock::new();
+/// let (board, events) = clock.board();
+/// let console = Console::plain().output(std::io::sink()).clock(clock.reader());
+/// let mut show = Box::pin(console.run(events, |time| clock.sleep(time)));
+///
+/// board.println("hello");
+/// assert_eq!(show.as_mut().now_or_never(), None);
+/// // It draws, and then sleeps until the next frame may come.
+/// assert_eq!(clock.next_timer(), Some(Duration::from_millis(100)));
+/// ```
+#[derive(Clone, Default)]
+pub struct VirtualClock {
+    timers: Arc<Mutex<Timers>>,
+}
+
+#[derive(Default)]
+struct Timers {
+    now: Duration,
+    /// How many there have been.
+    count: u64,
+    /// Those that somebody holds.
+    sleepers: Vec<Sleeper>,
+}
+
+struct Sleeper {
+    number: u64,
+    until: Duration,
+    waker: Option<Waker>,
+}
+
+impl VirtualClock {
+    /// A clock at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The time that has passed.
+    pub fn now(&self) -> Duration {
+        self.timers().now
+    }
+
+    /// Lets this much time pass, and wakes those who slept until then.
+    pub fn advance(&self, time: Duration) {
+        self.set(self.now().saturating_add(time));
+    }
+
+    /// Sets the clock to this time since its start, and wakes those who slept
+    /// until then.
+    pub fn set(&self, now: Duration) {
+        let wakers: Vec<Waker> = {
+            let mut timers = self.timers();
+            timers.now = now;
+            let due = timers.sleepers.iter_mut().filter(|sleeper| sleeper.until <= now);
+            due.filter_map(|sleeper| sleeper.waker.take()).collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for this much time of the clock.
+    ///
+    /// `|time| clock.sleep(time)` is the timer that [`Console::run`] and
+    /// [`Events::sampled`] ask for.
+    ///
+    /// [`Console::run`]: crate::Console::run
+    pub fn sleep(&self, time: Duration) -> Sleep {
+        let mut timers = self.timers();
+        timers.count += 1;
+        let (number, until) = (timers.count, timers.now.saturating_add(time));
+        timers.sleepers.push(Sleeper { number, until, waker: None });
+        Sleep { clock: self.clone(), number, until }
+    }
+
+    /// When the first of the timers ends that somebody still holds.
+    ///
+    /// To set the clock to this time again and again is to let a program run
+    /// through its waits.
+    pub fn next_timer(&self) -> Option<Duration> {
+        self.timers().sleepers.iter().map(|sleeper| sleeper.until).min()
+    }
+
+    /// What reads this clock, for [`board_with_clock`] and
+    /// [`Console::clock`](crate::Console::clock).
+    pub fn reader(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
+        let clock = self.clone();
+        move || clock.now()
+    }
+
+    /// A new board that goes by this clock.
+    pub fn board(&self) -> (Board, Events) {
+        board_with_clock(self.reader())
+    }
+
+    fn timers(&self) -> MutexGuard<'_, Timers> {
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for VirtualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualClock").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// The future of [`VirtualClock::sleep`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Sleep {
+    clock: VirtualClock,
+    number: u64,
+    until: Duration,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Wakers are cloned and dropped outside of the lock.
+        let mut waker = Some(cx.waker().clone());
+        let mut timers = self.clock.timers();
+        if timers.now >= self.until {
+            return Poll::Ready(());
+        }
+        let sleeper = timers.sleepers.iter_mut().find(|sleeper| sleeper.number == self.number);
+        let sleeper = sleeper.expect("it is there until it is dropped");
+        std::mem::swap(&mut sleeper.waker, &mut waker);
+        drop(timers);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        let mut timers = self.clock.timers();
+        let at = timers.sleepers.iter().position(|sleeper| sleeper.number == self.number);
+        let _sleeper = at.map(|at| timers.sleepers.swap_remove(at));
+        drop(timers);
+    }
+}
