@@ -24,6 +24,7 @@ use futures_core::Stream;
 
 use crate::board::event::Event;
 use crate::board::{Board, board_with_clock, monotonic};
+use crate::replay::Replay;
 use ansi::Painter;
 use clock::{Clock, Now};
 use run::{Run, RunWhile};
@@ -85,6 +86,8 @@ pub struct Console {
     colour: Option<bool>,
     theme: Option<Theme>,
     clock: Option<Now>,
+    /// How many times as fast as time the clock runs.
+    rate: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +151,7 @@ impl Console {
     }
 
     const fn new(kind: Kind) -> Self {
-        Self { kind, output: None, size: None, colour: None, theme: None, clock: None }
+        Self { kind, output: None, size: None, colour: None, theme: None, clock: None, rate: 1.0 }
     }
 
     /// Writes to this instead of stderr.
@@ -227,7 +230,14 @@ impl Console {
     /// may take the first of them for newer than they are.
     pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));
+        self.rate = 1.0;
         self
+    }
+
+    /// Goes by the time in this replay, at its speed, so that all is as old as it
+    /// was in the run.
+    pub fn follow<I, F, T>(self, replay: &Replay<I, F, T>) -> Self {
+        Self { rate: replay.rate(), ..self.clock(replay.clock()) }
     }
 
     /// Makes a board and shows it, on a thread of its own.
@@ -366,7 +376,7 @@ impl Console {
         };
         let size = self.size.map_or(size, |(columns, rows)| Size::Fixed(columns, rows));
         let clock = match self.clock {
-            Some(now) => Clock::exact(now),
+            Some(now) => Clock::rated(now, self.rate),
             None => Clock::aligned(Arc::new(monotonic())),
         };
         let view = match self.kind {

@@ -78,6 +78,8 @@ mod progress;
 #[cfg(all(unix, feature = "capture"))]
 mod redirect;
 #[cfg(feature = "std")]
+mod replay;
+#[cfg(feature = "std")]
 mod status;
 #[cfg(feature = "std")]
 mod stdio;
@@ -121,6 +123,8 @@ pub use json::{Records, read_records};
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
 #[cfg(all(unix, feature = "capture"))]
 pub use redirect::{RedirectedOutput, redirect_output, with_output_redirected};
+#[cfg(feature = "std")]
+pub use replay::{Replay, replay, replay_with_clock};
 #[cfg(feature = "std")]
 pub use status::{
     FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,

@@ -239,7 +239,8 @@ pub(crate) mod wire {
             time: &Duration,
             serializer: S,
         ) -> Result<S::Ok, S::Error> {
-            serializer.serialize_f64(time.as_secs_f64())
+            // Rounded once: `as_secs_f64` adds two parts, which shows.
+            serializer.serialize_f64(time.as_nanos() as f64 / 1e9)
         }
 
         pub(super) fn deserialize<'de, D: Deserializer<'de>>(

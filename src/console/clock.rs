@@ -19,12 +19,19 @@ pub(crate) struct Clock {
     known: Option<(Duration, Duration)>,
     /// A time that is known to have come.
     least: Duration,
+    /// How many times as fast as time it runs.
+    rate: f64,
 }
 
 impl Clock {
     /// The board's own clock.
     pub(crate) fn exact(now: Now) -> Self {
-        Self { now, exact: true, known: None, least: Duration::ZERO }
+        Self { now, exact: true, known: None, least: Duration::ZERO, rate: 1.0 }
+    }
+
+    /// A clock that runs so many times as fast as time.
+    pub(crate) fn rated(now: Now, rate: f64) -> Self {
+        Self { rate, ..Self::exact(now) }
     }
 
     /// A clock that runs as fast as the board's.
@@ -35,6 +42,15 @@ impl Clock {
     /// The time on the board. It never goes back, but for the first event.
     pub(crate) fn now(&self) -> Duration {
         self.estimate((self.now)()).max(self.least)
+    }
+
+    /// How long it takes until this time.
+    pub(crate) fn time_until(&self, at: Duration) -> Duration {
+        let left = at.saturating_sub(self.now());
+        if self.rate == 1.0 {
+            return left;
+        }
+        Duration::try_from_secs_f64(left.as_secs_f64() / self.rate).unwrap_or(Duration::MAX)
     }
 
     /// An event came that happened at this time.

@@ -176,9 +176,9 @@ impl View {
         self.next_change
     }
 
-    /// How long it is until this time on the board.
+    /// How long it takes until this time on the board.
     pub(crate) fn time_until(&self, at: Duration) -> Duration {
-        at.saturating_sub(self.clock.now())
+        self.clock.time_until(at)
     }
 
     /// A wait for this time on the board is over.

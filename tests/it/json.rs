@@ -30,7 +30,7 @@ const ALL: [&str; 12] = [
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"cancelled"}"#,
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"panicked"}"#,
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"abandoned"}"#,
-    r#"{"event":"line","at":86400.5,"text":"\"\u001b[1mü"}"#,
+    r#"{"event":"line","at":1.849448205,"text":"\"\u001b[1mü"}"#,
     r#"{"event":"closed","at":0.3}"#,
 ];
 
@@ -74,7 +74,9 @@ fn all() -> [Record; 12] {
         ended(Outcome::Cancelled),
         ended(Outcome::Panicked),
         ended(Outcome::Abandoned),
-        Record { at: millis(86_400_500), event: Event::Line("\"\x1b[1mü".into()) },
+        Record {
+            at: Duration::from_nanos(1_849_448_205), event: Event::Line("\"\x1b[1mü".into())
+        },
         Record { at: millis(300), event: Event::Closed { at: millis(300) } },
     ]
 }
@@ -319,4 +321,37 @@ fn nothing_is_lost_while_the_output_takes_nothing() {
     for (number, record) in read[..100].iter().enumerate() {
         assert_eq!(record.event, Event::Line(format!("{number} {line}")));
     }
+}
+
+#[test]
+fn while_the_output_takes_nothing_news_merges_on_the_board() {
+    let (sender, news) = mpsc::channel();
+    let (held, orders) = held(Tells(sender));
+    let (board, events) = board();
+    let mut show = Box::pin(Console::json().output(held).run(events, |_| ready(())));
+    let mut poll = || show.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let job = board.add_job("a: ");
+    assert!(poll().is_pending());
+    // More than is taken ahead.
+    let text = "x".repeat(100_000);
+    for _ in 0..30 {
+        board.add_job(text.as_str()).detach();
+        assert!(poll().is_pending());
+    }
+    for _ in 0..100 {
+        job.tick();
+        assert!(poll().is_pending());
+    }
+    job.finish();
+    board.close();
+    (0..10_000).for_each(|_| orders.send(()).unwrap());
+    while poll().is_pending() {
+        thread::yield_now();
+    }
+    drop((show, orders));
+    let lines = wrote(&news);
+    let changes = lines.lines().filter(|line| line.starts_with(r#"{"event":"changed""#));
+    let of_job = changes.filter(|line| line.contains(r#""job":1,"#));
+    let positions: Vec<&str> = of_job.filter_map(|line| line.split("position\":").nth(1)).collect();
+    assert_eq!(positions, [r#"100,"total":null,"text":null}}"#]);
 }

@@ -29,6 +29,7 @@ mod pool;
 mod progress;
 #[cfg(unix)]
 mod pty;
+mod replay;
 mod script;
 mod stage;
 mod status;
