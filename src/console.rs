@@ -85,6 +85,7 @@ pub struct Console {
     size: Option<(u16, u16)>,
     colour: Option<bool>,
     theme: Option<Theme>,
+    progress: Option<bool>,
     clock: Option<Now>,
     /// How many times as fast as time the clock runs.
     rate: f64,
@@ -151,7 +152,16 @@ impl Console {
     }
 
     const fn new(kind: Kind) -> Self {
-        Self { kind, output: None, size: None, colour: None, theme: None, clock: None, rate: 1.0 }
+        Self {
+            kind,
+            output: None,
+            size: None,
+            colour: None,
+            theme: None,
+            progress: None,
+            clock: None,
+            rate: 1.0,
+        }
     }
 
     /// Writes to this instead of stderr.
@@ -219,6 +229,34 @@ impl Console {
     /// not empty counts.
     pub fn theme(mut self, theme: Theme) -> Self {
         self.theme = Some(theme);
+        self
+    }
+
+    /// Whether a live board also tells the terminal how far it is, for its tab, its
+    /// title or the taskbar (`OSC 9;4`).
+    ///
+    /// The terminal shows the mean of the pinned jobs that have a total, if one of
+    /// them runs, else of all that have one, where those that ended count as done;
+    /// if no job that runs has a total, only that something runs. It shows an
+    /// error as soon as a job failed or panicked. At the end it shows nothing any
+    /// more. A program that is killed, or ended by Ctrl-C, cannot take it back.
+    ///
+    /// Unless it is set, stderr is told if its terminal is known to understand it:
+    /// ConEmu, Ghostty, iTerm2 from 3.6.6, mintty from 3.4.2, Ptyxis from 48,
+    /// WezTerm and Windows Terminal, and not within tmux, GNU screen or Zellij.
+    /// Others may take it for a notification.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().terminal_progress(false).open();
+    /// board.add_job("copy: ").finish();
+    /// board.shutdown();
+    /// ```
+    pub const fn terminal_progress(mut self, progress: bool) -> Self {
+        self.progress = Some(progress);
         self
     }
 
@@ -390,7 +428,9 @@ impl Console {
                     true => Theme::new(),
                     false => Theme::ascii(),
                 });
-                View::live(Painter::new(theme, colour, environment.reflows()), size, clock)
+                let painter = Painter::new(theme, colour, environment.reflows());
+                let tells = self.progress.unwrap_or_else(|| environment.shows_progress());
+                View::live(if tells { painter.with_progress() } else { painter }, size, clock)
             }
         };
         (view, self.output.map_or_else(Output::stderr, Output::new))
@@ -405,6 +445,7 @@ impl fmt::Debug for Console {
             .field("size", &self.size)
             .field("colour", &self.colour)
             .field("theme", &self.theme)
+            .field("progress", &self.progress)
             .finish_non_exhaustive()
     }
 }

@@ -95,16 +95,14 @@ where
     let way = Way { start: None, next: None, reached: Duration::ZERO };
     let tape = Arc::new(Tape { now: Box::new(now), speed: 1.0, way: Mutex::new(way) });
     let records = records.into_iter().fuse();
-    Replay { records, begun: false, next: None, timer: None, sleep, tape }
+    Replay { records, next: None, timer: None, sleep, tape }
 }
 
 /// The stream of [`replay`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Replay<I, F, T> {
     records: Fuse<I>,
-    /// Whether the first record was fetched.
-    begun: bool,
-    /// What is told next.
+    /// What is told next; `None` before the first poll and after the last record.
     next: Option<Record>,
     /// The time until then.
     timer: Option<Pin<Box<T>>>,
@@ -186,8 +184,7 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let this = &mut *self;
-        if !this.begun {
-            this.begun = true;
+        if this.next.is_none() {
             this.fetch();
         }
         if let Some(timer) = &mut this.timer {

@@ -7,10 +7,12 @@ use super::event::{Change, Event, JobId, Outcome, Row};
 
 mod index;
 mod row;
+mod share;
 
 pub(crate) use index::Class;
 use index::Index;
 pub(crate) use row::JobRow;
+pub(crate) use share::Share;
 
 /// The state of a board: a pure fold of its [`Event`]s.
 ///
@@ -150,6 +152,16 @@ impl Model {
     /// How many running rows have the status error.
     pub(crate) fn errors(&self) -> usize {
         self.index.errors()
+    }
+
+    /// How far all jobs are together.
+    pub(crate) fn share(&self) -> Share {
+        self.index.share()
+    }
+
+    /// Whether a job failed or panicked.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.counts.failed + self.counts.panicked > 0
     }
 
     /// A line goes above the board. So do the rows that completed before it.

@@ -20,6 +20,7 @@ use super::row::{Line, Weight};
 use super::text::{Token, tokens, width, wrapped_rows};
 use super::theme::Theme;
 use crate::board::event::Status;
+use crate::board::model::Share;
 
 /// Synchronized output: the terminal shows what is between all at once.
 const BEGIN: &str = "\x1b[?2026h";
@@ -32,6 +33,19 @@ const ERASE_TO_END_OF_SCREEN: &str = "\x1b[J";
 const NEXT_ROW: &str = "\r\n";
 const RESET: &str = "\x1b[0m";
 const CLOSE_HYPERLINK: &str = "\x1b]8;;\x1b\\";
+
+/// Progress in a place of the terminal's own: its tab, its title or the taskbar.
+/// The first number says how it goes, the second is in percent.
+fn progress(share: Share, failed: bool) -> String {
+    let (state, percent) = match share {
+        Share::Idle => (0, 0),
+        Share::Percent(percent) if failed => (2, percent),
+        Share::Unknown if failed => (2, 100),
+        Share::Percent(percent) => (1, percent),
+        Share::Unknown => (3, 0),
+    };
+    format!("\x1b]9;4;{state};{percent}\x1b\\")
+}
 
 /// How long a frame may send only the rows that changed before all are sent
 /// again, so that what others wrote over the board goes away.
@@ -58,6 +72,9 @@ pub(crate) struct Painter {
     reach: usize,
     /// When all rows were sent for the last time.
     full: Duration,
+    /// The progress that the terminal was told last, and when; `None` if it is
+    /// not to be.
+    told: Option<(String, Duration)>,
 }
 
 impl Painter {
@@ -70,7 +87,13 @@ impl Painter {
             size: None,
             reach: 0,
             full: Duration::ZERO,
+            told: None,
         }
+    }
+
+    /// From now on the terminal is told how far the jobs are.
+    pub(crate) fn with_progress(self) -> Self {
+        Self { told: Some((progress(Share::Idle, false), Duration::ZERO)), ..self }
     }
 
     /// What rows are drawn with.
@@ -119,6 +142,19 @@ impl Painter {
     ) {
         self.paint(frame, columns, rows, now, bytes);
         self.leave();
+    }
+
+    /// Appends how far the jobs are, if the terminal is told that. What it knows
+    /// already is told again once a second, but only with something else: other
+    /// programs take it away, and some terminals after a while.
+    pub(crate) fn tell(&mut self, share: Share, failed: bool, now: Duration, bytes: &mut Vec<u8>) {
+        let Some((told, at)) = &mut self.told else { return };
+        let news = progress(share, failed);
+        let due = share != Share::Idle && !bytes.is_empty() && now.saturating_sub(*at) >= HEAL;
+        if *told != news || due {
+            push(bytes, &news);
+            (*told, *at) = (news, now);
+        }
     }
 
     /// Leaves what is on the screen where it is: the next frame is drawn below
@@ -352,6 +388,20 @@ mod tests {
             (Status::Error, Weight::Bold, "\x1b[1m\x1b[31ma\x1b[0m\x1b[K\r\n"),
         ] {
             assert_eq!(live(true, &row("a", status, weight)), shown);
+        }
+    }
+
+    #[test]
+    fn progress_is_a_state_and_a_percentage() {
+        for (share, failed, sent) in [
+            (Share::Idle, false, "\x1b]9;4;0;0\x1b\\"),
+            (Share::Idle, true, "\x1b]9;4;0;0\x1b\\"),
+            (Share::Percent(7), false, "\x1b]9;4;1;7\x1b\\"),
+            (Share::Percent(7), true, "\x1b]9;4;2;7\x1b\\"),
+            (Share::Unknown, false, "\x1b]9;4;3;0\x1b\\"),
+            (Share::Unknown, true, "\x1b]9;4;2;100\x1b\\"),
+        ] {
+            assert_eq!(progress(share, failed), sent);
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Environment {
     /// The terminal cuts rows that are too long when it gets narrower; most wrap
     /// them anew.
     cuts: bool,
+    /// The terminal is known to show progress in a place of its own.
+    progress: bool,
     /// What decides which characters there are.
     locale: OsString,
 }
@@ -63,6 +65,7 @@ impl Environment {
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
             cuts: cuts(read),
+            progress: knows_progress(read),
             locale: locale(read),
         }
     }
@@ -84,6 +87,11 @@ impl Environment {
     pub(crate) fn has_unicode(&self) -> bool {
         let locale = self.locale.to_string_lossy().to_ascii_uppercase();
         locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8")
+    }
+
+    /// Whether the output is a terminal that shows progress in a place of its own.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.terminal && self.progress
     }
 
     /// Whether the terminal wraps rows anew when it gets narrower.
@@ -108,6 +116,38 @@ fn cuts(read: impl Fn(&str) -> OsString) -> bool {
     let others = ["TMUX", "TERM_PROGRAM", "VTE_VERSION"].into_iter().any(is_set);
     let xterm = is_set("XTERM_VERSION") && (term == "xterm" || starts("xterm-256")) && !others;
     screen || xterm || term == "linux"
+}
+
+/// Whether the terminal understands `OSC 9;4`, which others take for a
+/// notification. A multiplexer does not, and hands on what names its terminal.
+fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
+    const PROGRAMS: [(&str, [u32; 3]); 4] = [
+        ("ghostty", [0, 0, 0]),
+        ("iTerm.app", [3, 6, 6]),
+        ("mintty", [3, 4, 2]),
+        ("WezTerm", [0, 0, 0]),
+    ];
+    let is_set = |name| !read(name).is_empty();
+    let is_term = |name: &str| read("TERM").as_encoded_bytes().starts_with(name.as_bytes());
+    if ["TMUX", "STY", "ZELLIJ"].into_iter().any(is_set) || is_term("screen") || is_term("tmux") {
+        return false;
+    }
+    let since = |name: &str, first: [u32; 3]| version(&read(name)) >= first;
+    let program = read("TERM_PROGRAM");
+    let windows = is_set("WT_SESSION") || read("ConEmuANSI") == "ON";
+    PROGRAMS.iter().any(|&(name, first)| program == name && since("TERM_PROGRAM_VERSION", first))
+        || since("PTYXIS_VERSION", [48, 0, 0])
+        || (windows && program.is_empty())
+}
+
+/// The first three numbers of a version; 0 for those that are not there.
+fn version(text: &OsStr) -> [u32; 3] {
+    let text = text.to_string_lossy();
+    let mut parts = text.split('.').map(|part| {
+        let end = part.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse().unwrap_or(0)
+    });
+    [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
 /// Whether a variable is set to something that means yes.
@@ -442,6 +482,38 @@ mod tests {
             (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], true),
         ] {
             assert_eq!(environment(true, variables).has_unicode(), unicode, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn progress_is_shown_by_terminals_that_know_it_and_within_no_other() {
+        for (variables, shows) in [
+            (&[][..], false),
+            (&[("TERM_PROGRAM", "ghostty")], true),
+            (&[("TERM_PROGRAM", "WezTerm"), ("TERM_PROGRAM_VERSION", "20240203-110809")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.6")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.10")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.5")], false),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.6beta1")], true),
+            (&[("TERM_PROGRAM", "iTerm.app")], false),
+            (&[("TERM_PROGRAM", "mintty"), ("TERM_PROGRAM_VERSION", "3.4.2")], true),
+            (&[("TERM_PROGRAM", "mintty"), ("TERM_PROGRAM_VERSION", "3.4.1")], false),
+            (&[("TERM_PROGRAM", "Apple_Terminal"), ("TERM_PROGRAM_VERSION", "455")], false),
+            (&[("PTYXIS_VERSION", "48.0")], true),
+            (&[("PTYXIS_VERSION", "47.9")], false),
+            (&[("WT_SESSION", "a-b-c")], true),
+            (&[("ConEmuANSI", "ON")], true),
+            (&[("ConEmuANSI", "OFF")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM_PROGRAM", "vscode")], false),
+            (&[("TERM", "xterm-kitty")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("TMUX", "x")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("STY", "1.pts-0")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("ZELLIJ", "0")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM", "screen-256color")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM", "tmux-256color")], false),
+        ] {
+            assert_eq!(environment(true, variables).shows_progress(), shows, "{variables:?}");
+            assert!(!environment(false, variables).shows_progress());
         }
     }
 

@@ -254,13 +254,20 @@ impl Live {
     fn draw(&mut self, now: Duration, below: bool, bytes: &mut Vec<u8>) {
         let (columns, rows) = self.next_frame(now, below);
         self.painter.paint(&self.frame, columns, rows, now, bytes);
+        self.tell(now, bytes);
         self.model.retire(self.frame.above().len());
     }
 
     fn draw_last(&mut self, now: Duration, below: bool, bytes: &mut Vec<u8>) {
         let (columns, rows) = self.next_frame(now, below);
         self.painter.last(&self.frame, columns, rows, now, bytes);
+        self.tell(now, bytes);
         self.model.retire(self.frame.above().len());
+    }
+
+    /// Tells the terminal how far the jobs are; after the close nothing runs.
+    fn tell(&mut self, now: Duration, bytes: &mut Vec<u8>) {
+        self.painter.tell(self.model.share(), self.model.has_failed(), now, bytes);
     }
 
     /// Makes the next frame; its columns and rows.

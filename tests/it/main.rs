@@ -37,6 +37,7 @@ mod support;
 mod tee;
 #[cfg(unix)]
 mod terminal;
+mod terminal_progress;
 mod theme;
 mod tidy;
 mod told;

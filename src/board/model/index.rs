@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
+use super::share::{Share, Shares};
 use crate::board::event::{JobId, Status};
 
 /// What decides first which rows are shown where not all have room.
@@ -48,12 +49,14 @@ pub(crate) struct Index {
     seconds: Times,
     /// How many running rows have the status error.
     errors: usize,
+    shares: Shares,
 }
 
 impl Index {
     pub(crate) fn add_running(&mut self, job: JobId, row: &JobRow) {
         self.ranks.insert((Class::of(row), Reverse(row.news), job));
         self.errors += usize::from(row.data.status == Status::Error);
+        self.shares.add_running(row);
         if row.data.elapsed {
             self.seconds.add(modulo(row.added, SECOND));
         } else {
@@ -68,6 +71,7 @@ impl Index {
     pub(crate) fn remove_running(&mut self, job: JobId, row: &JobRow) {
         self.ranks.remove(&(Class::of(row), Reverse(row.news), job));
         self.errors -= usize::from(row.data.status == Status::Error);
+        self.shares.remove_running(row);
         if row.data.elapsed {
             self.seconds.remove(modulo(row.added, SECOND));
         } else {
@@ -80,6 +84,7 @@ impl Index {
     }
 
     pub(crate) fn add_completed(&mut self, row: &JobRow) {
+        self.shares.add_completed(row);
         self.news.add(row.news);
     }
 
@@ -90,6 +95,11 @@ impl Index {
     /// How many running rows have the status error.
     pub(crate) fn errors(&self) -> usize {
         self.errors
+    }
+
+    /// How far all jobs are together.
+    pub(crate) fn share(&self) -> Share {
+        self.shares.share()
     }
 
     /// The running rows of a class, the one with the latest news first.

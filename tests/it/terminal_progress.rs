@@ -1,0 +1,191 @@
+//! What a live board tells the terminal of its progress.
+
+use std::future::Future;
+use std::sync::mpsc;
+
+use active_status::{Board, Console, Job, JobOptions, Running, board, board_with_clock};
+
+use crate::stage::{News, Show, Tells, Time, millis, next_frame, wrote};
+
+/// A board on a virtual clock, and what shows it.
+fn shown(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+    let (board, events) = board_with_clock(time.clock());
+    let console = Console::live().terminal_progress(true).clock(time.clock()).size(40, 10);
+    (board, Show::new(|tells| console.output(tells).run(events, time.sleep())))
+}
+
+/// What these bytes tell of progress: `state;percent`.
+fn told(bytes: &str) -> Vec<&str> {
+    let told = bytes.split("\x1b]9;4;").skip(1);
+    told.map(|rest| rest.split_once("\x1b\\").expect("an end").0).collect()
+}
+
+/// The next frame's progress, after the time that it needs.
+fn next<F: Future>(show: &mut Show<F>, time: &Time) -> Vec<String> {
+    time.pass(millis(100));
+    told(&show.frame()).into_iter().map(String::from).collect()
+}
+
+#[test]
+fn the_terminal_is_told_the_mean_of_the_jobs_that_have_a_total() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let add = |total| board.add_job(JobOptions::new().total(total));
+    let (one, two) = (add(4), add(8));
+    let _neither = board.add_job("c: ");
+    one.tick();
+    assert_eq!(next(&mut show, &time), ["1;12"]);
+    two.tick_by(2);
+    assert_eq!(next(&mut show, &time), ["1;25"]);
+    // One that ended is done.
+    one.finish();
+    assert_eq!(next(&mut show, &time), ["1;62"]);
+    two.set_position(9);
+    assert_eq!(next(&mut show, &time), ["1;100"]);
+}
+
+#[test]
+fn pinned_jobs_with_a_total_stand_for_all() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    board.show_elapsed();
+    let worker = board.add_job(JobOptions::new().total(2));
+    worker.tick();
+    assert_eq!(next(&mut show, &time), ["1;50"]);
+    let all = board.add_job(JobOptions::new().pinned(true).total(10));
+    all.tick();
+    assert_eq!(next(&mut show, &time), ["1;10"]);
+    all.finish();
+    assert_eq!(next(&mut show, &time), ["1;50"]);
+}
+
+#[test]
+fn without_a_total_something_runs_or_nothing_does() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    board.show_elapsed();
+    board.add_job("service: ").detach();
+    assert_eq!(next(&mut show, &time), [""; 0], "nobody works");
+    let job = board.add_job("copy: ");
+    assert_eq!(next(&mut show, &time), ["3;0"]);
+    job.start_progress(2);
+    assert_eq!(next(&mut show, &time), ["1;0"]);
+    job.clear_progress();
+    assert_eq!(next(&mut show, &time), ["3;0"]);
+    job.finish();
+    assert_eq!(next(&mut show, &time), ["0;0"]);
+}
+
+#[test]
+fn after_a_failure_an_error_is_shown_as_long_as_something_runs() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let job = board.add_job(JobOptions::new().total(4));
+    board.add_job("other: ").fail("no disk");
+    assert_eq!(next(&mut show, &time), ["2;0"]);
+    job.tick();
+    assert_eq!(next(&mut show, &time), ["2;25"]);
+    job.clear_progress();
+    assert_eq!(next(&mut show, &time), ["2;100"]);
+    job.finish();
+    assert_eq!(next(&mut show, &time), ["0;0"]);
+}
+
+#[test]
+fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let job = board.add_job(JobOptions::new().total(4));
+    assert_eq!(told(&show.frame()), ["1;0"]);
+    let mut again = Vec::new();
+    for tenth in 1..=25 {
+        job.set_text(tenth);
+        if !next(&mut show, &time).is_empty() {
+            again.push(tenth);
+        }
+    }
+    assert_eq!(again, [10, 20]);
+    // The row dims, and then nothing is written for want of something else.
+    time.pass(millis(1_000));
+    show.frame();
+    time.pass(millis(5_000));
+    show.settle();
+    assert!(show.frames.is_empty());
+}
+
+#[test]
+fn it_is_part_of_the_one_write_of_a_frame() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let _job = board.add_job(JobOptions::new().prefix("copy: ").total(4));
+    let frame = show.frame();
+    assert!(frame.contains("copy: ") && !told(&frame).is_empty(), "{frame:?}");
+    show.settle();
+    assert!(show.frames.is_empty());
+}
+
+#[test]
+fn at_the_end_the_terminal_shows_no_progress() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let job = board.add_job(JobOptions::new().total(4));
+    show.frame();
+    drop((job, board));
+    time.pass(millis(100));
+    assert_eq!(told(&show.end().1), ["0;0"]);
+}
+
+#[test]
+fn a_dropped_future_takes_the_progress_back() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    let _job = board.add_job(JobOptions::new().total(4));
+    show.frame();
+    assert_eq!(told(&show.written()), ["0;0"]);
+}
+
+/// A board on a thread that has told some progress.
+fn started() -> (Job, Running, mpsc::Receiver<News>) {
+    let (sender, news) = mpsc::channel();
+    let (board, events) = board();
+    let console = Console::live().terminal_progress(true).output(Tells(sender));
+    let running = console.start(events);
+    let job = board.add_job(JobOptions::new().total(4));
+    while told(&next_frame(&news)).is_empty() {}
+    (job, running, news)
+}
+
+#[test]
+fn a_shutdown_takes_the_progress_back() {
+    let (_job, running, news) = started();
+    running.shutdown();
+    assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
+}
+
+#[test]
+fn a_panic_takes_the_progress_back() {
+    let (_job, running, news) = started();
+    let thread = std::thread::spawn(move || {
+        let _running = running;
+        panic!("a panic that a test wants");
+    });
+    assert!(thread.join().is_err());
+    assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
+}
+
+#[test]
+fn nothing_is_told_unless_it_is_asked_for_or_known_to_be_understood() {
+    let time = Time::default();
+    for console in [
+        Console::live(),
+        Console::live().terminal_progress(false),
+        Console::plain().terminal_progress(true),
+        Console::auto().terminal_progress(true),
+    ] {
+        let (board, events) = board_with_clock(time.clock());
+        let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+        board.add_job(JobOptions::new().total(4)).finish();
+        drop(board);
+        assert_eq!(told(&show.end().1), [""; 0]);
+    }
+}
