@@ -32,6 +32,9 @@ const CHUNK: usize = usize::BITS as usize;
 /// will come.
 const FIRST_CHUNK: usize = 4;
 
+/// How many looks must find nothing until a rush is over.
+const RUSH: u8 = 16;
+
 /// Many streams as one, fair to each of them.
 ///
 /// Items come as they are ready. The merge ends when all of its children have
@@ -45,7 +48,8 @@ const FIRST_CHUNK: usize = 4;
 /// # Fairness
 ///
 /// - **Bounded bypass**: once a child was woken, every other child is polled at
-///   most once before it.
+///   most once before it. While other threads wake children as fast as these are
+///   polled, those in its block of 64 may be polled twice.
 /// - **Equal shares**: among children that are always ready, the numbers of
 ///   items never differ by more than one. Items come in order of place, round
 ///   after round, whatever the order of wakes.
@@ -118,6 +122,11 @@ pub struct Merge<S> {
     spent: usize,
     /// The poll by the merge above in which this one last got a new budget.
     renewed: Option<usize>,
+    /// Not 0 in a rush: another thread wakes children as fast as they are polled.
+    /// Then the merge looks for news after each block and not before each child,
+    /// for every look moves cache lines between cores. So many looks must find
+    /// nothing until the rush is over.
+    rush: u8,
     /// Whether `None` was the last that was said.
     terminated: bool,
 }
@@ -148,6 +157,7 @@ impl<S> Merge<S> {
             budget: BUDGET,
             spent: BUDGET as usize,
             renewed: None,
+            rush: 0,
             terminated: false,
         }
     }
@@ -301,16 +311,31 @@ impl<S> Merge<S> {
     }
 
     /// Marks as ready the children that were woken.
-    #[inline]
     fn fold(&mut self) {
+        self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+    }
+
+    /// Folds what there is, before the poll of a child. If more has come in
+    /// meanwhile, there is a rush: no code but ours ran here, so another thread
+    /// wakes children.
+    #[inline(never)]
+    fn fold_before_child(&mut self) {
+        self.fold();
         if self.inbox.has_news() {
-            self.take_news();
+            self.rush = RUSH;
         }
     }
 
+    /// Folds what there is, in a rush, or comes nearer to its end. Whether a
+    /// child of the present block has its turn to come.
     #[inline(never)]
-    fn take_news(&mut self) {
-        self.inbox.take(|block, woken| mark_live(&mut self.turns, block, woken));
+    fn fold_after_block(&mut self) -> bool {
+        if self.inbox.has_news() {
+            self.fold();
+        } else {
+            self.rush -= 1;
+        }
+        self.turns.is_open()
     }
 
     #[inline]
@@ -384,11 +409,23 @@ impl<S: Stream> Merge<S> {
     #[inline]
     fn step(&mut self) -> Step<S::Item> {
         loop {
-            self.fold();
-            let Some(child) = self.turns.take() else { return Step::Idle };
+            if self.rush == 0 && self.inbox.has_news() {
+                self.fold_before_child();
+            }
+            let child = loop {
+                if let Some(child) = self.turns.take() {
+                    break child;
+                }
+                if self.rush > 0 && self.fold_after_block() {
+                    continue;
+                }
+                if !self.turns.advance() {
+                    return Step::Idle;
+                }
+            };
             self.inbox.count_poll();
             if let Poll::Ready(Some(item)) = self.poll_child(child) {
-                return Step::Item(child, item);
+                return Step::Item(item);
             }
             if self.is_spent() {
                 return Step::Spent;
@@ -420,7 +457,9 @@ impl<S: Stream> Merge<S> {
     #[cold]
     fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
-            self.fold();
+            if self.inbox.has_news() {
+                self.fold();
+            }
             if self.turns.any() {
                 self.renew_budget();
                 cx.waker().wake_by_ref();
@@ -432,15 +471,14 @@ impl<S: Stream> Merge<S> {
         }
     }
 
-    /// As `poll_next`, with the child that gave the item.
     #[inline]
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<(Child, S::Item)>> {
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
         if self.is_spent() && !self.may_go_on(cx.waker()) {
             return self.yield_now(cx).map(|()| None);
         }
         loop {
             match self.step() {
-                Step::Item(child, item) => return Poll::Ready(Some((child, item))),
+                Step::Item(item) => return Poll::Ready(Some(item)),
                 Step::Spent if self.budget == u32::MAX => self.renew_budget(),
                 Step::Spent => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
@@ -455,7 +493,8 @@ impl<S: Stream> Merge<S> {
     /// As `poll_next`, with the key of the child that gave the item.
     pub(crate) fn poll_keyed(&mut self, cx: &Context<'_>) -> Poll<Option<(Key, S::Item)>> {
         self.poll_turn(cx).map(|next| {
-            let ((block, place), item) = next?;
+            let item = next?;
+            let (block, place) = self.turns.taken();
             Some((self.generations.key(ready::join(block, place)), item))
         })
     }
@@ -481,7 +520,7 @@ impl<S: Stream> Merge<S> {
         let mut spent = self.is_spent() && !self.may_go_on(cx.waker());
         while items.len() - before < limit && !spent {
             match self.step() {
-                Step::Item(_, item) => items.push(item),
+                Step::Item(item) => items.push(item),
                 Step::Spent => {}
                 Step::Idle if items.len() > before => break,
                 Step::Idle => {
@@ -505,8 +544,8 @@ impl<S: Stream> Merge<S> {
 
 /// What came of giving children their turns.
 enum Step<T> {
-    /// An item, from this child.
-    Item(Child, T),
+    /// An item, from the child that had its turn.
+    Item(T),
     /// No child is ready.
     Idle,
     /// The budget is spent.
@@ -518,7 +557,7 @@ impl<S: Stream> Stream for Merge<S> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        self.get_mut().poll_turn(cx).map(|next| next.map(|(_, item)| item))
+        self.get_mut().poll_turn(cx)
     }
 
     /// The sums of the children's bounds. Asks each child.
@@ -657,6 +696,11 @@ mod models;
 
 #[cfg(all(test, not(active_status_loom)))]
 mod tests {
+    use core::iter;
+
+    use futures::stream;
+    use std::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -673,6 +717,77 @@ mod tests {
         merge.clear();
         assert_ne!(merge.push(3).index, worn.index);
         assert!(!merge.contains(worn) && !merge.contains(last));
+    }
+
+    /// A merge of 100 children that always have an item and are in a rush, but
+    /// for the one at this place, which waits. Its waker comes with it.
+    fn rushing(idle: usize) -> (Merge<impl Stream<Item = usize>>, Waker) {
+        let (sender, wakers) = std::sync::mpsc::channel();
+        let child = |place| {
+            let (sender, mut waited) = (sender.clone(), place != idle);
+            stream::poll_fn(move |cx| {
+                if mem::replace(&mut waited, true) {
+                    return Poll::Ready(Some(place));
+                }
+                sender.send(cx.waker().clone()).unwrap();
+                Poll::Pending
+            })
+        };
+        let children: Vec<_> = (0..100).map(child).collect();
+        let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+        items(&mut merge, 99);
+        merge.rush = RUSH;
+        (merge, wakers.recv().unwrap())
+    }
+
+    fn items<S: Stream<Item = usize>>(merge: &mut Merge<S>, count: usize) -> Vec<usize> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let next = || match Pin::new(&mut *merge).poll_next(cx) {
+            Poll::Ready(Some(item)) => item,
+            _ => panic!("no child is ready"),
+        };
+        iter::repeat_with(next).take(count).collect()
+    }
+
+    #[test]
+    fn in_a_rush_a_child_waits_for_two_polls_of_those_in_its_block_and_one_of_others() {
+        let (mut merge, woken) = rushing(40);
+        assert_eq!(items(&mut merge, 10), Vec::from_iter(0..10));
+        woken.wake();
+        let before = items(&mut merge, 130);
+        let places = (10..40).chain(41..100).chain(0..41);
+        assert_eq!(before, Vec::from_iter(places));
+    }
+
+    #[test]
+    fn in_a_rush_a_child_of_a_block_to_come_is_served_in_the_same_round() {
+        let (mut merge, woken) = rushing(70);
+        assert_eq!(items(&mut merge, 10), Vec::from_iter(0..10));
+        woken.wake();
+        assert_eq!(items(&mut merge, 61), Vec::from_iter(10..71));
+    }
+
+    #[test]
+    fn a_rush_ends_when_blocks_pass_without_a_wake() {
+        let (mut merge, woken) = rushing(40);
+        let rounds = usize::from(RUSH) / 2;
+        items(&mut merge, 99 * rounds - 37);
+        assert_eq!(merge.rush, 1, "it looked once before each block");
+        items(&mut merge, 37 + 11);
+        assert_eq!(merge.rush, 0);
+        woken.wake();
+        assert_eq!(items(&mut merge, 30), Vec::from_iter(11..41));
+    }
+
+    #[test]
+    fn wakes_by_the_thread_that_polls_make_no_rush() {
+        let (mut merge, woken) = rushing(40);
+        merge.rush = 0;
+        for _ in 0..1_000 {
+            woken.wake_by_ref();
+            items(&mut merge, 7);
+            assert_eq!(merge.rush, 0);
+        }
     }
 
     #[test]

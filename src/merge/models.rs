@@ -6,6 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Wake;
 
 use futures_core::Stream;
@@ -120,6 +121,20 @@ fn items_of_two_threads_arrive() {
         }
         assert_eq!([next(&mut merge), next(&mut merge)], [Some(()), Some(())]);
     });
+}
+
+#[test]
+fn a_wake_beside_one_that_is_taken_makes_a_rush() {
+    static RUSH: AtomicBool = AtomicBool::new(false);
+    model(|| {
+        let (mut merge, senders, _) = waiting(2);
+        for sender in senders {
+            thread::spawn(move || sender.send());
+        }
+        assert_eq!([next(&mut merge), next(&mut merge)], [Some(()), Some(())]);
+        RUSH.fetch_or(merge.rush > 0, SeqCst);
+    });
+    assert!(RUSH.load(SeqCst), "in some order of the steps");
 }
 
 #[test]

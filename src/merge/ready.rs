@@ -131,27 +131,48 @@ impl<T> Turns<T> {
         self.blocks.first().is_some()
     }
 
-    /// Gives the next ready child its turn: its block and its place there.
+    /// Gives the next ready child of the block its turn: the block and the
+    /// child's place there.
     #[inline]
     pub(super) fn take(&mut self) -> Option<(usize, usize)> {
-        loop {
-            let ready = self.lines.get(self.block).map_or(0, |line| line.ready);
-            let ahead = ready & self.open;
-            if ahead != 0 {
-                // The places above the lowest of `ahead`.
-                self.open = !(ahead ^ (ahead - 1));
-                return Some((self.block, ahead.trailing_zeros() as usize));
-            }
-            if !self.advance() {
-                return None;
-            }
+        let ready = self.lines.get(self.block)?.ready;
+        let ahead = ready & self.open;
+        if ahead == 0 {
+            return None;
         }
+        // The places above the lowest of `ahead`.
+        self.open = !(ahead ^ (ahead - 1));
+        Some((self.block, ahead.trailing_zeros() as usize))
     }
 
-    /// Goes to the next block with a ready child, in this round or else in the
+    /// The child that had its turn last, when there was one.
+    pub(super) fn taken(&self) -> (usize, usize) {
+        (self.block, self.open.trailing_zeros() as usize - 1)
+    }
+
+    /// Whether a ready child of the block has its turn to come.
+    pub(super) fn is_open(&self) -> bool {
+        self.lines.get(self.block).is_some_and(|line| line.ready & self.open != 0)
+    }
+
+    /// Goes on to the next block with a ready child, in this round or else in the
     /// next, which begins. Whether there is one.
+    ///
+    /// No child of the present block has its turn to come.
+    #[inline]
+    pub(super) fn advance(&mut self) -> bool {
+        // Most pools have one block.
+        if let [only] = &self.lines[..]
+            && only.ready != 0
+        {
+            (self.round, self.open) = (1, usize::MAX);
+            return true;
+        }
+        self.advance_far()
+    }
+
     #[inline(never)]
-    fn advance(&mut self) -> bool {
+    fn advance_far(&mut self) -> bool {
         let Some(first) = self.blocks.first() else { return false };
         let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
         self.block = ahead.unwrap_or_else(|| {
@@ -176,8 +197,14 @@ mod tests {
     fn take(turns: &mut Turns<()>, count: usize) -> Vec<usize> {
         let mut order = Vec::new();
         while order.len() < count {
-            let Some((block, place)) = turns.take() else { break };
+            let Some((block, place)) = turns.take() else {
+                if turns.advance() {
+                    continue;
+                }
+                break;
+            };
             order.push(join(block, place));
+            assert_eq!(turns.taken(), (block, place));
         }
         order
     }
@@ -232,9 +259,9 @@ mod tests {
         turns.unmark(2, 1);
         assert_eq!(take(&mut turns, 2), [join(2, 2), join(2, 2)]);
         turns.unmark(2, 2);
-        assert_eq!(turns.take(), None);
+        assert_eq!(take(&mut turns, 1), []);
         turns.mark(1, usize::MAX);
         turns.unmark_all();
-        assert_eq!(turns.take(), None);
+        assert_eq!(take(&mut turns, 1), []);
     }
 }
