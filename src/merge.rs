@@ -147,8 +147,12 @@ impl<S> Unpin for Merge<S> {}
 impl<S> Merge<S> {
     /// A merge without children. It ends at once.
     pub fn new() -> Self {
+        Self::with_room(1)
+    }
+
+    fn with_room(blocks: usize) -> Self {
         Self {
-            inbox: Inbox::new(),
+            inbox: Inbox::new(blocks),
             turns: Turns::new(),
             vacancies: Tree::new(),
             generations: Generations::new(),
@@ -165,9 +169,10 @@ impl<S> Merge<S> {
     /// A merge without children, for so many of them: they will stand in chunks
     /// of exact sizes. More may come.
     pub fn with_capacity(children: usize) -> Self {
-        let mut merge = Self::new();
+        let blocks = children.div_ceil(CHUNK);
+        let mut merge = Self::with_room(blocks.max(1));
         merge.expected = children;
-        merge.turns.reserve_exact(children.div_ceil(CHUNK));
+        merge.turns.reserve_exact(blocks);
         merge
     }
 

@@ -33,7 +33,7 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use sync::{Arc, AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, fence};
+use sync::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, fence};
 
 /// How many children share a block: one for each bit of a word.
 const CHILDREN: usize = usize::BITS as usize;
@@ -81,7 +81,7 @@ impl Block {
     }
 }
 
-/// What a merge and its blocks share.
+/// What a merge and its blocks share. It stands in the first slab.
 #[repr(C)]
 struct Shared {
     /// Null, [`PARKED`] or the list of woken blocks.
@@ -171,11 +171,11 @@ pub(super) enum Park {
 
 /// The merge's end of the list.
 pub(super) struct Inbox {
-    shared: Arc<Shared>,
+    first: NonNull<First>,
     parent: Parent,
     /// The slab made last, and behind it all others. Each is held, so that
     /// whatever is on the list is alive.
-    slabs: Option<NonNull<Slab>>,
+    slabs: NonNull<Slab>,
     /// How many blocks of that slab were not handed out.
     spare: usize,
 }
@@ -187,50 +187,47 @@ unsafe impl Send for Inbox {}
 unsafe impl Sync for Inbox {}
 
 impl Inbox {
-    pub(super) fn new() -> Self {
-        let shared = Shared {
-            head: AtomicPtr::new(ptr::null_mut()),
-            parent: Cell::new(None),
-            done: AtomicBool::new(false),
-            _apart: [0; 64],
-            polls: AtomicUsize::new(0),
-        };
-        Self { shared: Arc::new(shared), parent: Parent::Ours, slabs: None, spare: 0 }
+    /// An inbox with room for so many blocks of children.
+    pub(super) fn new(room: usize) -> Self {
+        let first = First::new(room);
+        Self { first, parent: Parent::Ours, slabs: first.cast(), spare: room }
+    }
+
+    #[inline]
+    fn shared(&self) -> &Shared {
+        // SAFETY: we hold the slab.
+        unsafe { &(*self.first.as_ptr()).shared }
     }
 
     /// Wakers for a new block of children, which [`take`](Self::take) will
     /// name by this index. If there is no room, it is made for so many blocks.
     pub(super) fn wakers(&mut self, index: usize, room: usize) -> Wakers {
-        let slab = match self.slabs {
-            Some(slab) if self.spare > 0 => slab,
-            next => {
-                let slab = Slab::new(&self.shared, room.max(1), next);
-                self.slabs = Some(slab);
-                self.spare = room.max(1);
-                slab
-            }
-        };
+        if self.spare == 0 {
+            self.spare = room.max(1);
+            // SAFETY: we hold the first slab.
+            self.slabs = unsafe { Slab::new(self.first, self.spare, self.slabs) };
+        }
         self.spare -= 1;
         // SAFETY: we hold the slab, and this block of it was not handed out.
-        Wakers { block: unsafe { Slab::hand_out(slab, self.spare, index) } }
+        Wakers { block: unsafe { Slab::hand_out(self.slabs, self.spare, index) } }
     }
 
     /// How many polls of children were counted, modulo the size of a word.
     #[inline]
     pub(super) fn polls(&self) -> usize {
-        self.shared.polls.load(Ordering::Relaxed)
+        self.shared().polls.load(Ordering::Relaxed)
     }
 
     /// Counts the poll of a child.
     #[inline]
     pub(super) fn count_poll(&mut self) {
-        self.shared.polls.store(self.polls().wrapping_add(1), Ordering::Relaxed);
+        self.shared().polls.store(self.polls().wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether there is something to take: one relaxed load.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
-        !self.shared.head.load(Ordering::Relaxed).is_null()
+        !self.shared().head.load(Ordering::Relaxed).is_null()
     }
 
     /// Takes the list: each block's index, and which of its children were
@@ -238,7 +235,7 @@ impl Inbox {
     /// called.
     pub(super) fn take(&mut self, mut woken: impl FnMut(usize, usize)) {
         // Acquire: the links come with the list.
-        let mut list = self.shared.head.swap(ptr::null_mut(), Ordering::Acquire);
+        let mut list = self.shared().head.swap(ptr::null_mut(), Ordering::Acquire);
         if self.parent == Parent::Parked {
             self.parent = if list == PARKED { Parent::Ours } else { Parent::Lent };
         }
@@ -267,13 +264,13 @@ impl Inbox {
         debug_assert_ne!(self.parent, Parent::Parked);
         if self.parent == Parent::Lent {
             // Acquire: the cell comes back with it.
-            if !self.shared.done.load(Ordering::Acquire) {
+            if !self.shared().done.load(Ordering::Acquire) {
                 return Park::Busy;
             }
-            self.shared.done.store(false, Ordering::Relaxed);
+            self.shared().done.store(false, Ordering::Relaxed);
             self.parent = Parent::Ours;
         }
-        let same = self.shared.parent.with(|named| {
+        let same = self.shared().parent.with(|named| {
             // SAFETY: the cell is ours.
             unsafe { &*named }.as_ref().is_some_and(|named| named.will_wake(parent))
         });
@@ -283,13 +280,13 @@ impl Inbox {
             None
         } else {
             let parent = parent.clone();
-            self.shared.parent.with_mut(|named| {
+            self.shared().parent.with_mut(|named| {
                 // SAFETY: the cell is ours.
                 unsafe { (*named).replace(parent) }
             })
         };
         // Release: the cell goes with the token.
-        let parked = self.shared.head.compare_exchange(
+        let parked = self.shared().head.compare_exchange(
             ptr::null_mut(),
             PARKED,
             Ordering::Release,
@@ -318,7 +315,7 @@ impl Inbox {
         if self.parent != Parent::Ours {
             return None;
         }
-        self.shared.parent.with_mut(|parent| {
+        self.shared().parent.with_mut(|parent| {
             // SAFETY: the cell is ours.
             unsafe { (*parent).take() }
         })
@@ -330,15 +327,16 @@ impl Drop for Inbox {
     fn drop(&mut self) {
         // Later wakes find no token, and nobody follows what they push.
         // Relaxed: nor do we, and a parent that is still ours was never away.
-        let list = self.shared.head.swap(ptr::null_mut(), Ordering::Relaxed);
+        let list = self.shared().head.swap(ptr::null_mut(), Ordering::Relaxed);
         if self.parent == Parent::Parked && list == PARKED {
             self.parent = Parent::Ours;
         }
         let parent = self.take_parent();
-        while let Some(slab) = self.slabs {
+        let mut slabs = Some(self.slabs);
+        while let Some(slab) = slabs {
             // SAFETY: we hold each slab of the chain, until the release.
             let head = unsafe { slab.as_ref() };
-            self.slabs = head.next.with(|next| {
+            slabs = head.next.with(|next| {
                 // SAFETY: nobody writes it.
                 unsafe { *next }
             });
@@ -352,42 +350,81 @@ impl Drop for Inbox {
 /// The head of an allocation with several blocks behind it, which is freed when
 /// the merge and all wakers of all of its blocks are gone.
 struct Slab {
-    /// Keeps what the blocks point to.
-    shared: Arc<Shared>,
-    /// How many blocks have a reference, and one for the inbox.
+    /// How many blocks have a reference, and one for the inbox. In the first slab
+    /// also one for each other slab.
     holds: AtomicUsize,
     /// How many blocks there are.
     blocks: usize,
+    /// The first slab of the merge: perhaps this one.
+    first: NonNull<First>,
     /// The slab made before. Only the inbox looks at it.
     next: Cell<Option<NonNull<Slab>>>,
 }
 
-impl Slab {
-    /// A slab with room for so many blocks, held once.
-    fn new(shared: &Arc<Shared>, blocks: usize, next: Option<NonNull<Self>>) -> NonNull<Self> {
-        let layout = Self::layout(blocks);
-        // SAFETY: the layout has a slab in it.
-        let slab = unsafe { alloc(layout) };
-        let Some(slab) = NonNull::new(slab.cast::<Self>()) else { handle_alloc_error(layout) };
-        let head = Self {
-            shared: Arc::clone(shared),
-            holds: AtomicUsize::new(1),
-            blocks,
-            next: Cell::new(next),
+/// The head of the first slab.
+#[repr(C)]
+struct First {
+    slab: Slab,
+    shared: Shared,
+}
+
+impl First {
+    /// A first slab with room for so many blocks, held once.
+    fn new(blocks: usize) -> NonNull<Self> {
+        let first = Slab::allocate::<Self>(blocks);
+        let slab = Slab { holds: AtomicUsize::new(1), blocks, first, next: Cell::new(None) };
+        let shared = Shared {
+            head: AtomicPtr::new(ptr::null_mut()),
+            parent: Cell::new(None),
+            done: AtomicBool::new(false),
+            _apart: [0; 64],
+            polls: AtomicUsize::new(0),
         };
         // SAFETY: it is ours, large enough and aligned.
-        unsafe { slab.write(head) };
+        unsafe { first.write(Self { slab, shared }) };
+        first
+    }
+}
+
+impl Slab {
+    /// Another slab with room for so many blocks, held once.
+    ///
+    /// # Safety
+    ///
+    /// The first slab is held.
+    unsafe fn new(first: NonNull<First>, blocks: usize, next: NonNull<Self>) -> NonNull<Self> {
+        let slab = Self::allocate::<Self>(blocks);
+        // SAFETY: it is held.
+        let holds = unsafe { &(*first.as_ptr()).slab.holds };
+        // Relaxed: who calls has a hold already.
+        holds.fetch_add(1, Ordering::Relaxed);
+        let holds = AtomicUsize::new(1);
+        // SAFETY: it is ours, large enough and aligned.
+        unsafe { slab.write(Self { holds, blocks, first, next: Cell::new(Some(next)) }) };
         slab
+    }
+
+    /// Memory for a head of type `H` and so many blocks.
+    fn allocate<H>(blocks: usize) -> NonNull<H> {
+        let layout = Self::layout::<H>(blocks);
+        // SAFETY: the layout has a head in it.
+        let slab = unsafe { alloc(layout) };
+        NonNull::new(slab.cast()).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
     /// What is allocated. The blocks are aligned by hand, within: allocators take
     /// several times as long for a large alignment.
-    fn layout(blocks: usize) -> Layout {
-        let slack = align_of::<Block>().saturating_sub(align_of::<Self>());
+    fn layout<H>(blocks: usize) -> Layout {
+        let slack = align_of::<Block>().saturating_sub(align_of::<H>());
         let size = size_of::<Block>().checked_mul(blocks);
-        let size = size.and_then(|size| size.checked_add(size_of::<Self>() + slack));
-        let layout = size.map(|size| Layout::from_size_align(size, align_of::<Self>()));
+        let size = size.and_then(|size| size.checked_add(size_of::<H>() + slack));
+        let layout = size.map(|size| Layout::from_size_align(size, align_of::<H>()));
         layout.and_then(Result::ok).expect("a slab is no larger than isize::MAX")
+    }
+
+    /// Whether it is the first.
+    fn is_first(&self) -> bool {
+        ptr::eq(self.first.as_ptr().cast(), self)
     }
 
     /// Makes a block of the slab, with one reference, and holds the slab for it.
@@ -400,7 +437,8 @@ impl Slab {
         let head = unsafe { slab.as_ref() };
         // Relaxed: who calls has a hold already.
         head.holds.fetch_add(1, Ordering::Relaxed);
-        let after = slab.addr().get() + size_of::<Self>();
+        let size = if head.is_first() { size_of::<First>() } else { size_of::<Self>() };
+        let after = slab.addr().get() + size;
         let start = after.next_multiple_of(align_of::<Block>()) - slab.addr().get();
         // SAFETY: the layout has room for the blocks from there on.
         let first = unsafe { slab.byte_add(start) }.cast::<Block>();
@@ -410,7 +448,8 @@ impl Slab {
             ready: AtomicUsize::new(0),
             references: AtomicUsize::new(1),
             link: Cell::new(ptr::null_mut()),
-            shared: Arc::as_ptr(&head.shared),
+            // SAFETY: the first slab is held as long as this one.
+            shared: unsafe { &raw const (*head.first.as_ptr()).shared },
             slab,
             index,
         };
@@ -437,11 +476,27 @@ impl Slab {
         let head = unsafe { slab.as_ref() };
         // For the models: the end is as exclusive as a write.
         head.next.with_mut(|_| {});
-        let layout = Self::layout(head.blocks);
-        // SAFETY: as above. Blocks have nothing to drop.
+        let (first, blocks) = (head.first, head.blocks);
+        if head.is_first() {
+            // SAFETY: as above, and this is what was allocated.
+            unsafe { Self::free(first, blocks) };
+        } else {
+            // SAFETY: as above, and this is what was allocated.
+            unsafe { Self::free(slab, blocks) };
+            // SAFETY: the slab had a hold on the first.
+            unsafe { Self::release(first.cast()) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The slab was allocated with a head of this type and so many blocks, and is
+    /// not used after.
+    unsafe fn free<H>(slab: NonNull<H>, blocks: usize) {
+        // SAFETY: by our own contract. Blocks have nothing to drop.
         unsafe { slab.drop_in_place() };
-        // SAFETY: it was allocated with this layout.
-        unsafe { dealloc(slab.as_ptr().cast(), layout) };
+        // SAFETY: as above.
+        unsafe { dealloc(slab.as_ptr().cast(), Self::layout::<H>(blocks)) };
     }
 }
 
@@ -626,7 +681,6 @@ fn abort() -> ! {
 /// The primitives.
 #[cfg(not(all(test, active_status_loom)))]
 mod sync {
-    pub(super) use alloc::sync::Arc;
     pub(super) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
     /// An `UnsafeCell` with loom's interface.
@@ -653,7 +707,6 @@ mod sync {
 #[cfg(all(test, active_status_loom))]
 mod sync {
     pub(super) use loom::cell::UnsafeCell as Cell;
-    pub(super) use loom::sync::Arc;
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 }
 
@@ -672,7 +725,7 @@ mod tests {
     #[test]
     fn more_references_than_fit_the_count_abort() {
         if std::env::var_os(AGAIN).is_some() {
-            let wakers = Inbox::new().wakers(0, 1);
+            let wakers = Inbox::new(1).wakers(0, 1);
             // SAFETY: the wakers hold the block.
             let references = unsafe { &wakers.block.as_ref().references };
             references.store(isize::MAX as usize + 1, Ordering::Relaxed);

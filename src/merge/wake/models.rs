@@ -125,7 +125,7 @@ fn run_until_woken(inbox: &mut Inbox, children: &[(usize, usize)]) {
 #[test]
 fn two_children_of_a_block_woken_at_once_are_both_seen() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         for child in [0, 63] {
             let waker = keep(&wakers, child);
@@ -138,7 +138,7 @@ fn two_children_of_a_block_woken_at_once_are_both_seen() {
 #[test]
 fn two_blocks_woken_at_once_are_both_taken() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
         for wakers in &blocks {
             let waker = keep(wakers, 5);
@@ -151,7 +151,7 @@ fn two_blocks_woken_at_once_are_both_taken() {
 #[test]
 fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
         let (first, second, other) =
             (keep(&blocks[0], 0), keep(&blocks[0], 1), keep(&blocks[1], 0));
@@ -167,7 +167,7 @@ fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
 #[test]
 fn a_child_woken_by_two_threads_sees_what_both_did() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let done = [AtomicUsize::new(0), AtomicUsize::new(0)].map(loom::sync::Arc::new);
         for done in &done {
@@ -193,7 +193,7 @@ fn a_child_woken_by_two_threads_sees_what_both_did() {
 #[test]
 fn what_was_done_before_a_wake_is_seen_after_it() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let word = loom::sync::Arc::new(AtomicUsize::new(0));
         let waker = keep(&wakers, 0);
@@ -212,7 +212,7 @@ fn what_was_done_before_a_wake_is_seen_after_it() {
 #[test]
 fn the_parent_named_last_is_woken() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let waker = keep(&wakers, 0);
         let thread = thread::spawn(move || waker.wake());
@@ -233,7 +233,7 @@ fn the_parent_named_last_is_woken() {
 #[test]
 fn a_parent_is_woken_once_for_each_time_it_parks() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
@@ -250,7 +250,7 @@ fn a_parent_is_woken_once_for_each_time_it_parks() {
 #[test]
 fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
@@ -271,7 +271,7 @@ fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
 #[test]
 fn a_merge_unparked_by_a_push_hears_the_wakes_after_it() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let first = Parent::new();
         assert_eq!(inbox.park(&Waker::from(first)), Park::Parked);
@@ -291,7 +291,7 @@ fn a_merge_unparked_by_a_push_hears_the_wakes_after_it() {
 #[test]
 fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         let task = Waker::from(Arc::clone(&parent));
@@ -312,7 +312,7 @@ fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
 #[test]
 fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let waker = keep(&wakers, 0);
         let thread = thread::spawn(move || {
@@ -329,7 +329,7 @@ fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
 #[test]
 fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let parent = Parent::new();
         assert_eq!(inbox.park(&Waker::from(Arc::clone(&parent))), Park::Parked);
@@ -344,7 +344,7 @@ fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
 #[test]
 fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let blocks = [inbox.wakers(0, 2), inbox.wakers(1, 2)];
         let threads = blocks.each_ref().map(|wakers| {
             let waker = keep(wakers, 0);
@@ -359,7 +359,7 @@ fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
 #[test]
 fn a_wake_by_a_former_tenant_of_a_place_costs_one_mark_and_hides_none() {
     model(|| {
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
         let (former, tenant) = (keep(&wakers, 0), keep(&wakers, 0));
         let done = loom::sync::Arc::new(AtomicUsize::new(0));
