@@ -202,6 +202,24 @@ fn wakers_outlive_the_merge_on_another_thread() {
 }
 
 #[test]
+fn each_waker_of_a_merge_that_grew_outlives_all_others() {
+    for last in [0, 63, 64, 200, 999] {
+        let (children, handles) = children(1_000, &[Step::Sent]);
+        let mut merge = Merge::new();
+        for child in children {
+            merge.push(child);
+        }
+        let parent = Parent::new();
+        assert!(parent.drain(&mut merge).is_empty());
+        let waker = handles[last].waker();
+        drop((merge, handles));
+        waker.wake_by_ref();
+        waker.wake();
+        assert_eq!((parent.held(), parent.take_wakes()), (0, 0));
+    }
+}
+
+#[test]
 fn a_forgotten_merge_is_still_woken_safely() {
     let (merge, handles, parent) = waiting(130);
     mem::forget(merge);

@@ -344,11 +344,26 @@ fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
 #[test]
 fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
     model(|| {
-        let mut inbox = Inbox::new(1);
-        let blocks = [inbox.wakers(0, 2), inbox.wakers(1, 2)];
+        let mut inbox = Inbox::new(2);
+        let blocks = [inbox.wakers(0, 0), inbox.wakers(1, 0)];
         let threads = blocks.each_ref().map(|wakers| {
             let waker = keep(wakers, 0);
             thread::spawn(move || drop(waker))
+        });
+        drop(blocks);
+        drop(inbox);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn the_first_slab_is_freed_after_all_others() {
+    model(|| {
+        let mut inbox = Inbox::new(1);
+        let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1), inbox.wakers(2, 1)];
+        let threads = [1, 2].map(|block| {
+            let waker = keep(&blocks[block], 0);
+            thread::spawn(move || waker.wake())
         });
         drop(blocks);
         drop(inbox);
