@@ -79,7 +79,8 @@ impl ProgressStyle {
         self
     }
 
-    /// Says how much time is left, if there is a total. A closure says so itself.
+    /// Says how much time is left, if there is a total; it never rises while the
+    /// position stands. A closure says so itself.
     pub const fn eta(mut self) -> Self {
         if let Words::Numbers(numbers) = &mut self.words {
             numbers.eta = true;

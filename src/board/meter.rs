@@ -1,5 +1,6 @@
 //! How fast a job goes: pure arithmetic on positions and times.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ pub(crate) struct Meter {
     started: Duration,
     last: Duration,
     position: u64,
+    /// The position at the last look. While it stands, so does the rate: time in
+    /// which nothing moves counts when something has.
+    looked: u64,
     /// The sum of the rates by their weights.
     sum: f64,
     /// The sum of the weights: near 0 at first, near 1 later.
@@ -54,7 +58,7 @@ pub(crate) struct Meter {
 impl Meter {
     /// A meter of a position that starts at 0 now.
     pub(crate) fn new(now: Duration) -> Self {
-        Self { started: now, last: now, position: 0, sum: 0.0, weight: 0.0 }
+        Self { started: now, last: now, position: 0, looked: 0, sum: 0.0, weight: 0.0 }
     }
 
     /// Looks at the position. A position that went back starts the average anew.
@@ -65,10 +69,11 @@ impl Meter {
         now: Duration,
     ) -> ProgressSnapshot {
         if position < self.position {
-            *self = Self { started: self.started, position, ..Self::new(now) };
+            *self = Self { started: self.started, position, looked: position, ..Self::new(now) };
         }
         let time = now.saturating_sub(self.last);
-        if time >= STEP {
+        let moved = mem::replace(&mut self.looked, position) != position;
+        if moved && time >= STEP {
             self.add((position - self.position) as f64, time);
             self.last = now;
             self.position = position;
@@ -121,8 +126,18 @@ mod tests {
     fn the_last_seconds_count_most() {
         let mut meter = Meter::new(ms(0));
         rate(&mut meter, 1_000, ms(10_000));
-        let slow = rate(&mut meter, 1_000, ms(40_000));
+        let slow = rate(&mut meter, 1_001, ms(40_000));
         assert!(slow < 10.0, "{slow}");
+    }
+
+    #[test]
+    fn a_rate_stands_while_the_position_does() {
+        let mut meter = Meter::new(ms(0));
+        rate(&mut meter, 10, ms(1_000));
+        let both = [rate(&mut meter, 11, ms(1_000)), rate(&mut meter, 11, ms(9_000))];
+        assert_eq!(both, [10.0; 2]);
+        let slower = rate(&mut meter, 12, ms(11_000));
+        assert!(slower < 5.0, "{slower}");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Progress: styles, sizes, and streams whose items are counted.
 
+use std::time::Duration;
+
 use active_status::{
-    JobOptions, ProgressSnapshot, ProgressStyle, ReportProgress, board, format_bytes,
+    Job, JobOptions, Model, ProgressSnapshot, ProgressStyle, ReportProgress, board, format_bytes,
     report_progress,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt};
+use proptest::prelude::*;
 
 use crate::support::Parent;
 use crate::told::{Clock, told};
@@ -82,6 +85,67 @@ fn the_time_of_a_progress_begins_with_its_start() {
     job.start_progress(5);
     clock.set(4_000);
     assert_eq!(told(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
+}
+
+/// What happens to a job that counts, and to the board.
+#[derive(Clone, Debug)]
+enum Step {
+    Tick(u64),
+    /// An update that does not move the position.
+    Touch(fn(&Job)),
+    Wait(u64),
+    Frame,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let touch: Vec<fn(&Job)> =
+        vec![|job| job.tick_by(0), |job| job.set_text("text"), |job| job.set_prefix("prefix")];
+    prop_oneof![
+        2 => prop_oneof![1..5u64, 1..5_000u64].prop_map(Step::Tick),
+        3 => prop::sample::select(touch).prop_map(Step::Touch),
+        3 => prop_oneof![0..5u64, 0..5_000u64].prop_map(Step::Wait),
+        6 => Just(Step::Frame),
+    ]
+}
+
+/// The time left that a frame shows.
+fn shown(model: &Model, now: Duration) -> Option<u64> {
+    let frame = model.frame(80, 24, now).to_string();
+    let (_, left) = frame.split_once("left: ")?;
+    left.split_whitespace().next()?.parse().ok()
+}
+
+proptest! {
+    #[test]
+    fn between_ticks_the_time_left_never_rises(steps in prop::collection::vec(step(), 0..60)) {
+        let clock = Clock::default();
+        let (board, mut events) = clock.board();
+        let style = |progress: &ProgressSnapshot| {
+            progress.eta().map_or(String::new(), |left| format!("left: {}", left.as_millis()))
+        };
+        let job = board.add_job(JobOptions::new().total(10_000).style(style));
+        let (mut model, mut now, mut before) = (Model::new(), 0, None);
+        for step in steps {
+            match step {
+                Step::Tick(count) => {
+                    job.tick_by(count);
+                    before = None;
+                }
+                Step::Touch(touch) => touch(&job),
+                Step::Wait(millis) => {
+                    now += millis;
+                    clock.set(now);
+                }
+                Step::Frame => {
+                    let now = Duration::from_millis(now);
+                    events.drain().for_each(|event| model.apply(&event, now));
+                    let left = shown(&model, now);
+                    prop_assert!(before.is_none_or(|before| left.is_some_and(|left| left <= before)));
+                    before = left;
+                }
+            }
+        }
+    }
 }
 
 #[test]
