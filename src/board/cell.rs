@@ -3,6 +3,8 @@
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use super::word::{MAX_POSITION, Word};
 pub(crate) struct Cell {
     id: JobId,
     word: Word,
+    /// How many handles the job has.
+    handles: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -66,11 +70,22 @@ impl Cell {
             detached: false,
             end: None,
         };
-        Self { id, word: Word::new(), state: Mutex::new(state) }
+        Self { id, word: Word::new(), handles: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     pub(crate) fn id(&self) -> JobId {
         self.id
+    }
+
+    /// The job has one more handle.
+    pub(crate) fn add_handle(&self) {
+        self.handles.fetch_add(1, Relaxed);
+    }
+
+    /// A handle goes; whether it is the last. That one sees all that was written
+    /// with the others.
+    pub(crate) fn drop_handle(&self) -> bool {
+        self.handles.fetch_sub(1, AcqRel) == 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -54,14 +54,9 @@ use super::word::MAX_POSITION;
 /// let Event::Ended { outcome, .. } = &events[2] else { unreachable!() };
 /// assert_eq!(outcome, &Outcome::Finished);
 /// ```
-#[derive(Clone)]
 #[must_use = "a job is cancelled when its last handle is dropped"]
 pub struct Job {
-    handle: Arc<Handle>,
-}
-
-/// What the clones of a job share: it ends with the last of them.
-struct Handle {
+    // Not behind one pointer: a tick is to find the cell at once.
     cell: Arc<Cell>,
     link: Arc<Link>,
 }
@@ -70,37 +65,38 @@ impl Job {
     /// Adds a job to the board of this link.
     pub(crate) fn add(link: &Arc<Link>, options: JobOptions) -> Self {
         let cell = options.send(link);
-        Self { handle: Arc::new(Handle { cell, link: Arc::clone(link) }) }
+        cell.add_handle();
+        Self { cell, link: Arc::clone(link) }
     }
 
     /// Which job of its board this is.
     pub fn id(&self) -> JobId {
-        self.handle.cell.id()
+        self.cell.id()
     }
 
     /// Says what the job is doing.
     pub fn set_text(&self, text: impl fmt::Display) {
         let text = format(text);
-        self.handle.update(|cell| cell.set_text(text));
+        self.update(|cell| cell.set_text(text));
     }
 
     /// Replaces what stands before the text, its separator included.
     pub fn set_prefix(&self, prefix: impl fmt::Display) {
         let prefix = format(prefix);
-        self.handle.update(|cell| cell.set_prefix(prefix));
+        self.update(|cell| cell.set_prefix(prefix));
     }
 
     /// Says how the job is doing: the colour of its row.
     pub fn set_status(&self, status: Status) {
-        self.handle.update(|cell| cell.set_status(status));
+        self.update(|cell| cell.set_status(status));
     }
 
     /// Starts to count at 0, up to this total; `None` if it is not known.
     ///
     /// A job that counts already starts anew.
     pub fn start_progress(&self, total: impl Into<Option<u64>>) {
-        let (total, now) = (total.into(), self.handle.link.now());
-        self.handle.update(|cell| cell.start_progress(total, now));
+        let (total, now) = (total.into(), self.link.now());
+        self.update(|cell| cell.start_progress(total, now));
     }
 
     /// Adds 1 to the position. A job that was not
@@ -114,24 +110,24 @@ impl Job {
     /// position.
     #[inline]
     pub fn tick_by(&self, count: u64) {
-        if self.handle.cell.tick(count) {
-            self.handle.send_news();
+        if self.cell.tick(count) {
+            self.send_news();
         }
     }
 
     /// Replaces the position.
     pub fn set_position(&self, position: u64) {
-        self.handle.update(|cell| cell.set_position(position));
+        self.update(|cell| cell.set_position(position));
     }
 
     /// Moves the position to the total. Without a total it stays.
     pub fn complete_progress(&self) {
-        self.handle.update(Cell::complete_progress);
+        self.update(Cell::complete_progress);
     }
 
     /// Takes the progress off the row, until the next start or tick.
     pub fn clear_progress(&self) {
-        self.handle.update(Cell::clear_progress);
+        self.update(Cell::clear_progress);
     }
 
     /// Ends the job: it did what it was to do.
@@ -162,18 +158,23 @@ impl Job {
     /// assert_eq!(outcome, Outcome::Failed("invalid digit found in string".into()));
     /// ```
     pub fn end(&self, outcome: impl Into<Outcome>) {
-        self.handle.end(outcome.into());
+        let (outcome, at) = (outcome.into(), self.link.now());
+        // Once the board is closed that is no news any more.
+        let outcome = (!self.link.is_closed()).then_some(outcome);
+        if self.cell.end(at, outcome) {
+            self.link.send(Message::Ended(Arc::clone(&self.cell)));
+        }
     }
 
     /// Whether the job was ended. The close of its board does not count.
     pub fn is_ended(&self) -> bool {
-        self.handle.cell.is_ended()
+        self.cell.is_ended()
     }
 
     /// Lets the row stay when its handles are gone: it then finishes when the
     /// board closes.
     pub fn detach(self) {
-        self.handle.update(Cell::detach);
+        self.update(Cell::detach);
     }
 }
 
@@ -186,7 +187,7 @@ impl fmt::Debug for Job {
     }
 }
 
-impl Handle {
+impl Job {
     /// Writes to the cell, and queues it if that says so.
     fn update(&self, write: impl FnOnce(&Cell) -> bool) {
         if !self.link.is_closed() && write(&self.cell) {
@@ -198,20 +199,18 @@ impl Handle {
     fn send_news(&self) {
         self.link.send(Message::News(Arc::clone(&self.cell)));
     }
+}
 
-    /// Ends the job. Once the board is closed that is no news any more.
-    fn end(&self, outcome: Outcome) {
-        let at = self.link.now();
-        let outcome = (!self.link.is_closed()).then_some(outcome);
-        if self.cell.end(at, outcome) {
-            self.link.send(Message::Ended(Arc::clone(&self.cell)));
-        }
+impl Clone for Job {
+    fn clone(&self) -> Self {
+        self.cell.add_handle();
+        Self { cell: Arc::clone(&self.cell), link: Arc::clone(&self.link) }
     }
 }
 
-impl Drop for Handle {
+impl Drop for Job {
     fn drop(&mut self) {
-        if self.cell.ends_with_its_handles() {
+        if self.cell.drop_handle() && self.cell.ends_with_its_handles() {
             let panicked = thread::panicking();
             self.end(if panicked { Outcome::Panicked } else { Outcome::Cancelled });
         }
