@@ -299,3 +299,28 @@ impl fmt::Debug for Cell {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::{Cell, JobId, Row};
+
+    #[test]
+    fn a_tick_takes_no_lock() {
+        let id = JobId::new(1).expect("ids count from 1");
+        let cell = Arc::new(Cell::new(id, Duration::ZERO, Row::default(), None));
+        let locked = cell.lock();
+        let (sender, ticked) = mpsc::channel();
+        thread::spawn({
+            let cell = Arc::clone(&cell);
+            move || sender.send([cell.tick(1), cell.tick(1 << 40)])
+        });
+        // If it waits for the lock, it does so as long as this does.
+        assert_eq!(ticked.recv_timeout(Duration::from_secs(60)), Ok([true, false]));
+        drop(locked);
+        assert_eq!(cell.word.position(), 1 + (1 << 40));
+    }
+}

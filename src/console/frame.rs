@@ -151,8 +151,9 @@ fn commit(pending: &Pending, pen: Pen<'_>) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::Weight;
     use super::*;
-    use crate::board::event::{Change, Event, Row};
+    use crate::board::event::{Change, Event, Outcome, Row};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -196,5 +197,59 @@ mod tests {
         change(&mut model, 6, Status::Error, SECOND / 2);
         let next = model.frame_after(&frame, &Theme::new(), 80, 4, SECOND / 2);
         assert_eq!(next.to_string(), "job 1\njob 6\n… +4 more\n");
+    }
+
+    fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
+        model.apply(&Event::Ended { job: id(job), at, outcome }, at);
+    }
+
+    /// The colours and weights of the rows, those that leave first.
+    fn looks(model: &Model, now: Duration) -> Vec<(Status, Weight)> {
+        let frame = model.frame(80, 24, now);
+        let looks = frame.above.iter().chain(&frame.live).map(|line| match line {
+            Line::Row { status, weight, .. } => (*status, *weight),
+            Line::Printed(line) => panic!("{line}"),
+        });
+        looks.collect()
+    }
+
+    #[test]
+    fn an_end_that_is_no_success_colours_the_row() {
+        for (outcome, ended) in [
+            (Outcome::Finished, Status::Success),
+            (Outcome::Abandoned, Status::Success),
+            (Outcome::Cancelled, Status::Warning),
+            (Outcome::Failed("why".into()), Status::Error),
+            (Outcome::Panicked, Status::Error),
+        ] {
+            let mut model = Model::new();
+            let row = Row { status: Status::Success, ..Row::default() };
+            model.apply(&Event::Added { job: id(1), at: SECOND, row }, SECOND);
+            end(&mut model, 1, outcome, SECOND);
+            assert_eq!(looks(&model, SECOND), [(ended, Weight::Bold)]);
+        }
+    }
+
+    #[test]
+    fn a_row_is_bold_for_a_second_after_its_news_and_italic_when_it_leaves() {
+        let mut model = Model::new();
+        let weights = |model: &Model, millis| {
+            let looks = looks(model, Duration::from_millis(millis));
+            looks.into_iter().map(|(_, weight)| weight).collect::<Vec<_>>()
+        };
+        for (job, elapsed) in [(1, false), (2, true)] {
+            let row = Row { elapsed, ..Row::default() };
+            model.apply(&Event::Added { job: id(job), at: Duration::ZERO, row }, Duration::ZERO);
+        }
+        // A row with the time since it was added is never bold.
+        assert_eq!(weights(&model, 999), [Weight::Bold, Weight::Normal]);
+        assert_eq!(weights(&model, 1_000), [Weight::Normal; 2]);
+        // That there is no news is no news.
+        assert_eq!(weights(&model, 10_000), [Weight::Normal; 2]);
+        change(&mut model, 1, Status::Normal, 11 * SECOND);
+        assert_eq!(weights(&model, 11_999), [Weight::Bold, Weight::Normal]);
+        end(&mut model, 1, Outcome::Finished, 20 * SECOND);
+        assert_eq!(weights(&model, 20_999), [Weight::Bold, Weight::Normal]);
+        assert_eq!(weights(&model, 21_000), [Weight::Italic, Weight::Normal]);
     }
 }

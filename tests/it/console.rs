@@ -86,6 +86,17 @@ fn a_busy_board_is_written_ten_times_a_second() {
 }
 
 #[test]
+fn ten_megabytes_in_one_update_are_one_row() {
+    let time = Time::default();
+    let (board, mut show) = shown(Console::live(), &time);
+    let job = board.add_job("copy: ");
+    job.set_text("a line\n".repeat(1_500_000));
+    let frame = show.frame();
+    assert_eq!(screen(&frame), "copy: a line a line a line a line a li…");
+    assert!(frame.len() < 200, "{}", frame.len());
+}
+
+#[test]
 fn before_its_time_the_stream_is_not_looked_at() {
     let time = Time::default();
     let (board, events) = board_with_clock(time.clock());
