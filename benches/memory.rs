@@ -4,22 +4,18 @@
 //! `cargo bench --bench memory`. A merge is built from a vector of children and
 //! then gives items.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
-#![expect(unsafe_code, reason = "who counts what an allocator does has to be one")]
 
+#[path = "../tests/it/allocator.rs"]
+mod allocator;
 mod peers;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use futures::{Stream, StreamExt};
 
+use allocator::{allocations, bytes};
 use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
-
-#[global_allocator]
-static ALLOCATOR: Counting =
-    Counting { allocations: AtomicUsize::new(0), bytes: AtomicUsize::new(0) };
 
 fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
@@ -43,22 +39,22 @@ fn main() {
 
 /// The bytes are those beyond the children themselves.
 fn row<P: Peer>(n: usize) {
-    let before = ALLOCATOR.bytes();
+    let before = bytes();
     let children: Vec<Ready> = (0..n).map(Ready).collect();
-    let asked = ALLOCATOR.allocations();
+    let asked = allocations();
     let mut merge = P::merge(children);
-    let a_child = (ALLOCATOR.allocations() - asked) as f64 / n as f64;
-    let beyond = (ALLOCATOR.bytes() - before) as f64 / n as f64 - size_of::<Ready>() as f64;
+    let a_child = (allocations() - asked) as f64 / n as f64;
+    let beyond = (bytes() - before) as f64 / n as f64 - size_of::<Ready>() as f64;
 
     let items = 4 * n;
-    let asked = ALLOCATOR.allocations();
+    let asked = allocations();
     let mut left = items;
     while left > 0 {
         if merge.poll_next_unpin(&mut Context::from_waker(Waker::noop())).is_ready() {
             left -= 1;
         }
     }
-    let an_item = (ALLOCATOR.allocations() - asked) as f64 / items as f64;
+    let an_item = (allocations() - asked) as f64 / items as f64;
     println!("{:32}{beyond:>15.2}{a_child:>21.4}{an_item:>21.4}", P::NAME);
 }
 
@@ -70,47 +66,5 @@ impl Stream for Ready {
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
         Poll::Ready(Some(self.0))
-    }
-}
-
-/// The system's allocator, which counts.
-struct Counting {
-    /// How often memory was asked for.
-    allocations: AtomicUsize,
-    /// What is in use.
-    bytes: AtomicUsize,
-}
-
-impl Counting {
-    fn allocations(&self) -> usize {
-        self.allocations.load(Relaxed)
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes.load(Relaxed)
-    }
-}
-
-// SAFETY: `System` does all the work, and is asked for what we are asked for.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.allocations.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        self.bytes.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        self.allocations.fetch_add(1, Relaxed);
-        self.bytes.fetch_sub(layout.size(), Relaxed);
-        self.bytes.fetch_add(size, Relaxed);
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(memory, layout, size) }
     }
 }

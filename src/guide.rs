@@ -1,4 +1,9 @@
-//! Pages to read: how the merge compares with others, and how it works.
+//! Pages to read: what the board means, how the merge compares with others, and
+//! how it works.
+
+#[cfg(feature = "std")]
+#[doc = include_str!("guide/board.md")]
+pub mod board {}
 
 #[doc = include_str!("guide/compare.md")]
 pub mod compare {}

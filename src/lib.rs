@@ -11,6 +11,7 @@
 //! its updates wait for nothing and never fail, from any thread. The receiving end
 //! is a stream of [`Event`]s, plain data for whoever wants it; most programs give
 //! it to a [`Console`], which draws on a terminal and writes lines into a log.
+//! [`guide::board`] says what it means, rule by rule.
 //!
 //! **Both.** [`wrap_with_status`] gives each worker of a pool a job.
 //!

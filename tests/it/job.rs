@@ -15,6 +15,7 @@ use active_status::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::allocator::{allocations, bytes};
 use crate::support::{Parent, panic_of};
 use crate::told::{Clock, tell, told};
 
@@ -200,6 +201,17 @@ fn a_display_may_update_its_own_job() {
     let (job, mut events) = job();
     job.set_text(Meddler(job.clone()));
     assert_eq!(told(&mut events), ["1: text outer"]);
+}
+
+#[test]
+fn a_tick_allocates_nothing_but_for_the_first() {
+    let (job, mut events) = job();
+    job.tick();
+    let before = (allocations(), bytes());
+    (1..1_000).for_each(|count| job.tick_by(count));
+    job.tick_by(1 << 40);
+    assert_eq!((allocations(), bytes()), before);
+    assert_eq!(told(&mut events), ["1: 1099512127277"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The contract of `active-status`, a file a subject.
 
+mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;
@@ -30,6 +31,7 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod replay;
+mod rules;
 mod script;
 mod stage;
 mod status;

@@ -351,7 +351,7 @@ fn sources() -> Vec<PathBuf> {
     files("src").into_iter().filter(is_code).collect()
 }
 
-fn files(path: &str) -> Vec<PathBuf> {
+pub(crate) fn files(path: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![root().join(path)];
     while let Some(path) = left.pop() {
@@ -370,10 +370,10 @@ fn name_of(file: &Path) -> &str {
     file.file_name().and_then(OsStr::to_str).expect("a name in UTF-8")
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(file: &Path) -> String {
+pub(crate) fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
