@@ -105,12 +105,34 @@ fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
         }
     }
     assert_eq!(again, [10, 20]);
+    // News that looks like what is there draws nothing, and tells nothing.
+    for _ in 0..15 {
+        job.set_text(25);
+        time.pass(millis(100));
+        show.settle();
+    }
+    job.set_text("visible");
+    time.pass(millis(100));
+    assert!(show.frame().contains("visible"));
     // The row dims, and then nothing is written for want of something else.
     time.pass(millis(1_000));
     show.frame();
     time.pass(millis(5_000));
     show.settle();
     assert!(show.frames.is_empty());
+}
+
+#[test]
+fn that_nothing_runs_is_told_once() {
+    let time = Time::default();
+    let (board, mut show) = shown(&time);
+    board.println("before");
+    assert_eq!(next(&mut show, &time), [""; 0]);
+    board.add_job("a: ").finish();
+    for line in 0..25 {
+        board.println(line);
+        assert_eq!(next(&mut show, &time), [""; 0]);
+    }
 }
 
 #[test]
@@ -183,9 +205,12 @@ fn nothing_is_told_unless_it_is_asked_for_or_known_to_be_understood() {
         Console::auto().terminal_progress(true),
     ] {
         let (board, events) = board_with_clock(time.clock());
-        let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
-        board.add_job(JobOptions::new().total(4)).finish();
-        drop(board);
+        let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+        let job = board.add_job(JobOptions::new().total(4));
+        board.println("a frame");
+        assert_eq!(told(&show.frame()), [""; 0]);
+        drop((board, job));
+        time.pass(millis(100));
         assert_eq!(told(&show.end().1), [""; 0]);
     }
 }
