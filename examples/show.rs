@@ -4,25 +4,29 @@
 //!
 //! ```sh
 //! cargo run --release --example show -- [--plain] [--no-color] [--seed N]
+//! cargo run --features json --example show -- --record FILE
 //! ```
 //!
-//! The seed decides how fast each of the jobs goes.
+//! The seed decides how fast each of the jobs goes. What was recorded can be seen
+//! at other widths and speeds: that is what the example `replay` does.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, thread};
 
 use active_status::{
-    Board, Console, Job, JobOptions, Merge, Outcome, ProgressStyle, Status, once, run_workers,
-    wrap_with_status,
+    Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Running, Status, board,
+    once, run_workers, wrap_with_status,
 };
 use futures::join;
 use smol::Timer;
 
-const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N]";
+const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N] [--record FILE]
+(--record needs the feature json, and a file that can be written)";
 
 /// What the pool compiles.
 const PACKAGES: [&str; 16] = [
@@ -34,29 +38,47 @@ const PACKAGES: [&str; 16] = [
 const UPLOADS: usize = 32;
 
 fn main() -> ExitCode {
-    let Some((console, seed)) = arguments() else {
+    let (board, events) = board();
+    let Some((running, seed)) = arguments(events) else {
         let _nobody_listens = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
     };
-    let board = console.open();
     smol::block_on(Show::new(&board, seed).run());
-    board.shutdown();
+    board.close();
+    running.into_iter().for_each(Running::shutdown);
     ExitCode::SUCCESS
 }
 
-fn arguments() -> Option<(Console, u64)> {
-    let (mut plain, mut colour, mut seed) = (false, true, 1);
+/// Shows the board as the arguments say. What does that, and the seed.
+fn arguments(events: Events) -> Option<(Vec<Running>, u64)> {
+    let (mut plain, mut colour, mut seed, mut file) = (false, true, 1, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--plain" => plain = true,
             "--no-color" => colour = false,
             "--seed" => seed = arguments.next()?.parse().ok()?,
+            "--record" if cfg!(feature = "json") => {
+                file = Some(File::create(arguments.next()?).ok()?);
+            }
             _ => return None,
         }
     }
     let console = if plain { Console::plain() } else { Console::auto() };
-    Some((if colour { console } else { console.colour(false) }, seed))
+    let console = if colour { console } else { console.colour(false) };
+    Some((start(console, file, events), seed))
+}
+
+#[cfg(feature = "json")]
+fn start(console: Console, file: Option<File>, events: Events) -> Vec<Running> {
+    let Some(file) = file else { return vec![console.start(events)] };
+    let [screen, record] = active_status::tee(events);
+    vec![console.start(screen), Console::json().output(file).start(record)]
+}
+
+#[cfg(not(feature = "json"))]
+fn start(console: Console, _: Option<File>, events: Events) -> Vec<Running> {
+    vec![console.start(events)]
 }
 
 /// The jobs, and what they share.
