@@ -187,7 +187,8 @@ pub fn format_bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
 }
 
-/// Counts the items of a stream on a job: a tick an item.
+/// Counts the items of a stream on a job: a tick an item, unless it is to report
+/// [less often](ReportProgress::every) or in [words](ReportProgress::format).
 ///
 /// Items, size hints and ends pass unchanged. A job that was not
 /// [started](Job::start_progress) counts without a total; at the end the count
@@ -210,8 +211,29 @@ pub fn format_bytes(bytes: u64) -> String {
 /// assert_eq!((progress.position, progress.total), (3, Some(3)));
 /// # });
 /// ```
+///
+/// In words, every thousand items:
+///
+/// ```
+/// use active_status::testing::{Screen, VirtualClock};
+/// use active_status::report_progress;
+/// use futures::{FutureExt, StreamExt, stream};
+///
+/// let (board, mut events) = VirtualClock::new().board();
+/// let job = board.add_job("import: ");
+/// let mut records = report_progress(stream::iter(0..2_500), job)
+///     .every(1_000)
+///     .format(|count| format!("{count} records"));
+///
+/// let mut screen = Screen::new(80, 24);
+/// assert_eq!(records.by_ref().take(1_700).count().now_or_never(), Some(1_700));
+/// assert_eq!(screen.show(&mut events).rows(), ["import: 1000 records"]);
+/// assert_eq!(records.by_ref().count().now_or_never(), Some(800));
+/// assert_eq!(screen.show(&mut events).rows(), ["import: 2500 records"]);
+/// ```
 pub const fn report_progress<S: Stream>(stream: S, job: Job) -> ReportProgress<S> {
-    ReportProgress { stream, job }
+    let count = Count { job, items: 0, reported: 0, every: 1, say: None };
+    ReportProgress { stream, count }
 }
 
 pin_project! {
@@ -221,11 +243,32 @@ pin_project! {
     pub struct ReportProgress<S> {
         #[pin]
         stream: S,
-        job: Job,
+        count: Count,
     }
 }
 
 impl<S> ReportProgress<S> {
+    /// Reports whenever this many more items have come, and once at the end: when
+    /// the stream ends or has no more to give, or is dropped. By default that is
+    /// every item; 0 are as 1.
+    ///
+    /// A tick costs a few nanoseconds and is read ten times a second, so this is
+    /// for counts that are to go in steps, and for words that cost more.
+    pub const fn every(mut self, items: u64) -> Self {
+        self.count.every = items;
+        self
+    }
+
+    /// Reports the count as the [text](Job::set_text) of the job, in these words,
+    /// instead of by ticks.
+    pub fn format<T: fmt::Display>(
+        mut self,
+        words: impl Fn(u64) -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.count.say = Some(Box::new(move |job, items| job.set_text(words(items))));
+        self
+    }
+
     /// The stream whose items are counted.
     pub const fn get_ref(&self) -> &S {
         &self.stream
@@ -241,9 +284,12 @@ impl<S: Stream> Stream for ReportProgress<S> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let this = self.project();
-        let item = ready!(this.stream.poll_next(cx));
-        this.job.tick_by(u64::from(item.is_some()));
+        let mut this = self.project();
+        let item = ready!(this.stream.as_mut().poll_next(cx));
+        match item {
+            Some(_) => this.count.add(this.stream.size_hint().1 == Some(0)),
+            None => this.count.report(),
+        }
         Poll::Ready(item)
     }
 
@@ -255,5 +301,57 @@ impl<S: Stream> Stream for ReportProgress<S> {
 impl<S: FusedStream> FusedStream for ReportProgress<S> {
     fn is_terminated(&self) -> bool {
         self.stream.is_terminated()
+    }
+}
+
+/// Says on a job how many items there were.
+type Say = Box<dyn Fn(&Job, u64) + Send + Sync>;
+
+/// How many items there were, and what the job knows of it. At the latest it
+/// knows when this is dropped.
+struct Count {
+    job: Job,
+    items: u64,
+    reported: u64,
+    /// How many items come between two reports.
+    every: u64,
+    /// `None` if items are ticks.
+    say: Option<Say>,
+}
+
+impl Count {
+    /// One more item, perhaps the last.
+    fn add(&mut self, last: bool) {
+        self.items = self.items.saturating_add(1);
+        if last || self.items - self.reported >= self.every {
+            self.report();
+        }
+    }
+
+    fn report(&mut self) {
+        let new = self.items - self.reported;
+        self.reported = self.items;
+        match &self.say {
+            Some(say) => say(&self.job, self.items),
+            None => self.job.tick_by(new),
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        if self.items > self.reported {
+            self.report();
+        }
+    }
+}
+
+impl fmt::Debug for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Count")
+            .field("job", &self.job)
+            .field("items", &self.items)
+            .field("every", &self.every)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use active_status::{
     Job, JobOptions, Model, ProgressSnapshot, ProgressStyle, ReportProgress, board, format_bytes,
-    report_progress,
+    report_progress, run_workers, wrap_with_status,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt};
@@ -196,6 +196,77 @@ fn streams_that_are_counted_on_one_job_add_up() {
     let items = stream::select(count(3), count(4));
     assert_eq!(items.count().now_or_never(), Some(7));
     assert_eq!(told(&mut events), ["1 added: a: ", "1: 7"]);
+}
+
+type Counted = ReportProgress<stream::Iter<std::ops::Range<u64>>>;
+
+/// What is told, item by item, of so many that are counted in this way.
+fn counted(items: u64, how: impl FnOnce(Counted) -> Counted) -> Vec<String> {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let mut items = how(report_progress(stream::iter(0..items), job));
+    let mut all = Vec::new();
+    loop {
+        let item = items.next().now_or_never().expect("it is ready");
+        all.extend(told(&mut events));
+        if item.is_none() {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn items_may_be_counted_in_steps() {
+    let added = "1 added: a: ";
+    for (items, every, expected) in [
+        // The end is a report of its own, news or not.
+        (3, 1, &[added, "1: 1", "1: 2", "1: 3", "1: 3"][..]),
+        (3, 0, &[added, "1: 1", "1: 2", "1: 3", "1: 3"]),
+        (7, 3, &[added, "1: 3", "1: 6", "1: 7", "1: 7"]),
+        (6, 3, &[added, "1: 3", "1: 6", "1: 6"]),
+        (2, 3, &[added, "1: 2", "1: 2"]),
+        (2, u64::MAX, &[added, "1: 2", "1: 2"]),
+        (0, 3, &[added, "1: 0"]),
+    ] {
+        assert_eq!(counted(items, |it| it.every(every)), expected, "{items} by {every}");
+    }
+}
+
+#[test]
+fn a_count_may_be_told_in_words() {
+    let words = |count| format!("{count} of them");
+    let told = counted(5, |it| it.every(2).format(words));
+    let expected = ["1 added: a: ", "1: text 2 of them", "1: text 4 of them", "1: text 5 of them"];
+    assert_eq!(told[..4], expected);
+    assert_eq!(counted(0, |it| it.format(words)), ["1 added: a: ", "1: text 0 of them"]);
+}
+
+#[test]
+fn a_counted_stream_that_is_dropped_has_told_of_every_item() {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let mut items = report_progress(stream::repeat(()), job.clone()).every(10);
+    assert_eq!(items.by_ref().take(17).count().now_or_never(), Some(17));
+    assert_eq!(told(&mut events), ["1 added: a: ", "1: 10"]);
+    drop(items);
+    assert_eq!(told(&mut events), ["1: 17"]);
+    let items = report_progress(stream::repeat(()), job.clone()).every(10);
+    assert_eq!(items.take(3).count().now_or_never(), Some(3));
+    assert_eq!(told(&mut events), ["1: 20"]);
+    assert!(!job.is_ended());
+}
+
+#[test]
+fn a_worker_that_counts_in_steps_has_told_of_every_item_when_it_is_done() {
+    let (board, mut events) = board();
+    let worker = wrap_with_status(&board, |job| {
+        job.start_progress(25);
+        report_progress(stream::iter(0..25), job).every(10)
+    });
+    let mut worker = run_workers(1, worker);
+    assert_eq!(worker.by_ref().take(25).count().now_or_never(), Some(25));
+    let all = ["1 added: worker  1: waiting", "1: text done; 25/25", "1 finished"];
+    assert_eq!(told(&mut events), all);
 }
 
 #[test]
