@@ -11,6 +11,7 @@ pub(crate) mod meter;
 pub(crate) mod model;
 pub(crate) mod record;
 pub(crate) mod tee;
+pub(crate) mod unpark;
 mod word;
 
 use std::fmt;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TryRecvError};
@@ -15,6 +16,7 @@ use pin_project_lite::pin_project;
 use super::cell::Cell;
 use super::channel::{Message, Shared};
 use super::event::{Event, JobId};
+use super::unpark::unpark_this_thread;
 
 /// What happens on a board: the receiving half, a stream of [`Event`]s.
 ///
@@ -35,6 +37,9 @@ use super::event::{Event, JobId};
 /// that looks ten times a second makes a tick cost next to nothing. So read
 /// through [`sampled`](Self::sampled), or with [`ready`](Self::ready) and
 /// [`drain`](Self::drain) at a pace of your own.
+///
+/// The stream gives an executor its turn, also if workers queue without pause:
+/// when all has come that waited, it is pending once, and wakes at once.
 ///
 /// # Cancel safety
 ///
@@ -63,6 +68,9 @@ pub struct Events {
     live: BTreeMap<JobId, Arc<Cell>>,
     /// What was read off the channel and not taken.
     read: VecDeque<Event>,
+    /// How many messages are left of those that were there when the stream last
+    /// became ready; `None` while it waits.
+    turn: Option<usize>,
     /// Whether everything was read, the close included.
     finished: bool,
 }
@@ -71,7 +79,14 @@ impl Unpin for Events {}
 
 impl Events {
     pub(crate) fn new(receiver: Receiver<Message>, shared: Arc<Shared>) -> Self {
-        Self { receiver, shared, live: BTreeMap::new(), read: VecDeque::new(), finished: false }
+        Self {
+            receiver,
+            shared,
+            live: BTreeMap::new(),
+            read: VecDeque::new(),
+            turn: None,
+            finished: false,
+        }
     }
 
     /// Takes the next event, if there is one. `None` also after the end.
@@ -87,7 +102,7 @@ impl Events {
         if let Some(event) = self.try_recv() {
             return Some(event);
         }
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = unpark_this_thread();
         let mut cx = Context::from_waker(&waker);
         loop {
             match self.poll_event(&mut cx) {
@@ -295,9 +310,34 @@ impl Events {
         }
     }
 
+    /// As [`poll_ready`](Self::poll_ready), but when all was taken that was there
+    /// at first, the executor has its turn.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let ready = self.poll_ready(cx);
+        let over = self.turn == Some(0) && self.read.is_empty() && !self.receiver.is_closed();
+        if ready == Poll::Ready(true) && !over {
+            self.turn.get_or_insert_with(|| self.receiver.len());
+            return ready;
+        }
+        self.turn = None;
+        if ready == Poll::Ready(true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        ready
+    }
+
+    /// Takes an event of this turn, if there is one.
+    fn take_in_turn(&mut self) -> Option<Event> {
+        let mut left = self.turn.unwrap_or_default();
+        let event = self.take(&mut left);
+        self.turn = Some(left);
+        event
+    }
+
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        while ready!(self.poll_ready(cx)) {
-            if let Some(event) = self.try_recv() {
+        while ready!(self.poll_turn(cx)) {
+            if let Some(event) = self.take_in_turn() {
                 return Poll::Ready(Some(event));
             }
         }
@@ -334,19 +374,6 @@ impl fmt::Debug for Events {
             .field("waiting", &(self.read.len() + self.receiver.len()))
             .field("finished", &self.finished)
             .finish_non_exhaustive()
-    }
-}
-
-/// Wakes a thread that waits for an event.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
     }
 }
 
@@ -466,8 +493,8 @@ impl fmt::Debug for Forward {
 }
 
 async fn forward(mut events: Events, sink: Sender<Event>) {
-    while events.ready().await {
-        if let Some(event) = events.try_recv()
+    while poll_fn(|cx| events.poll_turn(cx)).await {
+        if let Some(event) = events.take_in_turn()
             && sink.send(event).await.is_err()
         {
             return;

@@ -97,9 +97,9 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         matches!(self.awaits, Awaits::End(_) | Awaits::Nothing)
     }
 
-    fn look(&mut self, cx: &mut Context<'_>, enough: impl FnMut(&View) -> bool) -> Look {
+    fn look(&mut self, look: impl FnOnce(&mut View, Pin<&mut S>) -> Look) -> Look {
         self.looking = true;
-        let look = self.view.look(self.events.as_mut(), cx, enough);
+        let look = look(&mut self.view, self.events.as_mut());
         self.looking = false;
         look
     }
@@ -118,9 +118,10 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
             return;
         }
         if !self.looking {
-            let mut cx = Context::from_waker(Waker::noop());
+            let look =
+                |view: &mut View, events: Pin<&mut S>| view.look_at_rest(events, Waker::noop());
             // A stream that panics has ended.
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.look(&mut cx, at_most(REST))));
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.look(look)));
         }
         self.panics |= thread::panicking();
         self.draw_last();
@@ -174,7 +175,8 @@ where
             return Step::Wait;
         }
         let mut turn = at_most(TURN);
-        let look = self.look(cx, |view| turn(view) || (!idle && view.is_full()));
+        let enough = |view: &View| turn(view) || (!idle && view.is_full());
+        let look = self.look(|view, events| view.look(events, cx, enough));
         self.behind = look == Look::More && (idle || !self.view.is_full());
         if look == Look::End {
             self.finish()
@@ -193,7 +195,7 @@ where
     fn take_rest(&mut self, cx: &mut Context<'_>, rest: usize) -> Step {
         let turn = TURN.min(rest);
         self.rest = Some(rest - turn);
-        match self.look(cx, at_most(turn)) {
+        match self.look(|view, events| view.look_again(events, cx.waker(), at_most(turn))) {
             Look::More if turn > 0 => Step::Yield,
             _ => self.finish(),
         }

@@ -4,16 +4,17 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use super::terminal::{GRACE, Output};
-use super::view::{FRAME, Look, REST, View, at_most};
+use super::view::{FRAME, Look, View};
 use crate::board::event::Event;
 use crate::board::monotonic;
+use crate::board::unpark::unpark_this_thread;
 
 /// The shortest wait: clocks that stand still, or nearly, are not asked more often.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -135,7 +136,7 @@ struct Drawing<S> {
 
 impl<S: Stream<Item = Event>> Drawing<S> {
     fn run(mut self) {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = unpark_this_thread();
         let mut cx = Context::from_waker(&waker);
         let now = monotonic();
         // How long it took, more than it was to take.
@@ -151,7 +152,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             let stop = self.shared.stop();
             let began = now();
             let look = match stop {
-                Some(_) => self.view.look(self.events.as_mut(), &mut cx, at_most(REST)),
+                Some(_) => self.view.look_at_rest(self.events.as_mut(), &waker),
                 None => self.view.look(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
             };
             if look == Look::End || stop.is_some() {
@@ -199,18 +200,5 @@ fn park(time: Option<Duration>) {
     match time {
         Some(time) => thread::park_timeout(time.max(MOMENT)),
         None => thread::park(),
-    }
-}
-
-/// Wakes the thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
     }
 }

@@ -2,7 +2,9 @@
 
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -137,6 +139,40 @@ impl View {
             }
         }
         Look::End
+    }
+
+    /// Folds what is there, and tells a stream that waits from one that has only
+    /// left others their turn: it has woken already, and there is `More`.
+    pub(crate) fn look_again<S: Stream<Item = Event>>(
+        &mut self,
+        events: Pin<&mut S>,
+        waker: &Waker,
+        enough: impl FnMut(&Self) -> bool,
+    ) -> Look {
+        let woken = Arc::new(Woken { waker: waker.clone(), woken: AtomicBool::new(false) });
+        let waker = Waker::from(Arc::clone(&woken));
+        let look = self.look(events, &mut Context::from_waker(&waker), enough);
+        let more = look == Look::All && woken.woken.load(Ordering::Relaxed);
+        if more { Look::More } else { look }
+    }
+
+    /// Folds all that is there, for the last time.
+    pub(crate) fn look_at_rest<S: Stream<Item = Event>>(
+        &mut self,
+        mut events: Pin<&mut S>,
+        waker: &Waker,
+    ) -> Look {
+        let mut left = REST;
+        loop {
+            let enough = |_: &Self| {
+                left = left.saturating_sub(1);
+                left == 0
+            };
+            let look = self.look_again(events.as_mut(), waker, enough);
+            if look != Look::More || left == 0 {
+                return look;
+            }
+        }
     }
 
     fn fold(&mut self, event: &Event) {
@@ -278,6 +314,23 @@ impl Live {
         let (columns, rows) = self.size.now();
         self.frame = self.model.frame_after(&self.frame, self.painter.theme(), columns, rows, now);
         (columns, rows)
+    }
+}
+
+/// Passes wakes on, and remembers them.
+struct Woken {
+    waker: Waker,
+    woken: AtomicBool,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Relaxed);
+        self.waker.wake_by_ref();
     }
 }
 

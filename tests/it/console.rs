@@ -211,6 +211,47 @@ fn a_stream_that_ends_without_a_close_closes_the_board() {
     assert_eq!(show.end().1, "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
+/// So many lines, from a stream that leaves others their turn after each, as the
+/// channels of some executors do.
+fn yielding(lines: usize) -> impl Stream<Item = Event> + Send {
+    let (mut line, mut yielded) = (0, false);
+    stream::poll_fn(move |cx| {
+        yielded = !yielded;
+        if line == lines {
+            return Poll::Pending;
+        }
+        if yielded {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        line += 1;
+        Poll::Ready(Some(Event::Line(line.to_string())))
+    })
+}
+
+#[test]
+fn a_stream_that_yields_is_read_to_its_end_when_the_work_is_done() {
+    let time = Time::default();
+    let show = Show::new(|tells| {
+        Console::plain().output(tells).run_while(yielding(3), time.sleep(), ready(()))
+    });
+    assert_eq!(show.end().1, "1\n2\n3\n");
+}
+
+#[test]
+fn a_stream_that_yields_is_read_to_its_end_when_the_future_is_dropped() {
+    let time = Time::default();
+    let mut show = Show::new(|tells| Console::plain().output(tells).run(yielding(3), time.sleep()));
+    assert_eq!(show.written(), "1\n2\n3\n");
+}
+
+#[test]
+fn a_stream_that_yields_is_read_to_its_end_when_the_console_is_shut_down() {
+    let (sender, news) = mpsc::channel();
+    Console::plain().output(Tells(sender)).start(yielding(1_000)).shutdown();
+    assert_eq!(wrote(&news).lines().count(), 1_000);
+}
+
 #[test]
 fn the_close_is_the_end_also_of_a_stream_that_goes_on() {
     let events = stream::iter([Event::Line("hello".into()), Event::Closed { at: millis(0) }]);

@@ -1,12 +1,13 @@
 //! Events: the ways to read them.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use active_status::{Event, board};
+use active_status::{Event, Events, Job, board, board_with_clock};
 use futures::future::poll_fn;
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
@@ -144,6 +145,69 @@ fn a_drain_ends_though_a_worker_goes_on() {
     }
     assert_eq!(taken, 2);
     assert_eq!(told(&mut events), ["| 1 added: a: ", "1: 3", "| 1: 2"]);
+}
+
+#[test]
+fn the_stream_leaves_others_their_turn_though_a_worker_goes_on() {
+    let (board, mut events) = board();
+    let parent = Parent::new();
+    assert_eq!(parent.poll(&mut events), Poll::Pending);
+    board.println("one");
+    board.println("two");
+    parent.take_wakes();
+    for turn in [2, 2, 2] {
+        for _ in 0..turn {
+            assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Line(_)))));
+            board.println("another");
+        }
+        assert_eq!(parent.poll(&mut events), Poll::Pending);
+        assert_eq!(parent.take_wakes(), 1);
+    }
+    assert_eq!(parent.items(&mut events, 2).len(), 2);
+    assert_eq!(parent.poll(&mut events), Poll::Pending);
+    assert_eq!(parent.take_wakes(), 0);
+}
+
+#[test]
+fn all_that_was_said_before_the_close_comes_in_one_turn() {
+    let (board, mut events) = board();
+    let parent = Parent::new();
+    board.println("one");
+    assert!(parent.poll(&mut events).is_ready());
+    board.println("two");
+    board.println("three");
+    board.close();
+    let rest = [(); 4].map(|()| parent.poll(&mut events));
+    assert_eq!(rest.iter().filter(|polled| polled.is_pending()).count(), 0, "{rest:?}");
+}
+
+/// A board on which two jobs always have news: to read that of one ticks the
+/// other. It ends after a thousand, so that a test that reads on fails.
+fn always_news() -> (Vec<Job>, Events) {
+    let jobs = Arc::new(OnceLock::<[Job; 2]>::new());
+    let (clock, looks) = (Arc::clone(&jobs), AtomicUsize::new(0));
+    let (board, events) = board_with_clock(move || {
+        if looks.fetch_add(1, Ordering::Relaxed) < 1_000 {
+            clock.get().into_iter().flatten().for_each(Job::tick);
+        }
+        Duration::ZERO
+    });
+    let both = [board.add_job("a: "), board.add_job("b: ")];
+    jobs.set(both.clone()).expect("only once");
+    both[0].tick();
+    (both.into(), events)
+}
+
+#[test]
+fn forwarding_leaves_others_their_turn_though_workers_go_on() {
+    let (_jobs, events) = always_news();
+    let (sink, mine) = async_channel::unbounded();
+    let mut forward = events.forward(sink);
+    for _ in 0..10 {
+        assert_eq!((&mut forward).now_or_never(), None);
+        let turn = std::iter::from_fn(|| mine.try_recv().ok()).count();
+        assert!((1..10).contains(&turn), "{turn} events in a turn");
+    }
 }
 
 #[test]
