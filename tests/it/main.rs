@@ -32,6 +32,7 @@ mod progress;
 mod pty;
 mod replay;
 mod rules;
+mod schedules;
 mod script;
 mod stage;
 mod status;

@@ -252,6 +252,7 @@ const RULES: [&[(&str, &[&str])]; 24] = [
             "once, in order, and never touched again",
             &[
                 "console/screen::each_job_and_line_stands_once_in_order",
+                "schedules::whatever_is_done_all_that_ended_is_there_once_and_in_order",
                 "console/screen::a_row_that_left_is_followed_by_the_rows_that_run",
                 "model::a_completed_row_does_not_dim_before_the_one_above_it",
             ],
@@ -447,6 +448,7 @@ const RULES: [&[(&str, &[&str])]; 24] = [
             "the last frame, twice or by a drop",
             &[
                 "console::a_board_that_is_shut_down_has_shown_all_that_was_said",
+                "schedules::whatever_is_done_all_that_ended_is_there_once_and_in_order",
                 "console::a_board_that_is_dropped_is_shut_down",
                 "console::a_board_that_is_closed_may_be_shut_down_and_told_more",
                 "console/screen::the_last_frame_stays_and_what_follows_is_below",
