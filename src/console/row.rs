@@ -103,6 +103,10 @@ impl Pen<'_> {
         let bar = progress.filter(|progress| progress.total.is_some());
         let numbers = progress.map(|progress| self.numbers(progress, row.turns, far));
         let numbers = numbers.unwrap_or_default();
+        if (bar.is_some() || !numbers.is_empty()) && text.is_empty() && elapsed.is_empty() {
+            // They begin with a space of their own.
+            line.truncate(line.strip_suffix(' ').unwrap_or(&line).len());
+        }
         let mark = outcome(row).map(|outcome| theme.outcome(outcome, far));
         let mut end = mark.or_else(|| self.silence(row)).unwrap_or_default();
         let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());

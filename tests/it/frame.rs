@@ -130,7 +130,7 @@ fn a_mark_stands_one_space_behind_what_there_is() {
         ("job 1: ", "", None, "job 1: ✔\n"),
         ("job 1: ", "done ", None, "job 1: done ✔\n"),
         ("", "", None, "✔\n"),
-        ("n: ", "", Some(progress(2, 0)), "n:  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ ✔\n"),
+        ("n: ", "", Some(progress(2, 0)), "n: ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ ✔\n"),
         ("n", "", Some(progress(2, None)), "n ⠋ 2 ✔\n"),
     ] {
         let (prefix, text) = (prefix.into(), text.into());

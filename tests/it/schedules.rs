@@ -150,7 +150,8 @@ fn row(id: u64, running: &Running, mark: &str) -> String {
     let percent = position * 100 / TOTAL;
     let numbers =
         if *position > 0 { format!(" {percent:>3}% - {position}/{TOTAL}") } else { String::new() };
-    format!("job {id}: {text} {bar}{numbers} {mark}")
+    let gap = if text.is_empty() { "" } else { " " };
+    format!("job {id}: {text}{gap}{bar}{numbers} {mark}")
 }
 
 /// What the screen and what scrolled away hold in the end, and what they are to.

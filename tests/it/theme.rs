@@ -54,9 +54,9 @@ fn a_board_in_ascii_writes_nothing_else() {
     assert!(bytes.is_ascii(), "{bytes:?}");
     assert_eq!(
         screen(&bytes),
-        "1: ok\n2: x no space\n3: x panicked\n4: - cancelled\n7:  / 1 - cancelled\n\
+        "1: ok\n2: x no space\n3: x panicked\n4: - cancelled\n7: / 1 - cancelled\n\
          5: text - 1 minute\n6: a text that is wider than the scree~\n\
-         8:  ############............  50% - 1/2"
+         8: ############.............  50% - 1/2"
     );
 }
 
