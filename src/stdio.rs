@@ -27,9 +27,10 @@ pub(crate) const UNWINDING: Duration = Duration::from_secs(1);
 /// often.
 #[derive(Debug)]
 pub(crate) struct Panics {
-    /// How many had dropped what diverted standard error at the last look.
+    /// How often what diverted standard error had ended at the last look, and how
+    /// often by panics.
     #[cfg(all(unix, feature = "capture"))]
-    seen: u64,
+    seen: (u64, u64),
     /// When there was one more.
     #[cfg(all(unix, feature = "capture"))]
     saw: Option<Duration>,
@@ -38,14 +39,21 @@ pub(crate) struct Panics {
 #[cfg(all(unix, feature = "capture"))]
 impl Panics {
     pub(crate) fn new() -> Self {
-        Self { seen: diverted::released_by_panics(), saw: None }
+        Self { seen: diverted::released(), saw: None }
+    }
+
+    /// Whether the message of a panic since the last look went elsewhere: it is of
+    /// a thread that has ended, and what diverted standard error may have, too.
+    pub(crate) fn went_elsewhere(&mut self, now: Duration) -> bool {
+        let released = diverted::released().0 != self.seen.0;
+        self.are_elsewhere(now) || released
     }
 
     /// Whether the message of a panic of this moment went elsewhere: standard
     /// error is diverted, or was until the panic dropped what diverted it.
     pub(crate) fn are_elsewhere(&mut self, now: Duration) -> bool {
-        let released = diverted::released_by_panics();
-        if std::mem::replace(&mut self.seen, released) != released {
+        let released = diverted::released();
+        if std::mem::replace(&mut self.seen, released).1 != released.1 {
             self.saw = Some(now);
         }
         let lately = self.saw.is_some_and(|saw| now.saturating_sub(saw) < UNWINDING);
@@ -57,6 +65,11 @@ impl Panics {
 impl Panics {
     pub(crate) fn new() -> Self {
         Self {}
+    }
+
+    /// Nothing is ever diverted.
+    pub(crate) fn went_elsewhere(&mut self, _now: Duration) -> bool {
+        false
     }
 
     /// Nothing is ever diverted.

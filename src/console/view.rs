@@ -182,7 +182,7 @@ impl View {
         let now = self.clock.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
-                self.below |= !self.panics.are_elsewhere(now);
+                self.below |= !self.panics.went_elsewhere(now);
                 self.panicked = Some(now);
             }
             Event::Line(line) => self.printed += line.len(),

@@ -15,15 +15,22 @@ pub(crate) enum Stream {
 }
 
 /// The descriptors belong to the whole process, and so does this.
-static WAYS: Mutex<Ways> =
-    Mutex::new(Ways { out: Way::new(), err: Way::new(), diversions: 0, released_by_panics: 0 });
+static WAYS: Mutex<Ways> = Mutex::new(Ways {
+    out: Way::new(),
+    err: Way::new(),
+    diversions: 0,
+    released: 0,
+    released_by_panics: 0,
+});
 
 struct Ways {
     out: Way,
     err: Way,
     /// How many there have been.
     diversions: u64,
-    /// How often a panic dropped a diversion of standard error.
+    /// How many of standard error ended.
+    released: u64,
+    /// How many of these a panic dropped.
     released_by_panics: u64,
 }
 
@@ -62,8 +69,9 @@ impl Drop for Diversion {
         self.stream.flush();
         let mut ways = ways();
         ways.of(self.stream).release(self.stream, self.number);
-        if self.stream == Stream::Err && thread::panicking() {
-            ways.released_by_panics += 1;
+        if self.stream == Stream::Err {
+            ways.released += 1;
+            ways.released_by_panics += u64::from(thread::panicking());
         }
     }
 }
@@ -98,8 +106,10 @@ pub(crate) fn is_diverted(stream: Stream) -> bool {
     ways().of(stream).original.is_some()
 }
 
-pub(crate) fn released_by_panics() -> u64 {
-    ways().released_by_panics
+/// How many diversions of standard error ended, and how many of these by panics.
+pub(crate) fn released() -> (u64, u64) {
+    let ways = ways();
+    (ways.released, ways.released_by_panics)
 }
 
 fn ways() -> MutexGuard<'static, Ways> {

@@ -32,6 +32,7 @@ fn child() {
         "process" => process(),
         "terminal" => terminal(),
         "worker panics" => worker_panics(),
+        "last worker panics" => last_worker_panics(),
         "main panics" => main_panics(),
         "part of a line" => part_of_a_line(),
         "before the console" => before_the_console(),
@@ -132,6 +133,23 @@ fn worker_panics() {
     assert!(worker.expect("a thread").join().is_err());
     other.set_text("goes on");
     read_stdin();
+    drop(capture);
+    board.shutdown();
+}
+
+/// The capture is over before the console looks again.
+fn last_worker_panics() {
+    let (job, board) = open();
+    let capture = board.capture().expect("a capture");
+    println("ready");
+    read_stdin();
+    board.println("drawn");
+    let worker = thread::Builder::new().name("worker".into());
+    let worker = worker.spawn(move || {
+        let _job = job;
+        panic!("as it does");
+    });
+    assert!(worker.expect("a thread").join().is_err());
     drop(capture);
     board.shutdown();
 }
@@ -396,6 +414,14 @@ fn the_message_of_a_worker_that_panics_comes_out_above_the_rows() {
     // The thread ends while its message is on the way.
     lines.sort_unstable();
     assert_eq!(lines, ["as it does", "row: ✘ panicked"]);
+}
+
+#[test]
+fn a_capture_that_ends_right_after_a_panic_leaves_no_copy_of_the_rows() {
+    let part = "last worker panics";
+    let screen = within_a_minute(|| Scene::start(part).read_until("ready").go_on().end());
+    let rows = screen.lines().filter(|line| line.starts_with("row:"));
+    assert_eq!(rows.collect::<Vec<_>>(), ["row: ✘ panicked"], "{screen}");
 }
 
 #[test]
