@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The seed decides how fast each of the jobs goes. What was recorded can be seen
-//! at other widths and speeds: that is what the example `replay` does.
+//! at other widths and speeds: that is what the example `replay` does. With the
+//! feature `capture` the message of the panic is above the rows.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -43,7 +44,12 @@ fn main() -> ExitCode {
         let _nobody_listens = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
     };
-    smol::block_on(Show::new(&board, seed).run());
+    {
+        // The message of the panic comes out above the rows.
+        #[cfg(all(unix, feature = "capture"))]
+        let _capture = board.capture();
+        smol::block_on(Show::new(&board, seed).run());
+    }
     board.close();
     running.into_iter().for_each(Running::shutdown);
     ExitCode::SUCCESS
