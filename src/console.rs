@@ -13,6 +13,7 @@ mod terminal;
 mod text;
 pub(crate) mod theme;
 mod view;
+mod wait;
 
 use std::fmt;
 use std::io::Write;
@@ -56,8 +57,9 @@ use view::View;
 /// ended. There is no cursor hidden and no signal handled, so Ctrl-C leaves the
 /// terminal as it should be. The size is asked for at every frame. After a job
 /// that [panicked](crate::Outcome::Panicked) the board goes on below the message.
-/// After Ctrl-Z and `fg` it goes on below what the shell wrote if it is drawn on
-/// a thread, and if something was due to change meanwhile.
+/// After Ctrl-Z and `fg` it goes on below what the shell wrote, if something was
+/// due to change meanwhile: there is no signal handler, but a thread that wakes a
+/// second too late.
 ///
 /// # Plain
 ///

@@ -105,6 +105,9 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
     }
 
     fn draw_last(&mut self) {
+        if self.writer.was_stopped() {
+            self.view.was_stopped();
+        }
         let mut bytes = self.writer.buffer();
         self.view.finish(self.panics, &mut bytes);
         self.writer.write(bytes);
@@ -209,6 +212,9 @@ where
         if self.writer.has_failed() {
             self.view.blind();
         }
+        if self.writer.was_stopped() {
+            self.view.was_stopped();
+        }
         let mut bytes = self.writer.buffer();
         self.view.draw(&mut bytes);
         self.writer.write(bytes);
@@ -250,6 +256,7 @@ where
 
     /// The next step polls the timer.
     fn wait(&mut self, time: Duration, awaits: Awaits) -> Step {
+        self.writer.watch(time);
         self.timer = Some(Box::pin((self.sleep)(time)));
         self.awaits = awaits;
         Step::On

@@ -12,15 +12,13 @@ use futures_core::Stream;
 
 use super::terminal::{GRACE, Output};
 use super::view::{FRAME, Look, View};
+use super::wait::Wait;
 use crate::board::event::Event;
 use crate::board::monotonic;
 use crate::board::unpark::unpark_this_thread;
 
 /// The shortest wait: clocks that stand still, or nearly, are not asked more often.
 const MOMENT: Duration = Duration::from_millis(1);
-
-/// Whoever wakes this much too late was stopped meanwhile.
-const LATE: Duration = Duration::from_millis(500);
 
 /// A console that shows a stream of events on a thread of its own.
 ///
@@ -139,11 +137,11 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         let waker = unpark_this_thread();
         let mut cx = Context::from_waker(&waker);
         let now = monotonic();
-        // How long it took, more than it was to take.
-        let park = |time| {
-            let began = now();
+        // Whether it took far longer than it was to take.
+        let park = |time: Option<Duration>| {
+            let wait = time.map(|time| Wait::new(now(), time));
             park(time);
-            time.map_or(Duration::ZERO, |time| now().saturating_sub(began.saturating_add(time)))
+            wait.is_some_and(|wait| wait.is_overdue(now()))
         };
         let mut bytes = Vec::new();
         let mut due = Duration::ZERO;
@@ -164,14 +162,14 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                 due = began + FRAME;
                 self.write(&mut bytes);
             }
-            let mut late = Duration::ZERO;
+            let mut stopped = false;
             if look == Look::All {
-                late = park(self.view.next_change().map(|at| self.view.time_until(at)));
+                stopped = park(self.view.next_change().map(|at| self.view.time_until(at)));
             }
             while self.shared.stop().is_none() && now() < due {
-                late = late.max(park(Some(due.saturating_sub(now()))));
+                stopped |= park(Some(due.saturating_sub(now())));
             }
-            if late > LATE {
+            if stopped {
                 self.view.was_stopped();
             }
         }

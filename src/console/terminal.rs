@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use super::wait::Wait;
+use crate::board::monotonic;
 use crate::stdio;
 
 /// How long an output that takes nothing is waited for at the end.
@@ -249,8 +251,9 @@ pub(crate) struct WriterThread {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
+    /// Real time, whatever the time on the board.
+    now: Box<dyn Fn() -> Duration + Send + Sync>,
     state: Mutex<State>,
     /// The thread has something to do.
     work: Condvar,
@@ -274,14 +277,23 @@ struct State {
     closed: bool,
     /// Who waits until all is written.
     waiting: Option<Waker>,
+    /// How long the future waits. An executor may be late; the thread is not, unless
+    /// the process was stopped.
+    watched: Option<Wait>,
+    /// It was stopped since the future last asked.
+    stopped: bool,
 }
 
 impl WriterThread {
     /// The thread starts when there is something to write.
     pub(crate) fn new(output: Output) -> Self {
-        let taken = output.taken();
+        Self::with_clock(output, monotonic())
+    }
+
+    fn with_clock(output: Output, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let (now, taken) = (Box::new(now), output.taken());
         let state = Mutex::new(State { output: Some(output), ..State::default() });
-        Self { shared: Arc::new(Shared { state, work: Condvar::new(), taken }) }
+        Self { shared: Arc::new(Shared { now, state, work: Condvar::new(), taken }) }
     }
 
     /// Starts the thread. If the system has none left, it is as if the output
@@ -331,6 +343,29 @@ impl WriterThread {
         }
     }
 
+    /// Has the thread wait for this time as well, to see whether the process is
+    /// stopped meanwhile. Before anything was written there is no thread.
+    pub(crate) fn watch(&self, time: Duration) {
+        let now = (self.shared.now)();
+        let mut state = self.shared.lock();
+        if state.output.is_none() {
+            state.watched = Some(Wait::new(now, time));
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// Whether the process was stopped since the last call.
+    pub(crate) fn was_stopped(&self) -> bool {
+        let now = (self.shared.now)();
+        let mut state = self.shared.lock();
+        if state.is_idle() && state.watched.is_some_and(|wait| wait.is_overdue(now)) {
+            // The thread has not woken yet.
+            state.watched = None;
+            state.stopped = true;
+        }
+        std::mem::take(&mut state.stopped)
+    }
+
     /// Ready when all that was handed over is written, or never will be.
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Wakers are cloned and dropped outside of the lock.
@@ -374,6 +409,8 @@ impl Shared {
                 state = self.lock();
                 state.writing = false;
                 state.spent = buffer;
+                // It may be the output that took so long.
+                state.watched = state.watched.filter(|wait| !wait.is_overdue((self.now)()));
                 if written.is_err() {
                     state.fail();
                 }
@@ -384,10 +421,32 @@ impl Shared {
                 state = self.lock();
             } else if state.closed {
                 break;
+            } else if let Some(wait) = state.watched {
+                state = self.wait(state, wait);
             } else {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+}
+
+impl Shared {
+    /// Waits for something to do, or for this.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, wait: Wait) -> MutexGuard<'a, State> {
+        let now = (self.now)();
+        if wait.left(now).is_zero() {
+            state.stopped |= wait.is_overdue(now);
+            state.watched = None;
+            return state;
+        }
+        let waited = self.work.wait_timeout(state, wait.left(now));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -677,6 +736,52 @@ mod tests {
         writer.write(b"two".to_vec());
         assert!(writer.poll_idle(&mut cx).is_ready());
         assert!(taken.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_wait_that_is_overdue_was_a_stop_and_is_told_once() {
+        let (output, taken, orders) = told();
+        let time = Arc::new(AtomicU64::new(0));
+        let now = Arc::clone(&time);
+        let now = move || Duration::from_millis(now.load(Ordering::Relaxed));
+        let writer = WriterThread::with_clock(output, now);
+        // Nothing was written, so nothing can be written over.
+        writer.watch(Duration::from_secs(100));
+        time.store(200_000, Ordering::Relaxed);
+        assert!(!writer.was_stopped());
+        writer.write(b"one".to_vec());
+        next(&taken);
+        order(&orders, Ok(3));
+        let (waker, calls) = call();
+        if writer.poll_idle(&mut Context::from_waker(&waker)).is_pending() {
+            next(&calls);
+        }
+        for (late, stopped) in [(0, false), (1_000, false), (1_001, true)] {
+            writer.watch(Duration::from_secs(100));
+            time.fetch_add(100_000 + late, Ordering::Relaxed);
+            assert_eq!(writer.was_stopped(), stopped, "{late} ms late");
+            assert!(!writer.was_stopped());
+        }
+    }
+
+    #[test]
+    fn an_output_that_takes_long_is_no_stop() {
+        let (output, taken, orders) = told();
+        let time = Arc::new(AtomicU64::new(0));
+        let now = Arc::clone(&time);
+        let writer = WriterThread::with_clock(output, move || {
+            Duration::from_secs(now.load(Ordering::Relaxed))
+        });
+        writer.write(b"one".to_vec());
+        next(&taken);
+        writer.watch(Duration::from_secs(1));
+        time.store(100, Ordering::Relaxed);
+        assert!(!writer.was_stopped());
+        let (waker, calls) = call();
+        assert!(writer.poll_idle(&mut Context::from_waker(&waker)).is_pending());
+        order(&orders, Ok(3));
+        next(&calls);
+        assert!(!writer.was_stopped());
     }
 
     #[test]

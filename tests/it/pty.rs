@@ -26,7 +26,8 @@ pub(crate) fn this_program() -> Command {
 
 /// The two sides of a terminal: the one that people see, and that of processes.
 pub(crate) fn pseudo_terminal(size: (u16, u16)) -> (File, OwnedFd) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    let ours =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&ours).expect("its other side");
     unlockpt(&ours).expect("its other side unlocked");
     let name = ptsname(&ours, Vec::new()).expect("its name");

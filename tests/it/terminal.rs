@@ -1,14 +1,18 @@
 //! The console on a real terminal: a pseudo-terminal that a process of its own
 //! has for stderr.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use active_status::{Console, Job, LiveBoard};
-use rustix::process::{Pid, kill_process};
+use active_status::{Console, Job, LiveBoard, board};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use smol::Timer;
 
 use crate::pty::{self, interrupt, pseudo_terminal, this_program};
 use crate::support::within_a_minute;
@@ -26,6 +30,9 @@ fn child() {
         Ok("flood") => flood(board()),
         Ok("wait") => wait(board()),
         Ok("count") => count(board()),
+        Ok("huge") => huge(board()),
+        Ok("a thread") => on_a_thread(board()),
+        Ok("an executor") => on_an_executor(),
         _ => return,
     }
     std::process::exit(0);
@@ -73,6 +80,26 @@ fn count(board: LiveBoard) {
         board.println(format_args!("line {number}"));
     }
     jobs.iter().for_each(Job::finish);
+}
+
+/// Ten megabytes in one update.
+fn huge(board: LiveBoard) {
+    let job = board.add_job("read: ");
+    job.set_text("ten megabytes ".repeat(10 << 16));
+    job.finish();
+}
+
+/// Something is due every second, until the end of stdin.
+fn on_a_thread(board: LiveBoard) {
+    board.show_elapsed();
+    let _ = io::stdin().read(&mut [0]);
+}
+
+fn on_an_executor() {
+    let (board, events) = board();
+    board.show_elapsed();
+    let work = smol::unblock(|| io::stdin().read(&mut [0]));
+    let _ = smol::block_on(Console::auto().run_while(events, Timer::after, work));
 }
 
 /// Tells the test, on stdout.
@@ -241,6 +268,98 @@ fn a_terminal_that_is_resized_has_each_row_once() {
         let rows = (1..=4).map(|job| format!("job {job}: 26 and something more ✔"));
         let lines: Vec<String> = lines.chain(rows).collect();
         assert_eq!(terminal.screen().text().join("\n").trim_end(), lines.join("\n"));
+    });
+}
+
+#[test]
+fn a_terminal_of_one_column_and_one_row_gets_each_line_once() {
+    within_a_minute(|| {
+        let (status, bytes) = Scene::start("copy", (1, 1), &[]).end();
+        assert!(status.success());
+        assert_eq!(screen(&bytes, (1, 1)), "copy: a.txt ✘ no space");
+    });
+}
+
+#[test]
+fn ten_megabytes_in_one_update_are_one_row() {
+    within_a_minute(|| {
+        let (status, bytes) = Scene::start("huge", (40, 10), &[]).end();
+        assert!(status.success());
+        assert_eq!(screen(&bytes, (40, 10)), "read: ten megabytes ten megabytes te… ✔");
+        assert!(bytes.len() < 1_000, "{} bytes", bytes.len());
+    });
+}
+
+#[test]
+fn a_terminal_that_disappears_does_not_stop_the_work() {
+    within_a_minute(|| {
+        let mut scene = Scene::start("count", (40, 10), &[]);
+        scene.read_until("\u{1b}[?2026l");
+        let Scene { mut process, terminal, .. } = scene;
+        drop(terminal);
+        let mut stdin = process.stdin.take().expect("its stdin");
+        (0..100).for_each(|_| stdin.write_all(b"x").expect("a reader"));
+        drop(stdin);
+        assert!(process.wait().expect("its status").success());
+    });
+}
+
+/// Whether all threads of a process wait for something, as far as one can tell.
+fn is_asleep(process: Pid) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", process.as_raw_pid()));
+    tasks.into_iter().flatten().flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_none_or(|rest| !rest.starts_with(" R"))
+    })
+}
+
+/// What is on the screen when a process was stopped for some seconds, as by
+/// Ctrl-Z, while another wrote `$ fg`, and has drawn again.
+fn after_a_stop(part: &str) -> String {
+    let mut scene = Scene::start(part, (40, 10), &[]);
+    let mut bytes = scene.read_until("\u{1b}[?2026l");
+    let process = Pid::from_child(&scene.process);
+    // A stop in the middle of a write looks like a terminal that takes nothing.
+    while !is_asleep(process) {
+        thread::yield_now();
+    }
+    kill_process(process, Signal::STOP).expect("a process to stop");
+    let stopped = waitpid(Some(process), WaitOptions::UNTRACED).expect("a child");
+    assert!(stopped.expect("a status").1.stopped());
+    let (sender, news) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        // What it had written before it stopped is part of that.
+        for _ in 0..2 {
+            let frame = scene.read_until("\u{1b}[?2026l");
+            let _ = sender.send(frame);
+        }
+        scene
+    });
+    // It writes nothing while it is stopped, but what was on the way.
+    while let Ok(frame) = news.recv_timeout(Duration::from_secs(4)) {
+        bytes += &frame;
+    }
+    bytes += "$ fg\r\n";
+    kill_process(process, Signal::CONT).expect("a process to go on");
+    bytes += &news.iter().collect::<String>();
+    let scene = reader.join().expect("frames");
+    bytes += &scene.end().1;
+    screen(&bytes, (40, 10))
+}
+
+#[test]
+fn after_a_stop_the_board_goes_on_below_what_the_shell_wrote() {
+    within_a_minute(|| {
+        let parts = ["a thread", "an executor"];
+        let scenes = parts.map(|part| thread::spawn(move || after_a_stop(part)));
+        for (part, scene) in parts.iter().zip(scenes) {
+            let screen = scene.join().expect("a screen");
+            let lines: Vec<&str> = screen.lines().collect();
+            assert_eq!(lines.len(), 3, "{part}: {screen}");
+            assert!(lines[0].starts_with("elapsed time: "), "{part}: {screen}");
+            assert_eq!(lines[1], "$ fg", "{part}: {screen}");
+            assert!(lines[2].starts_with("elapsed time: "), "{part}: {screen}");
+        }
     });
 }
 
