@@ -55,8 +55,12 @@ use view::View;
 ///
 /// Rows are drawn over where they stand, and leave upwards when their jobs have
 /// ended. There is no cursor hidden and no signal handled, so Ctrl-C leaves the
-/// terminal as it should be. The size is asked for at every frame. After a job
-/// that [panicked](crate::Outcome::Panicked) the board goes on below the message.
+/// terminal as it should be. The size is asked for at every frame: a terminal that
+/// gets narrower wraps the rows, and those that this pushes off its top stay in what
+/// scrolled away, as they were. After a job that
+/// [panicked](crate::Outcome::Panicked) the board goes on below the message, whose
+/// length nobody knows, so that a copy of the rows stays above it unless others'
+/// output is captured (feature `capture`).
 /// After Ctrl-Z and `fg` it goes on below what the shell wrote, if something was
 /// due to change meanwhile: there is no signal handler, but a thread that wakes a
 /// second too late.
