@@ -32,8 +32,8 @@ const CHUNK: usize = usize::BITS as usize;
 /// will come.
 const FIRST_CHUNK: usize = 4;
 
-/// How many looks must find nothing until a rush is over.
-const RUSH: u8 = 16;
+/// After how many looks a rush is over. If it goes on, it begins anew.
+const RUSH: u8 = 64;
 
 /// Many streams as one, fair to each of them.
 ///
@@ -49,7 +49,8 @@ const RUSH: u8 = 16;
 ///
 /// - **Bounded bypass**: once a child was woken, every other child is polled at
 ///   most once before it. While other threads wake children as fast as these are
-///   polled, those in its block of 64 may be polled twice.
+///   polled, and for up to 64 blocks after, those in its block of 64 may be polled
+///   twice.
 /// - **Equal shares**: among children that are always ready, the numbers of
 ///   items never differ by more than one. Items come in order of place, round
 ///   after round, whatever the order of wakes.
@@ -124,8 +125,8 @@ pub struct Merge<S> {
     renewed: Option<usize>,
     /// Not 0 in a rush: another thread wakes children as fast as they are polled.
     /// Then the merge looks for news after each block and not before each child,
-    /// for every look moves cache lines between cores. So many looks must find
-    /// nothing until the rush is over.
+    /// for every look moves cache lines between cores. So many looks are left of
+    /// the rush.
     rush: u8,
     /// Whether `None` was the last that was said.
     terminated: bool,
@@ -331,14 +332,14 @@ impl<S> Merge<S> {
         }
     }
 
-    /// Folds what there is, in a rush, or comes nearer to its end. Whether a
-    /// child of the present block has its turn to come.
+    /// Folds what there is, in a rush, and comes nearer to its end, whether there
+    /// is news or not: it may be of this very thread. Whether a child of the
+    /// present block has its turn to come.
     #[inline(never)]
     fn fold_after_block(&mut self) -> bool {
+        self.rush -= 1;
         if self.inbox.has_news() {
             self.fold();
-        } else {
-            self.rush -= 1;
         }
         self.turns.is_open()
     }
@@ -793,6 +794,16 @@ mod tests {
             items(&mut merge, 7);
             assert_eq!(merge.rush, 0);
         }
+    }
+
+    #[test]
+    fn wakes_by_the_thread_that_polls_do_not_keep_a_rush_up() {
+        let (mut merge, woken) = rushing(40);
+        for _ in 0..10 * 100 * usize::from(RUSH) {
+            woken.wake_by_ref();
+            items(&mut merge, 1);
+        }
+        assert_eq!(merge.rush, 0);
     }
 
     #[test]
