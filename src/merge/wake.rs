@@ -203,9 +203,11 @@ impl Inbox {
     /// name by this index. If there is no room, it is made for so many blocks.
     pub(super) fn wakers(&mut self, index: usize, room: usize) -> Wakers {
         if self.spare == 0 {
-            self.spare = room.max(1);
+            let room = room.max(1);
             // SAFETY: we hold the first slab.
-            self.slabs = unsafe { Slab::new(self.first, self.spare, self.slabs) };
+            self.slabs = unsafe { Slab::new(self.first, room, self.slabs) };
+            // Last, for a slab that would be too large panics.
+            self.spare = room;
         }
         self.spare -= 1;
         // SAFETY: we hold the slab, and this block of it was not handed out.
@@ -721,6 +723,16 @@ mod tests {
 
     /// The test below, run again as a process of its own.
     const AGAIN: &str = "ACTIVE_STATUS_TEST_REFERENCES";
+
+    #[test]
+    fn no_block_is_handed_out_twice_after_a_slab_was_too_large() {
+        let mut inbox = Inbox::new(1);
+        let first = inbox.wakers(0, 1);
+        let large = std::panic::AssertUnwindSafe(|| drop(inbox.wakers(1, usize::MAX)));
+        assert!(std::panic::catch_unwind(large).is_err());
+        assert_eq!(inbox.spare, 0);
+        assert_ne!(inbox.wakers(1, 1).block, first.block);
+    }
 
     #[test]
     fn more_references_than_fit_the_count_abort() {
