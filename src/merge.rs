@@ -66,8 +66,9 @@ const RUSH: u8 = 64;
 /// `now_or_never` may say `None` (call it again), `ready_chunks` ends a chunk,
 /// `forward` flushes, `select!` may take its `default`.
 ///
-/// In a merge of merges only the outermost returns such a `Pending`, unless a
-/// child loops over a merge of its own: that one does too, so that the loop ends.
+/// In a merge of merges only the outermost returns such a `Pending`, but for one
+/// that has polled `budget` children in one `poll_next`, or that a child loops
+/// over: that one does too, so that the loop ends.
 ///
 /// # Cost
 ///
@@ -353,23 +354,25 @@ impl<S> Merge<S> {
         self.spent = self.inbox.polls().wrapping_add(self.budget as usize);
     }
 
-    /// Whether a poll of the merge may go on although the budget is spent.
+    /// Whether a poll of the merge, which began at this number of polls, may go
+    /// on although the budget is spent.
     ///
     /// A merge in a merge leaves it to the one above to yield: it gets a new
-    /// budget each time that one polls it. Not more often, for a child that
-    /// loops over a merge of its own would never end.
+    /// budget each time that one polls it, less what this poll has spent. Not
+    /// more often, for a child that loops over a merge of its own would never
+    /// end.
     #[cold]
-    fn may_go_on(&mut self, parent: &Waker) -> bool {
-        let above = wake::polls_above(parent);
-        let is_new = above.is_some() && above != self.renewed;
-        if is_new {
-            self.renewed = above;
-        }
-        let goes_on = is_new || self.budget == u32::MAX;
-        if goes_on {
+    fn may_go_on(&mut self, began: usize, parent: &Waker) -> bool {
+        if self.budget == u32::MAX {
             self.renew_budget();
+            return true;
         }
-        goes_on
+        let above = wake::polls_above(parent);
+        if above.is_some() && above != self.renewed {
+            self.renewed = above;
+            self.spent = began.wrapping_add(self.budget as usize);
+        }
+        !self.is_spent()
     }
 
     /// If the merge is parked, it no longer is, and the result wakes the task
@@ -479,13 +482,14 @@ impl<S: Stream> Merge<S> {
 
     #[inline]
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
-        if self.is_spent() && !self.may_go_on(cx.waker()) {
+        let began = self.inbox.polls();
+        if self.is_spent() && !self.may_go_on(began, cx.waker()) {
             return self.yield_now(cx).map(|()| None);
         }
         loop {
             match self.step() {
                 Step::Item(item) => return Poll::Ready(Some(item)),
-                Step::Spent if self.budget == u32::MAX => self.renew_budget(),
+                Step::Spent if self.may_go_on(began, cx.waker()) => {}
                 Step::Spent => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
@@ -522,8 +526,8 @@ impl<S: Stream> Merge<S> {
         items: &mut Vec<S::Item>,
         limit: usize,
     ) -> Poll<usize> {
-        let before = items.len();
-        let mut spent = self.is_spent() && !self.may_go_on(cx.waker());
+        let (before, began) = (items.len(), self.inbox.polls());
+        let mut spent = self.is_spent() && !self.may_go_on(began, cx.waker());
         while items.len() - before < limit && !spent {
             match self.step() {
                 Step::Item(item) => items.push(item),
@@ -535,11 +539,7 @@ impl<S: Stream> Merge<S> {
                     }
                 }
             }
-            spent = self.is_spent();
-            if spent && self.budget == u32::MAX {
-                self.renew_budget();
-                spent = false;
-            }
+            spent = self.is_spent() && !self.may_go_on(began, cx.waker());
         }
         match items.len() - before {
             0 if limit > 0 => self.yield_now(cx).map(|()| 0),

@@ -393,6 +393,17 @@ fn a_merge_in_a_merge_loses_no_turn_to_its_own_budget() {
 }
 
 #[test]
+fn a_merge_in_a_merge_loses_no_turn_to_a_budget_that_ends_with_a_waiting_child() {
+    let steps: [&[Step]; 2] = [&[Step::Item], &[Step::WakeIdle]];
+    let inner: Merge<Child> = steps.into_iter().map(|steps| child(0, steps).0).collect();
+    let mut outer = Merge::new();
+    outer.push(inner.left_stream());
+    outer.push(child(1, &[Step::Item]).0.right_stream());
+    let items = Parent::new().items(&mut outer, 600);
+    assert!(items.chunks(2).all(|round| round == [0, 1]), "{items:?}");
+}
+
+#[test]
 fn a_child_that_loops_over_a_merge_of_its_own_gives_the_others_their_turns() {
     let polls = within_a_minute(|| {
         let (mut merge, handles): (Merge<_>, Vec<_>) = (0..3)
