@@ -99,13 +99,6 @@ struct Shared {
     polls: AtomicUsize,
 }
 
-// SAFETY: `head` is followed through `&mut Inbox` alone; `parent` has one owner
-// at a time, handed over through `head` and `done`, and may be used and dropped
-// on any thread.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
 impl Shared {
     /// Puts a block on the list. The caller turned its `ready` from zero.
     fn push(&self, block: &Block) {
@@ -181,9 +174,11 @@ pub(super) struct Inbox {
 }
 
 // SAFETY: the blocks are followed through `&mut self` alone; what is behind
-// them is made to be shared with the wakers of other threads.
+// them is made to be shared with the wakers of other threads. `parent` has one
+// owner at a time, handed over through `head` and `done`, and may be used and
+// dropped on any thread.
 unsafe impl Send for Inbox {}
-// SAFETY: `&self` gives one load of `head`.
+// SAFETY: `&self` gives loads of `head` and of `polls`, both atomic.
 unsafe impl Sync for Inbox {}
 
 impl Inbox {
@@ -480,6 +475,8 @@ impl Slab {
         head.next.with_mut(|_| {});
         let (first, blocks) = (head.first, head.blocks);
         if head.is_first() {
+            // SAFETY: as above. For the models, too.
+            unsafe { &(*first.as_ptr()).shared }.parent.with_mut(|_| {});
             // SAFETY: as above, and this is what was allocated.
             unsafe { Self::free(first, blocks) };
         } else {

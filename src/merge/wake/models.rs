@@ -27,6 +27,7 @@
 //! | a block's references given back Relaxed, or no fence at its end | `a_block_that_ends_in_the_wake_…` |
 //! | a slab's holds given back Relaxed, or no fence at its end | `a_slab_is_freed_once_…` |
 //! | blocks do not hold their slab | `a_slab_is_freed_once_…` |
+//! | slabs do not hold the first one | `the_first_slab_is_freed_…` |
 //! | a clone is not counted, a wake keeps its reference | `wakers_cloned_and_dropped_…`, `a_block_that_ends_in_the_wake_…` |
 //! | `PARKED` becomes a link | `the_parent_named_last_is_woken` |
 //! | a lent parent is taken for ours | `a_merge_that_is_unparked_…` |
@@ -360,11 +361,10 @@ fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
 fn the_first_slab_is_freed_after_all_others() {
     model(|| {
         let mut inbox = Inbox::new(1);
-        let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1), inbox.wakers(2, 1)];
-        let threads = [1, 2].map(|block| {
-            let waker = keep(&blocks[block], 0);
-            thread::spawn(move || waker.wake())
-        });
+        let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
+        assert_eq!(inbox.park(Waker::noop()), Park::Parked);
+        let waker = keep(&blocks[1], 0);
+        let threads = [thread::spawn(move || waker.wake())];
         drop(blocks);
         drop(inbox);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
