@@ -50,7 +50,8 @@ const RUSH: u8 = 64;
 /// - **Bounded bypass**: once a child was woken, every other child is polled at
 ///   most once before it. While other threads wake children as fast as these are
 ///   polled, and for up to 64 blocks after, those in its block of 64 may be polled
-///   twice.
+///   twice. One that is pushed in the middle of a round may have its first turn in
+///   the next.
 /// - **Equal shares**: among children that are always ready, the numbers of
 ///   items never differ by more than one. Items come in order of place, round
 ///   after round, whatever the order of wakes.
@@ -74,8 +75,9 @@ const RUSH: u8 = 64;
 ///
 /// A poll costs what the ready children cost: idle children cost nothing,
 /// however many. No item allocates. A child takes two bytes beside the stream
-/// itself, in blocks of 64; memory follows the greatest number of children at a
-/// time, and is given back when the merge is dropped.
+/// itself, in blocks of 64, and four more once a place in its block was taken
+/// twice; memory follows the greatest number of children at a time, and is given
+/// back when the merge is dropped.
 ///
 /// # Wakers
 ///
@@ -170,6 +172,11 @@ impl<S> Merge<S> {
 
     /// A merge without children, for so many of them: they will stand in chunks
     /// of exact sizes. More may come.
+    ///
+    /// # Panics
+    ///
+    /// If what they need besides their own memory, a word or two for each block of
+    /// 64, is more than `isize::MAX` bytes.
     pub fn with_capacity(children: usize) -> Self {
         let blocks = children.div_ceil(CHUNK);
         let mut merge = Self::with_room(blocks.max(1));
@@ -702,10 +709,11 @@ mod models;
 
 #[cfg(all(test, not(active_status_loom)))]
 mod tests {
+    use alloc::rc::Rc;
+    use core::cell::Cell;
     use core::iter;
 
     use futures::stream;
-    use std::vec::Vec;
 
     use super::*;
 
@@ -728,14 +736,14 @@ mod tests {
     /// A merge of 100 children that always have an item and are in a rush, but
     /// for the one at this place, which waits. Its waker comes with it.
     fn rushing(idle: usize) -> (Merge<impl Stream<Item = usize>>, Waker) {
-        let (sender, wakers) = std::sync::mpsc::channel();
+        let waker = Rc::new(Cell::new(None));
         let child = |place| {
-            let (sender, mut waited) = (sender.clone(), place != idle);
+            let (waker, mut waited) = (waker.clone(), place != idle);
             stream::poll_fn(move |cx| {
                 if mem::replace(&mut waited, true) {
                     return Poll::Ready(Some(place));
                 }
-                sender.send(cx.waker().clone()).unwrap();
+                waker.set(Some(cx.waker().clone()));
                 Poll::Pending
             })
         };
@@ -743,7 +751,7 @@ mod tests {
         let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
         items(&mut merge, 99);
         merge.rush = RUSH;
-        (merge, wakers.recv().unwrap())
+        (merge, waker.take().unwrap())
     }
 
     fn items<S: Stream<Item = usize>>(merge: &mut Merge<S>, count: usize) -> Vec<usize> {

@@ -174,7 +174,6 @@ impl Handle {
     }
 
     /// The waker of the child's last poll.
-    /// Wakes as the child's waker does.
     #[track_caller]
     pub(crate) fn waker(&self) -> Waker {
         self.0.waker.lock().unwrap().clone().expect("the child was not polled")
