@@ -2,6 +2,7 @@
 //! bench of the board looks at terminals by this file too.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
@@ -16,7 +17,12 @@ const VARIABLES: [&str; 8] =
 
 /// This program, for a usual terminal. Its stdin and stdout are pipes to here.
 pub(crate) fn this_program() -> Command {
-    let mut command = Command::new(env::current_exe().expect("this program"));
+    this_program_in(env::current_exe().expect("this program"))
+}
+
+/// Another program, which runs this one.
+pub(crate) fn this_program_in(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for name in VARIABLES {
         command.env_remove(name);
     }

@@ -14,7 +14,7 @@ use active_status::{Console, Job, LiveBoard, board};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use smol::Timer;
 
-use crate::pty::{self, interrupt, pseudo_terminal, this_program};
+use crate::pty::{self, interrupt, pseudo_terminal, this_program, this_program_in};
 use crate::support::within_a_minute;
 
 /// Tells a process which part to play; `child` is the test that plays it.
@@ -361,6 +361,63 @@ fn after_a_stop_the_board_goes_on_below_what_the_shell_wrote() {
             assert!(lines[2].starts_with("elapsed time: "), "{part}: {screen}");
         }
     });
+}
+
+/// Whether this program is installed. If it is not, the test that asks says so.
+fn is_installed(program: &str, version: &str) -> bool {
+    let found = Command::new(program).arg(version).output().is_ok();
+    if !found {
+        let _ = writeln!(io::stderr(), "skipped: {program} is not installed");
+    }
+    found
+}
+
+/// The command that plays the part `copy`, for a shell; `word` is run after it.
+fn copy_and(word: &str) -> String {
+    let program = std::env::current_exe().expect("this program");
+    let program = program.to_str().expect("a name in UTF-8");
+    format!("'{program}' --exact terminal::child --nocapture >/dev/null; {word}")
+}
+
+#[test]
+fn script_records_a_live_board() {
+    if !is_installed("script", "--version") {
+        return;
+    }
+    let seen = within_a_minute(|| {
+        let mut script = this_program_in("script");
+        script.args(["-qec", &copy_and("true"), "/dev/null"]).env(PART, "copy");
+        let output = script.output().expect("script");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("whole characters")
+    });
+    assert!(seen.contains('\x1b'), "it has a terminal");
+    assert_eq!(screen(&seen, (80, 24)), "copy: a.txt ✘ no space");
+}
+
+#[test]
+fn tmux_shows_a_live_board_below_what_was_there() {
+    if !is_installed("tmux", "-V") {
+        return;
+    }
+    let pane = within_a_minute(|| {
+        let server = format!("active-status-test-{}", std::process::id());
+        let tmux = |arguments: &[&str]| {
+            let mut tmux = this_program_in("tmux");
+            tmux.env("LC_ALL", "C.UTF-8").env_remove("TMUX").env(PART, "copy");
+            let output = tmux.args(["-L", &server]).args(arguments).output().expect("tmux");
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).expect("whole characters")
+        };
+        let told = format!("tmux -L {server} wait-for -S done; cat");
+        let run = format!("echo above; {}", copy_and(&told));
+        tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &run]);
+        tmux(&["wait-for", "done"]);
+        let pane = tmux(&["capture-pane", "-p"]);
+        tmux(&["kill-server"]);
+        pane
+    });
+    assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
 }
 
 #[test]
