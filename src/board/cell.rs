@@ -308,6 +308,7 @@ mod tests {
 
     use super::{Cell, JobId, Row};
 
+    // Rule 1
     #[test]
     fn a_tick_takes_no_lock() {
         let id = JobId::new(1).expect("ids count from 1");

@@ -62,6 +62,7 @@ mod tests {
     use super::{format_elapsed, format_elapsed_short};
     use std::time::Duration;
 
+    // Rule 13
     #[test]
     fn times_in_words_and_in_short() {
         for (millis, words, short) in [

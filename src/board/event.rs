@@ -263,6 +263,7 @@ mod tests {
         [added.to_vec(), changed.to_vec(), ended.to_vec(), rest.to_vec()].concat()
     }
 
+    // Rule 3
     #[test]
     fn events_go_over_a_wire_and_back() {
         for event in events() {

@@ -533,6 +533,7 @@ mod tests {
 
     const CLOSED: &str = "Closed { at: 0ns }";
 
+    // Rule 2
     #[test]
     fn an_update_that_stopped_before_it_was_queued_is_told_at_the_close() {
         let (link, mut events, cell) = job();
@@ -550,6 +551,7 @@ mod tests {
         assert_eq!(told(&mut events), ["Finished", CLOSED]);
     }
 
+    // Rule 2
     #[test]
     fn an_update_that_was_queued_behind_the_end_is_told_before_it() {
         let (link, mut events, cell) = job();

@@ -105,6 +105,7 @@ mod tests {
         }
     }
 
+    // Rule 6
     #[test]
     fn positions_stop_at_the_highest() {
         let word = Word::new();
@@ -207,6 +208,7 @@ mod models {
         last.expect("something was written")
     }
 
+    // Rule 2
     #[test]
     fn no_tick_is_lost() {
         loom::model(|| {
@@ -216,6 +218,7 @@ mod models {
         });
     }
 
+    // Rule 2
     #[test]
     fn no_text_is_lost() {
         loom::model(|| {

@@ -378,6 +378,7 @@ mod tests {
         String::from_utf8(bytes).expect("text")
     }
 
+    // Rule 9
     #[test]
     fn a_status_is_a_colour_of_the_whole_row() {
         for (status, weight, shown) in [
@@ -411,6 +412,7 @@ mod tests {
         assert_eq!(live(false, &line), "\x1b[1ma\x1b[0m\x1b[K\r\n");
     }
 
+    // Rule 14
     #[test]
     fn the_end_of_a_row_may_be_faint() {
         let (status, weight) = (Status::Normal, Weight::Normal);
@@ -418,6 +420,7 @@ mod tests {
         assert_eq!(live(true, &line), "a\x1b[2m · 10 s\x1b[0m\x1b[K\r\n");
     }
 
+    // Rule 20
     #[test]
     fn printed_lines_keep_styles_and_links_and_end_them() {
         for (line, kept, plain) in [

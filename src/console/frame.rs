@@ -178,6 +178,7 @@ mod tests {
         (model, frame)
     }
 
+    // Rule 17
     #[test]
     fn a_row_keeps_its_place_until_it_is_dim() {
         let (mut model, frame) = crowd();
@@ -190,6 +191,7 @@ mod tests {
         assert_eq!(dim.to_string(), "job 5\njob 6\n… +4 more\n");
     }
 
+    // Rule 17
     #[test]
     fn an_error_takes_the_place_of_a_bold_row() {
         let (mut model, frame) = crowd();
@@ -213,6 +215,7 @@ mod tests {
         looks.collect()
     }
 
+    // Rule 5
     #[test]
     fn an_end_that_is_no_success_colours_the_row() {
         for (outcome, ended) in [
@@ -230,6 +233,7 @@ mod tests {
         }
     }
 
+    // Rules 9, 13
     #[test]
     fn a_row_is_bold_for_a_second_after_its_news_and_italic_when_it_leaves() {
         let mut model = Model::new();

@@ -454,11 +454,13 @@ mod tests {
         }
     }
 
+    // Rule 23
     #[test]
     fn what_a_job_starts_with_is_not_said() {
         Log::default().add(1, row("copy: ", "waiting")).at(20.0).says(&[]);
     }
 
+    // Rule 23
     #[test]
     fn a_new_text_is_said_at_once_with_its_prefix() {
         let mut log = Log::default();
@@ -472,6 +474,7 @@ mod tests {
         log.add(1, row("copy: ", "a.txt")).change(1, change).says(&["   0 move: a.txt"]);
     }
 
+    // Rule 23
     #[test]
     fn a_text_said_again_says_nothing() {
         let mut log = Log::default();
@@ -486,6 +489,7 @@ mod tests {
         log.add(1, row("copy: ", "waiting")).change(1, change).at(20.0).says(&[]);
     }
 
+    // Rule 23
     #[test]
     fn a_job_says_one_thing_in_five_seconds_and_then_the_latest() {
         let mut log = Log::default();
@@ -509,6 +513,7 @@ mod tests {
         log.says(&["   0 1: a", "   1 2: b", "   5 1: c", "   6 2: d"]);
     }
 
+    // Rule 23
     #[test]
     fn progress_is_said_at_each_tenth() {
         let mut log = Log::default();
@@ -553,6 +558,7 @@ mod tests {
         }
     }
 
+    // Rule 23
     #[test]
     fn an_end_is_said_at_once_with_the_last_state_the_outcome_and_the_time() {
         for (outcome, end) in [
@@ -598,6 +604,7 @@ mod tests {
         log.says(&expected.map(|line| format!("   0 {line}")).each_ref().map(String::as_str));
     }
 
+    // Rule 23
     #[test]
     fn silence_is_broken_by_what_still_runs() {
         let mut log = Log::default();
@@ -647,6 +654,7 @@ mod tests {
         ]);
     }
 
+    // Rule 23
     #[test]
     fn the_last_line_counts_the_outcomes() {
         let mut log = Log::default();

@@ -194,6 +194,7 @@ fn rows_stand_above_the_cursor() {
     assert_eq!(screen.terminal.cursor().position(), Some((0, BEFORE.len() + 2)));
 }
 
+// Rule 21
 #[test]
 fn the_last_frame_stays_and_what_follows_is_below() {
     let mut screen = Screen::new(20, 5);
@@ -208,6 +209,7 @@ fn the_last_frame_stays_and_what_follows_is_below() {
     assert_eq!(screen.text(), "one … abandoned\nafter");
 }
 
+// Rule 15
 #[test]
 fn nothing_is_written_while_nothing_changes() {
     let mut screen = Screen::new(20, 8);
@@ -222,6 +224,7 @@ fn nothing_is_written_while_nothing_changes() {
     assert_eq!(screen.paint(), "");
 }
 
+// Rule 16
 #[test]
 fn only_rows_that_changed_are_sent() {
     let mut screen = Screen::new(20, 12);
@@ -237,6 +240,7 @@ fn only_rows_that_changed_are_sent() {
     assert!(!["job 1", "job 3", "job 5"].iter().any(|row| bytes.contains(row)), "{bytes:?}");
 }
 
+// Rule 16
 #[test]
 fn damage_by_others_heals_after_a_second() {
     let mut screen = Screen::new(20, 12);
@@ -256,6 +260,7 @@ fn damage_by_others_heals_after_a_second() {
     assert_eq!(screen.text(), "one\ntwo");
 }
 
+// Rule 12
 #[test]
 fn a_row_that_left_is_followed_by_the_rows_that_run() {
     let mut screen = Screen::new(20, 8);
@@ -285,6 +290,7 @@ fn a_printed_line_may_be_wider_than_the_screen() {
     }
 }
 
+// Rule 16
 #[test]
 fn a_line_above_a_board_as_high_as_the_screen_does_not_erase_the_whole_screen() {
     let mut screen = Screen::new(20, 4);
@@ -321,6 +327,7 @@ fn a_row_that_the_terminal_draws_wider_stays_one_row() {
     assert_eq!(second.trim_end(), "two");
 }
 
+// Rule 16
 #[test]
 fn a_frame_is_shown_at_once_and_leaves_the_modes_as_they_were() {
     let mut screen = Screen::new(20, 8);
@@ -350,6 +357,7 @@ fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
     assert_eq!(screen.text(), "one\nthread panicked\none … abandoned");
 }
 
+// Rule 20
 #[test]
 fn a_printed_line_keeps_its_colours_and_loses_other_sequences() {
     let mut screen = Screen::new(40, 8);
@@ -364,6 +372,7 @@ fn a_printed_line_keeps_its_colours_and_loses_other_sequences() {
     assert_eq!(below.cells()[0].pen().foreground(), None);
 }
 
+// Rule 18
 #[test]
 fn narrower_and_wider_again_leaves_the_rows_as_they_are() {
     let mut screen = Screen::new(80, 24);
@@ -452,6 +461,7 @@ fn rows_that_were_wrapped_are_erased_before_they_are_drawn_again() {
     assert!(bytes.contains(&erased), "{bytes:?}");
 }
 
+// Rule 18
 #[test]
 fn one_column_and_one_row_and_back_harms_nothing_above() {
     let mut screen = Screen::new(80, 24);
@@ -715,6 +725,7 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
 }
 
 proptest! {
+    // Rules 12, 16
     #[test]
     fn each_job_and_line_stands_once_in_order(
         columns in 1..100usize,
@@ -726,6 +737,7 @@ proptest! {
         prop_assert_eq!(narrow(&screen.text()), narrow(left.trim_end()));
     }
 
+    // Rule 18
     #[test]
     fn resizes_lose_and_repeat_nothing_and_leave_what_stood_above(
         columns in 1..100usize,

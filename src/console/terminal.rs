@@ -478,6 +478,7 @@ mod tests {
         })
     }
 
+    // Rule 22
     #[test]
     fn rows_are_live_on_a_terminal_that_is_not_dumb_outside_ci() {
         for (terminal, variables, live) in [
@@ -501,6 +502,7 @@ mod tests {
         }
     }
 
+    // Rule 22
     #[test]
     fn colour_is_on_by_force_or_on_a_terminal_and_off_by_no_color() {
         for (terminal, variables, colour) in [
@@ -695,6 +697,7 @@ mod tests {
         assert!(writer.poll_idle(&mut cx).is_ready());
     }
 
+    // Rule 19
     #[test]
     fn buffers_that_wait_are_written_together() {
         let (output, taken, orders) = told();

@@ -246,6 +246,7 @@ mod tests {
         }
     }
 
+    // Rule 16
     #[test]
     fn a_cut_tears_nothing_apart() {
         for (text, columns, expected) in [

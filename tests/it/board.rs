@@ -14,6 +14,7 @@ use active_status::{
 use crate::support::Parent;
 use crate::told::{Clock, told};
 
+// Rule 2
 #[test]
 fn everything_goes_where_it_is_needed() {
     fn shared<T: Send + Sync + Clone + Unpin + 'static>() {}
@@ -29,6 +30,7 @@ fn everything_goes_where_it_is_needed() {
     moved::<WithStatus<Events>>();
 }
 
+// Rule 20
 #[test]
 fn a_line_is_a_line_each() {
     let (board, mut events) = board();
@@ -39,6 +41,7 @@ fn a_line_is_a_line_each() {
     assert_eq!(told(&mut events), expected.map(|line| format!("| {line}")));
 }
 
+// Rule 2
 #[test]
 fn lines_and_jobs_keep_their_order() {
     let (board, mut events) = board();
@@ -51,6 +54,7 @@ fn lines_and_jobs_keep_their_order() {
     assert_eq!(told(&mut events), expected);
 }
 
+// Rule 20
 #[test]
 fn lines_of_one_call_stay_together() {
     let (board, mut events) = board();
@@ -62,6 +66,7 @@ fn lines_of_one_call_stay_together() {
     assert!(lines.chunks(3).all(|lines| lines == ["| a", "| b", "| c"]));
 }
 
+// Rule 20
 #[test]
 fn a_written_line_waits_for_its_newline() {
     let (board, mut events) = board();
@@ -75,6 +80,7 @@ fn a_written_line_waits_for_its_newline() {
     assert_eq!(told(&mut events), ["| three"]);
 }
 
+// Rule 20
 #[test]
 fn a_written_line_without_newline_is_printed_with_the_drop() {
     let (board, mut events) = board();
@@ -123,6 +129,7 @@ fn a_written_line_without_end_is_broken() {
     assert_eq!(lines, [2 + (17 << 20)]);
 }
 
+// Rule 19
 #[test]
 fn lines_beyond_the_limit_are_counted_in_their_place() {
     let (board, mut events) = board();
@@ -145,6 +152,7 @@ fn no_line_is_printed_before_the_count_of_those_left_out() {
     assert_eq!(lines[65_534..], ["| 65535", "| … 2 lines not shown"]);
 }
 
+// Rule 19
 #[test]
 fn bytes_of_lines_have_a_limit_too() {
     let (board, mut events) = board();
@@ -174,6 +182,7 @@ fn lines_left_out_are_counted_at_the_close_at_the_latest() {
     assert_eq!(lines[65_535..], ["| 65535", "| … 2 lines not shown", "closed"]);
 }
 
+// Rule 21
 #[test]
 fn the_close_comes_once_after_all_that_was_said_before() {
     let (board, mut events) = board();
@@ -188,6 +197,7 @@ fn the_close_comes_once_after_all_that_was_said_before() {
     assert_eq!(events.recv_blocking(), None);
 }
 
+// Rule 21
 #[test]
 fn what_is_said_after_the_close_is_not_told() {
     let (board, mut events) = board();
@@ -206,6 +216,7 @@ fn what_is_said_after_the_close_is_not_told() {
     assert_eq!(told(&mut events), ["1 added: a: ", "closed"]);
 }
 
+// Rule 3
 #[test]
 fn the_time_of_the_close_is_that_of_the_first_call() {
     let clock = Clock::default();
@@ -244,6 +255,7 @@ fn the_last_handle_sets_the_time_of_the_close() {
     assert_eq!(events.try_recv(), Some(Event::Closed { at: Duration::from_millis(5) }));
 }
 
+// Rule 13
 #[test]
 fn elapsed_time_is_a_pinned_row_without_a_handle() {
     let (board, mut events) = board();
@@ -254,6 +266,7 @@ fn elapsed_time_is_a_pinned_row_without_a_handle() {
     assert_eq!(told(&mut events), ["closed"]);
 }
 
+// Rules 1, 2
 #[test]
 fn without_events_every_update_does_nothing() {
     let (board, events) = board();
@@ -272,6 +285,7 @@ fn without_events_every_update_does_nothing() {
     assert!(job.is_ended());
 }
 
+// Rule 2
 #[test]
 fn dropped_events_hold_nothing_of_what_waited() {
     let (board, mut events) = board();

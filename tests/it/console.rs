@@ -40,6 +40,7 @@ fn the_console_goes_anywhere() {
     both::<Running>();
 }
 
+// Rule 15
 #[test]
 fn the_first_frame_is_drawn_at_once() {
     let time = Time::default();
@@ -49,6 +50,7 @@ fn the_first_frame_is_drawn_at_once() {
     assert_eq!(screen(&show.frame()), "copy:");
 }
 
+// Rule 15
 #[test]
 fn frames_are_a_tenth_of_a_second_apart_and_the_last_state_is_drawn() {
     let time = Time::default();
@@ -66,6 +68,7 @@ fn frames_are_a_tenth_of_a_second_apart_and_the_last_state_is_drawn() {
     assert_eq!(time.now(), millis(100));
 }
 
+// Rules 15, 16
 #[test]
 fn a_busy_board_is_written_ten_times_a_second() {
     let time = Time::default();
@@ -85,6 +88,7 @@ fn a_busy_board_is_written_ten_times_a_second() {
     assert_eq!(screen(&bytes), rows.join("\n"));
 }
 
+// Rule 6
 #[test]
 fn ten_megabytes_in_one_update_are_one_row() {
     let time = Time::default();
@@ -96,6 +100,7 @@ fn ten_megabytes_in_one_update_are_one_row() {
     assert!(frame.len() < 200, "{}", frame.len());
 }
 
+// Rule 2
 #[test]
 fn before_its_time_the_stream_is_not_looked_at() {
     let time = Time::default();
@@ -122,6 +127,7 @@ fn before_its_time_the_stream_is_not_looked_at() {
     assert!(looks.load(Ordering::Relaxed));
 }
 
+// Rule 15
 #[test]
 fn an_idle_board_sleeps_until_a_drawn_character_changes() {
     let time = Time::default();
@@ -139,6 +145,7 @@ fn an_idle_board_sleeps_until_a_drawn_character_changes() {
     }
 }
 
+// Rule 15
 #[test]
 fn a_board_with_nothing_to_change_does_not_wake() {
     let time = Time::default();
@@ -154,6 +161,7 @@ fn a_board_with_nothing_to_change_does_not_wake() {
     assert_eq!(show.polls, polls);
 }
 
+// Rules 13, 24
 #[test]
 fn time_that_passes_is_drawn() {
     let time = Time::default();
@@ -294,6 +302,7 @@ fn stalled(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>, Sende
     (board, show, order.expect("a writer"))
 }
 
+// Rule 19
 #[test]
 fn a_stalled_terminal_gets_the_latest_frame_and_all_that_ended_meanwhile() {
     let time = Time::default();
@@ -315,6 +324,7 @@ fn a_stalled_terminal_gets_the_latest_frame_and_all_that_ended_meanwhile() {
     assert_eq!(bytes.matches("\u{1b}[?2026h").count(), 2);
 }
 
+// Rule 19
 #[test]
 fn events_are_taken_while_the_terminal_is_stalled() {
     let time = Time::default();
@@ -335,6 +345,7 @@ fn events_are_taken_while_the_terminal_is_stalled() {
     drop(order);
 }
 
+// Rule 19
 #[test]
 fn no_more_than_a_mebibyte_of_lines_is_taken_for_a_stalled_terminal() {
     let time = Time::default();
@@ -359,6 +370,7 @@ fn no_more_than_a_mebibyte_of_lines_is_taken_for_a_stalled_terminal() {
     drop(order);
 }
 
+// Rule 21
 #[test]
 fn at_the_end_a_terminal_that_takes_nothing_is_waited_for_two_seconds() {
     let time = Time::default();
@@ -395,6 +407,7 @@ fn at_the_end_a_terminal_that_takes_something_is_waited_for_longer() {
     assert!(last.contains("last words"));
 }
 
+// Rule 21
 #[test]
 fn a_terminal_that_is_gone_ends_the_drawing_and_not_the_work() {
     let time = Time::default();
@@ -530,6 +543,7 @@ fn work_that_is_dropped_is_shown_as_cancelled() {
     assert_eq!(show.written(), "copy: (cancelled after 0s)\n0 done, 1 cancelled in 0s\n");
 }
 
+// Rule 21
 #[test]
 fn after_work_that_panicked_the_last_frame_is_below_the_message() {
     let time = Time::default();
@@ -626,6 +640,7 @@ fn opened_and_stalled() -> (LiveBoard, Receiver<News>, Sender<()>) {
     (Console::live().output(held).size(40, 10).open(), news, order)
 }
 
+// Rule 21
 #[test]
 fn a_board_that_is_shut_down_has_shown_all_that_was_said() {
     let (sender, news) = mpsc::channel();
@@ -644,6 +659,7 @@ fn a_board_that_is_shut_down_has_shown_all_that_was_said() {
     assert_eq!(screen(&frames.collect::<String>()), "copy: a.txt ✔\nhello\nmove: … abandoned");
 }
 
+// Rule 21
 #[test]
 fn a_board_that_is_dropped_is_shut_down() {
     let (sender, news) = mpsc::channel();
@@ -653,6 +669,7 @@ fn a_board_that_is_dropped_is_shut_down() {
     assert_eq!(wrote(&news), "hello\n");
 }
 
+// Rules 1, 21
 #[test]
 fn a_board_that_is_closed_may_be_shut_down_and_told_more() {
     let (sender, news) = mpsc::channel();
@@ -667,6 +684,7 @@ fn a_board_that_is_closed_may_be_shut_down_and_told_more() {
     assert_eq!(wrote(&news), "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
+// Rule 19
 #[test]
 fn a_stalled_terminal_keeps_no_worker_waiting() {
     let (board, news, order) = opened_and_stalled();
@@ -690,6 +708,7 @@ fn a_stalled_terminal_keeps_no_worker_waiting() {
     assert_eq!(screen(&bytes), format!("{lines}copy: 9999 ✔"));
 }
 
+// Rule 21
 #[test]
 fn a_terminal_that_takes_nothing_does_not_hold_up_the_shutdown() {
     let (board, news, order) = opened_and_stalled();
@@ -699,6 +718,7 @@ fn a_terminal_that_takes_nothing_does_not_hold_up_the_shutdown() {
     drop(order);
 }
 
+// Rule 1
 #[test]
 fn a_terminal_that_is_gone_does_not_stop_those_who_use_the_board() {
     let (board, news, order) = opened_and_stalled();
@@ -728,6 +748,7 @@ fn a_writer_that_panics_does_not_stop_those_who_use_the_board() {
     board.shutdown();
 }
 
+// Rule 21
 #[test]
 fn a_panic_has_its_last_frame_below_the_message() {
     let (sender, news) = mpsc::channel();
@@ -790,6 +811,7 @@ fn a_panic_that_was_drawn_already_is_not_drawn_again() {
     assert_eq!(screen(&frames), "copy:\nmessage\ncopy: ✘ panicked");
 }
 
+// Rule 21
 #[test]
 fn after_a_job_that_panicked_the_board_goes_on_below_the_message() {
     let time = Time::default();
@@ -833,6 +855,7 @@ fn a_stream_that_always_has_more_does_not_hold_up_the_shutdown() {
     within_a_minute(|| running.shutdown());
 }
 
+// Rule 24
 #[test]
 fn a_board_that_is_opened_has_the_clock_of_the_console() {
     let (sender, news) = mpsc::channel();
@@ -845,6 +868,7 @@ fn a_board_that_is_opened_has_the_clock_of_the_console() {
     assert!(wrote(&news).ends_with("copy: (finished in 3m 4s)\n1 done in 3m 4s\n"));
 }
 
+// Rule 20
 #[test]
 fn what_is_printed_is_on_a_plain_board_as_it_was() {
     let (sender, news) = mpsc::channel();

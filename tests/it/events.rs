@@ -72,6 +72,7 @@ fn a_reader_that_moved_is_woken_where_it_is() {
     assert_eq!(old.held(), 0);
 }
 
+// Rules 3, 21
 #[test]
 fn the_stream_ends_after_the_close_and_stays_so() {
     let (board, mut events) = board();
@@ -99,6 +100,7 @@ fn a_blocked_reader_is_woken_from_another_thread() {
     assert_eq!(told, ["1 added: a: ", "1 finished", "closed"]);
 }
 
+// Rule 2
 #[test]
 fn readiness_takes_nothing() {
     let (board, mut events) = board();
@@ -132,6 +134,7 @@ fn waiting_for_readiness_is_woken() {
     assert_eq!(parent.poll(&mut ready), Poll::Ready(Some(true)));
 }
 
+// Rule 2
 #[test]
 fn a_drain_ends_though_a_worker_goes_on() {
     let (board, mut events) = board();
@@ -259,6 +262,7 @@ impl Timer {
     }
 }
 
+// Rule 2
 #[test]
 fn a_sampled_stream_looks_at_once_and_then_rests() {
     let (board, events) = board();
@@ -350,6 +354,7 @@ fn forwarded_events_merge_while_the_channel_is_full() {
     assert!(mine.is_closed());
 }
 
+// Rule 3
 #[test]
 fn forwarding_ends_with_its_receiver() {
     let (board, events) = board();
@@ -360,6 +365,7 @@ fn forwarding_ends_with_its_receiver() {
     assert_eq!((&mut forward).now_or_never(), Some(()));
 }
 
+// Rule 3
 #[test]
 fn events_of_a_thread_arrive_on_an_executor() {
     let (board, events) = board();

@@ -66,12 +66,14 @@ fn text(text: &str) -> Change {
     Change { text: Some(text.into()), ..Change::default() }
 }
 
+// Rules 9, 24
 #[test]
 fn a_row_is_its_prefix_and_its_text() {
     let board = Board::of(Row { prefix: "copy: ".into(), ..row("a.txt") });
     assert_eq!(board.shows(80, 24), "copy: a.txt\n");
 }
 
+// Rules 6, 9, 10
 #[test]
 fn progress_stands_behind_the_text() {
     let style = |progress, text: &str| Progress { text: Some(text.into()), ..progress };
@@ -95,6 +97,7 @@ fn progress_stands_behind_the_text() {
     }
 }
 
+// Rule 10
 #[test]
 fn a_spinner_turns_when_the_position_changes() {
     let mut board = Board::of(Row { progress: Some(progress(0, None)), ..row("read") });
@@ -107,6 +110,7 @@ fn a_spinner_turns_when_the_position_changes() {
     assert_eq!(shown, ["read ⠋ 0\n", "read ⠙ 10\n", "read ⠹ 20\n", "read ⠹ 20\n"]);
 }
 
+// Rules 5, 9
 #[test]
 fn an_outcome_can_be_read() {
     for (outcome, shown) in [
@@ -124,6 +128,7 @@ fn an_outcome_can_be_read() {
     }
 }
 
+// Rule 5
 #[test]
 fn a_mark_stands_one_space_behind_what_there_is() {
     for (prefix, text, progress, shown) in [
@@ -140,6 +145,7 @@ fn a_mark_stands_one_space_behind_what_there_is() {
     }
 }
 
+// Rule 5
 #[test]
 fn the_end_of_the_board_ends_every_row() {
     let mut board = Board::default();
@@ -153,6 +159,7 @@ fn the_end_of_the_board_ends_every_row() {
     assert_eq!(board.shows(80, 24), "works … abandoned\nserves\ntime: 1 minute, 5 seconds\n");
 }
 
+// Rule 14
 #[test]
 fn a_row_without_news_says_so_in_steps() {
     let mut board = Board::of(row("wait"));
@@ -180,6 +187,7 @@ fn a_row_without_news_says_so_in_steps() {
     assert_eq!(board.shows(80, 24), "wait\n");
 }
 
+// Rule 14
 #[test]
 fn pinned_detached_and_elapsed_rows_are_silent() {
     let mut board = Board::default();
@@ -191,6 +199,7 @@ fn pinned_detached_and_elapsed_rows_are_silent() {
     assert_eq!(board.shows(80, 24), "detached\nelapsed · 30 seconds\npinned\n");
 }
 
+// Rule 11
 #[test]
 fn completed_running_and_pinned_rows_have_zones() {
     let mut board = Board::default();
@@ -205,6 +214,7 @@ fn completed_running_and_pinned_rows_have_zones() {
     assert_eq!(board.shows(80, 24), "c ✔\na ✔\npinned ✔\nb\nd\n");
 }
 
+// Rule 12
 #[test]
 fn a_line_comes_after_what_completed_before_it() {
     let mut board = Board::default();
@@ -216,6 +226,7 @@ fn a_line_comes_after_what_completed_before_it() {
     assert_eq!(board.shows(80, 24), "b ✔\na line\na ✔\n");
 }
 
+// Rules 16, 17
 #[test]
 fn rows_without_room_are_counted() {
     let mut board = Board::default();
@@ -228,6 +239,7 @@ fn rows_without_room_are_counted() {
     assert_eq!(board.shows(80, 1), "");
 }
 
+// Rule 17
 #[test]
 fn pinned_rows_come_first_then_errors_then_news() {
     let mut board = Board::default();
@@ -255,6 +267,7 @@ fn pinned_rows_come_first_then_errors_then_news() {
     }
 }
 
+// Rule 12
 #[test]
 fn completed_rows_leave_before_running_ones_are_hidden() {
     let mut board = Board::default();
@@ -267,6 +280,7 @@ fn completed_rows_leave_before_running_ones_are_hidden() {
     assert_eq!(board.shows(80, 4), shown);
 }
 
+// Rule 16
 #[test]
 fn the_text_is_cut_first_then_the_bar_then_the_end() {
     let mut board = Board::of(Row {
@@ -295,6 +309,7 @@ fn the_text_is_cut_first_then_the_bar_then_the_end() {
     }
 }
 
+// Rule 16
 #[test]
 fn no_row_is_wider_than_the_screen_but_one() {
     let mut board = Board::default();
@@ -313,6 +328,7 @@ fn no_row_is_wider_than_the_screen_but_one() {
     assert_eq!(board.shows(6, 24), "漢字…\ne\u{301}e\u{301}e\u{301}e\u{301}…\n…\n🇨🇭🇦🇹…\n");
 }
 
+// Rule 6
 #[test]
 fn controls_are_no_part_of_a_row() {
     let esc = '\u{1b}';
@@ -387,6 +403,7 @@ fn the_mark_of_an_end_is_cut_last() {
     }
 }
 
+// Rule 16
 #[test]
 fn a_screen_of_unknown_size_is_as_most_are() {
     let mut board = Board::default();
@@ -397,6 +414,7 @@ fn a_screen_of_unknown_size_is_as_most_are() {
     assert_eq!(board.shows(0, 0).lines().count(), 23);
 }
 
+// Rule 16
 #[test]
 fn every_size_is_drawn() {
     let mut board = Board::default();

@@ -36,6 +36,7 @@ fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
     positions.last().unwrap_or(0)
 }
 
+// Rules 1, 6
 #[test]
 fn any_sequence_of_updates_is_told() {
     type Updates = fn(&Job);
@@ -147,6 +148,7 @@ impl fmt::Display for Stubborn {
     }
 }
 
+// Rule 9
 #[test]
 fn an_update_that_changes_nothing_is_news_all_the_same() {
     let (job, mut events) = job();
@@ -156,6 +158,7 @@ fn an_update_that_changes_nothing_is_news_all_the_same() {
     assert_eq!(told(&mut events), ["1: nothing new"]);
 }
 
+// Rule 2
 #[test]
 fn only_what_is_new_is_told() {
     let (job, mut events) = job();
@@ -189,6 +192,7 @@ fn progress_that_starts_again_keeps_nothing_of_the_last() {
     assert_eq!(told(&mut events), ["1: 0/8"]);
 }
 
+// Rule 1
 #[test]
 fn a_display_may_update_its_own_job() {
     struct Meddler(Job);
@@ -203,6 +207,7 @@ fn a_display_may_update_its_own_job() {
     assert_eq!(told(&mut events), ["1: text outer"]);
 }
 
+// Rule 1
 #[test]
 fn a_tick_allocates_nothing_but_for_the_first() {
     let (job, mut events) = job();
@@ -214,6 +219,7 @@ fn a_tick_allocates_nothing_but_for_the_first() {
     assert_eq!(told(&mut events), ["1: 1099512127277"]);
 }
 
+// Rule 2
 #[test]
 fn a_job_has_at_most_three_messages_waiting() {
     let (board, mut events) = board();
@@ -229,6 +235,7 @@ fn a_job_has_at_most_three_messages_waiting() {
     assert_eq!(events.drain().count(), 300);
 }
 
+// Rule 5
 #[test]
 fn the_first_end_wins() {
     let (job, mut events) = job();
@@ -239,6 +246,7 @@ fn the_first_end_wins() {
     assert_eq!(told(&mut events), ["1 failed: no disk", "closed"]);
 }
 
+// Rule 5
 #[test]
 fn updates_after_the_end_do_nothing() {
     let (job, mut events) = job();
@@ -262,6 +270,7 @@ fn updates_after_the_end_do_nothing() {
     assert_eq!(told(&mut events), Vec::<String>::new());
 }
 
+// Rule 5
 #[test]
 fn ticks_between_the_end_and_its_reader_do_nothing() {
     let (job, mut events) = job();
@@ -282,6 +291,7 @@ fn ticks_after_the_end_was_told_wake_nobody() {
     assert_eq!(parent.take_wakes(), 0);
 }
 
+// Rule 2
 #[test]
 fn the_last_state_comes_before_the_end() {
     let (job, mut events) = job();
@@ -292,6 +302,7 @@ fn the_last_state_comes_before_the_end() {
     assert_eq!(told(&mut events), ["1: text last; 8/9", "1 finished"]);
 }
 
+// Rule 5
 #[test]
 fn the_last_handle_that_goes_cancels_the_job() {
     let (job, mut events) = job();
@@ -302,6 +313,7 @@ fn the_last_handle_that_goes_cancels_the_job() {
     assert_eq!(told(&mut events), ["1 cancelled", "closed"]);
 }
 
+// Rule 5
 #[test]
 fn a_handle_dropped_by_a_panic_panicked() {
     let (board, mut events) = board();
@@ -312,6 +324,7 @@ fn a_handle_dropped_by_a_panic_panicked() {
     assert_eq!(told(&mut events), ["1 added: a: ", "1 panicked"]);
 }
 
+// Rule 5
 #[test]
 fn a_detached_job_outlives_its_handles() {
     let (job, mut events) = job();
@@ -337,6 +350,7 @@ fn a_job_knows_whether_it_was_ended() {
     assert!(job.is_ended());
 }
 
+// Rule 4
 #[test]
 fn ids_count_from_one_on_each_board() {
     let (one, _one) = board();
@@ -361,6 +375,7 @@ fn a_string_of_any_kind_is_a_prefix() {
     drop(jobs);
 }
 
+// Rule 4
 #[test]
 fn options_are_the_row_at_first() {
     let (board, mut events) = board();
@@ -386,6 +401,7 @@ fn options_are_the_row_at_first() {
     assert_eq!(row, expected);
 }
 
+// Rule 6
 #[test]
 fn a_job_that_was_given_no_total_counts_without_one() {
     let (board, mut events) = board();
@@ -394,6 +410,7 @@ fn a_job_that_was_given_no_total_counts_without_one() {
     assert_eq!(told(&mut events), ["1 added: ; 0", "1: 1"]);
 }
 
+// Rule 3
 #[test]
 fn times_are_those_of_the_calls() {
     let clock = Clock::default();
@@ -414,6 +431,7 @@ fn times_are_those_of_the_calls() {
     assert_eq!(events.now(), Duration::from_millis(30));
 }
 
+// Rule 3
 #[test]
 fn a_style_is_asked_when_its_news_is_taken() {
     let (board, mut events) = board();
@@ -432,6 +450,7 @@ fn a_style_is_asked_when_its_news_is_taken() {
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
+// Rule 3
 #[test]
 fn a_style_that_panics_is_not_asked_again() {
     let (board, mut events) = board();
@@ -448,6 +467,7 @@ fn a_style_that_panics_is_not_asked_again() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+// Rule 1
 #[test]
 fn a_style_may_update_its_own_job() {
     thread_local!(static OWN: Cell<Option<Job>> = const { Cell::new(None) });
@@ -478,6 +498,7 @@ fn a_style_is_dropped_with_the_end() {
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
+// Rule 1
 #[test]
 fn ticks_of_eight_threads_add_up_under_a_busy_reader() {
     const TICKS: u64 = 20_000;
@@ -500,6 +521,7 @@ fn ticks_of_eight_threads_add_up_under_a_busy_reader() {
     assert_eq!(last, 8 * TICKS);
 }
 
+// Rule 2
 #[test]
 fn the_last_text_of_each_thread_arrives_under_a_busy_reader() {
     let (board, mut events) = board();
@@ -627,6 +649,7 @@ fn update(job: &Job, act: &Act) {
 }
 
 proptest! {
+    // Rules 2, 6
     #[test]
     fn what_was_told_is_what_was_said_however_it_is_read(acts in vec(act(), 0..40)) {
         let (job, mut events) = job();

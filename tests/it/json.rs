@@ -268,6 +268,7 @@ fn a_console_writes_a_line_for_each_event() {
     );
 }
 
+// Rule 3
 #[test]
 fn a_record_folds_to_the_model_of_the_events() {
     let (board, events) = board();

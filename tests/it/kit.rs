@@ -42,6 +42,7 @@ fn fetch(
     run_workers(2, wrap_with_status_options(board, StatusOptions::new().fail_on_err(), worker))
 }
 
+// Rule 24
 #[test]
 fn a_pool_is_seen_at_every_step() {
     let clock = VirtualClock::new();
@@ -112,6 +113,7 @@ fn what_went_wrong_is_seen_and_counted() {
     assert!(!screen.model().is_closed());
 }
 
+// Rule 24
 #[test]
 fn a_screen_shows_what_a_console_draws() {
     let clock = VirtualClock::new();
@@ -173,6 +175,7 @@ fn events_that_came_another_way_are_shown_as_well() {
     assert_eq!(screen.draw(seconds(1)).to_string(), "hello\n");
 }
 
+// Rule 24
 #[test]
 fn a_clock_stands_until_it_is_told_to_go_on() {
     let clock = VirtualClock::new();

@@ -42,6 +42,7 @@ fn subscriber(board: Board) -> Dispatch {
     Dispatch::new(subscriber.without_time().with_target(false).finish())
 }
 
+// Rule 20
 #[test]
 fn events_of_tracing_are_lines_whole_and_in_order() {
     let (board, events) = board();
@@ -54,6 +55,7 @@ fn events_of_tracing_are_lines_whole_and_in_order() {
     });
 }
 
+// Rule 20
 #[test]
 fn records_of_env_logger_are_lines_whole_and_in_order() {
     let (board, events) = board();

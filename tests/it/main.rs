@@ -31,6 +31,7 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod replay;
+mod repository;
 mod rules;
 mod schedules;
 mod script;

@@ -34,6 +34,7 @@ fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
     model.apply(&Event::Ended { job: id(job), at, outcome }, at);
 }
 
+// Rule 9
 #[test]
 fn a_row_dims_a_second_after_its_last_news() {
     let mut model = Model::new();
@@ -45,6 +46,7 @@ fn a_row_dims_a_second_after_its_last_news() {
     assert_ne!(model.next_change(millis(1_700)), Some(millis(1_700)));
 }
 
+// Rule 14
 #[test]
 fn a_row_hints_at_its_silence_in_steps() {
     let mut model = Model::new();
@@ -57,6 +59,7 @@ fn a_row_hints_at_its_silence_in_steps() {
     assert_eq!(steps, [10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 2_400]);
 }
 
+// Rule 12
 #[test]
 fn a_completed_row_does_not_dim_before_the_one_above_it() {
     let mut model = Model::new();
@@ -76,6 +79,7 @@ fn nothing_happens_to_a_board_without_rows() {
     assert_eq!(model.next_change(seconds(4)), None);
 }
 
+// Rule 5
 #[test]
 fn counts_tell_what_became_of_the_jobs() {
     let mut model = Model::new();
@@ -95,6 +99,7 @@ fn counts_tell_what_became_of_the_jobs() {
     assert_eq!((counts.cancelled, counts.panicked, counts.abandoned), (1, 1, 4));
 }
 
+// Rule 6
 #[test]
 fn events_that_make_no_sense_change_nothing() {
     let mut model = Model::new();
@@ -130,6 +135,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    // Rule 13
     #[test]
     fn the_next_change_is_neither_early_nor_late(steps in prop::collection::vec(step(), 0..30)) {
         let (mut model, mut now, mut jobs) = (Model::new(), Duration::ZERO, 0);

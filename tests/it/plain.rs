@@ -27,6 +27,7 @@ fn line_at<F: Future>(time: &Time, show: &mut Show<F>, at: Duration) -> String {
     show.frame()
 }
 
+// Rule 23
 #[test]
 fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
     let time = Time::default();
@@ -42,6 +43,7 @@ fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
     assert_eq!(line_at(&time, &mut show, millis(5_000)), "copy: d.txt\n");
 }
 
+// Rule 23
 #[test]
 fn silence_is_broken_after_half_a_minute() {
     let time = Time::default();
@@ -108,6 +110,7 @@ fn a_log_tells_ends_and_counts_them() {
     );
 }
 
+// Rule 23
 #[test]
 fn no_escape_gets_into_a_log_from_a_job() {
     let time = Time::default();

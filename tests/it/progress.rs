@@ -26,6 +26,7 @@ fn words(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> 
     told(&mut events).remove(0)
 }
 
+// Rule 10
 #[test]
 fn styles_put_the_numbers_into_words() {
     let (bar, bytes) = (ProgressStyle::bar, ProgressStyle::bytes);
@@ -57,6 +58,7 @@ fn styles_put_the_numbers_into_words() {
     }
 }
 
+// Rule 10
 #[test]
 fn a_closure_sees_how_far_and_how_fast() {
     let see = |it: &ProgressSnapshot| {
@@ -116,6 +118,7 @@ fn shown(model: &Model, now: Duration) -> Option<u64> {
 }
 
 proptest! {
+    // Rule 10
     #[test]
     fn between_ticks_the_time_left_never_rises(steps in prop::collection::vec(step(), 0..60)) {
         let clock = Clock::default();

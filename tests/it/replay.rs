@@ -172,6 +172,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    // Rule 3
     #[test]
     fn at_every_event_a_replay_shows_what_the_run_did(
         taken in vec((any_event(), 0..3_000_u64), 0..40),

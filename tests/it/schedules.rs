@@ -198,6 +198,7 @@ fn play(acts: &[Act], end: End) -> (String, String) {
 }
 
 proptest! {
+    // Rules 12, 21
     #[test]
     fn whatever_is_done_all_that_ended_is_there_once_and_in_order(
         acts in prop::collection::vec(act(), 0..60),

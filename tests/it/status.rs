@@ -32,6 +32,7 @@ fn told_of<S: Stream, F: OnItem<S::Item>>(
     told(&mut events)
 }
 
+// Rule 7
 #[test]
 fn each_worker_of_a_pool_has_a_row() {
     let (board, mut events) = board();
@@ -66,12 +67,14 @@ fn the_progress_of_workers_is_in_the_words_of_their_style() {
     drop(pool);
 }
 
+// Rule 7
 #[test]
 fn a_worker_that_ends_is_done() {
     let told = told_of(|job| WithStatus::new(stream::empty::<()>(), job));
     assert_eq!(told, ["1: text done", "1 finished"]);
 }
 
+// Rule 7
 #[test]
 fn the_end_of_the_stream_ends_the_job_whoever_holds_it() {
     let (_board, job, mut events) = job();
@@ -84,6 +87,7 @@ fn the_end_of_the_stream_ends_the_job_whoever_holds_it() {
     assert_eq!(told(&mut events), ["1: text done", "1 finished"]);
 }
 
+// Rule 8
 #[test]
 fn the_item_that_is_the_last_ends_the_job() {
     let (board, mut events) = board();
@@ -95,6 +99,7 @@ fn the_item_that_is_the_last_ends_the_job() {
     assert_eq!(told(&mut events), Vec::<String>::new());
 }
 
+// Rule 8
 #[test]
 fn an_item_that_may_not_be_the_last_leaves_the_job_alone() {
     let (_board, job, mut events) = job();
@@ -106,6 +111,7 @@ fn an_item_that_may_not_be_the_last_leaves_the_job_alone() {
     assert_eq!(told(&mut events), Vec::<String>::new());
 }
 
+// Rule 8
 #[test]
 fn a_worker_dropped_before_its_end_is_cancelled() {
     let (_board, job, mut events) = job();
@@ -115,6 +121,7 @@ fn a_worker_dropped_before_its_end_is_cancelled() {
     assert!(clone.is_ended());
 }
 
+// Rule 8
 #[test]
 fn a_worker_whose_poll_panics_panicked() {
     let (_board, job, mut events) = job();
@@ -126,6 +133,7 @@ fn a_worker_whose_poll_panics_panicked() {
     assert_eq!(told(&mut events), ["1 panicked"]);
 }
 
+// Rule 8
 #[test]
 fn a_worker_dropped_by_anothers_panic_is_cancelled() {
     let (_board, job, mut events) = job();
@@ -188,6 +196,7 @@ impl Drop for LastWord {
     }
 }
 
+// Rule 8
 #[test]
 fn the_destructor_of_the_stream_has_the_last_word() {
     let (_board, job, mut events) = job();
@@ -208,6 +217,7 @@ fn a_worker_may_end_its_job_itself() {
     assert_eq!(told, ["1 failed: no disk"]);
 }
 
+// Rule 8
 #[test]
 fn an_err_that_comes_last_is_the_failure() {
     let items: [Result<u8, &str>; 2] = [Ok(1), Err("no disk")];
@@ -223,6 +233,7 @@ fn an_err_that_comes_last_is_the_failure_though_only_the_end_shows_it() {
     assert_eq!(told, ["1: error", "1 failed: no disk"]);
 }
 
+// Rule 8
 #[test]
 fn an_err_that_does_not_come_last_colours_the_row() {
     let items: [Result<u8, &str>; 2] = [Err("no disk"), Ok(1)];
@@ -230,6 +241,7 @@ fn an_err_that_does_not_come_last_colours_the_row() {
     assert_eq!(told, ["1: text done; error", "1 finished"]);
 }
 
+// Rule 8
 #[test]
 fn a_worker_dropped_after_an_err_has_failed() {
     let (board, mut events) = board();
@@ -260,6 +272,7 @@ fn a_pool_that_gives_up_at_an_err_fails_one_row_and_cancels_the_others() {
     assert_eq!(told, ["1 added: ", "2 added: ", "1: error", "1 failed: no disk", "2 cancelled"]);
 }
 
+// Rule 8
 #[test]
 fn an_err_is_an_item_like_others_unless_it_is_to_fail() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
@@ -287,6 +300,7 @@ fn options_say_how_a_row_begins_and_ends() {
     assert_eq!(told(&mut events), expected);
 }
 
+// Rule 8
 #[test]
 fn items_become_updates_of_their_workers_job() {
     let (board, mut events) = board();
@@ -337,6 +351,7 @@ fn the_text_at_the_end_may_be_another() {
     assert_eq!(told, ["1: text gone", "1 finished"]);
 }
 
+// Rule 8
 #[test]
 fn size_hints_and_terminations_are_those_of_the_stream() {
     let (_board, job, _events) = job();
@@ -370,6 +385,7 @@ fn a_stream_that_comes_back_cancels_a_job_that_nobody_holds() {
     drop(stream);
 }
 
+// Rule 7
 #[test]
 fn the_constructor_is_handed_the_job_of_its_row() {
     let (board, mut events) = board();

@@ -87,6 +87,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    // Rule 3
     #[test]
     fn each_reader_folds_to_the_same_model_as_a_sole_reader(
         steps in vec(option::weighted(0.9, any_event()), 0..60),

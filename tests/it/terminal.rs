@@ -176,6 +176,7 @@ fn copied(variables: &'static [(&str, &str)]) -> String {
     })
 }
 
+// Rule 22
 #[test]
 fn on_a_terminal_the_board_is_live_and_coloured() {
     let bytes = copied(&[]);
@@ -183,6 +184,7 @@ fn on_a_terminal_the_board_is_live_and_coloured() {
     assert!(bytes.contains("\u{1b}[?2026h") && bytes.contains("\u{1b}[31m"), "{bytes:?}");
 }
 
+// Rule 22
 #[test]
 fn without_colour_the_board_is_still_live() {
     let bytes = copied(&[("NO_COLOR", "1")]);
@@ -196,6 +198,7 @@ fn in_a_locale_that_is_not_utf_8_the_board_is_in_ascii() {
     assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt x no space");
 }
 
+// Rule 22
 #[test]
 fn on_a_dumb_terminal_in_ci_and_if_lines_are_to_stay_the_board_is_plain() {
     for variables in [&[("TERM", "dumb")], &[("CI", "true")], &[("ACCESSIBLE", "1")]] {
@@ -216,6 +219,7 @@ fn the_terminal_is_asked_for_its_size() {
     });
 }
 
+// Rule 19
 #[test]
 fn a_terminal_that_nobody_reads_keeps_no_worker_waiting() {
     within_a_minute(|| {
@@ -231,6 +235,7 @@ fn a_terminal_that_nobody_reads_keeps_no_worker_waiting() {
     });
 }
 
+// Rules 16, 21
 #[test]
 fn an_interrupt_leaves_the_terminal_as_it_was() {
     within_a_minute(|| {
@@ -249,6 +254,7 @@ fn an_interrupt_leaves_the_terminal_as_it_was() {
     });
 }
 
+// Rule 18
 #[test]
 fn a_terminal_that_is_resized_has_each_row_once() {
     within_a_minute(|| {
@@ -420,6 +426,7 @@ fn tmux_shows_a_live_board_below_what_was_there() {
     assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
 }
 
+// Rules 22, 23
 #[test]
 fn stderr_in_a_file_holds_useful_lines_and_no_escapes() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stderr in a file");
@@ -431,6 +438,7 @@ fn stderr_in_a_file_holds_useful_lines_and_no_escapes() {
     assert_eq!(lines, "copy: a.txt (failed after 0s): no space\n0 done, 1 failed in 0s\n");
 }
 
+// Rule 21
 #[test]
 fn a_stderr_that_nobody_reads_any_more_does_not_stop_the_work() {
     within_a_minute(|| {
@@ -442,6 +450,7 @@ fn a_stderr_that_nobody_reads_any_more_does_not_stop_the_work() {
     });
 }
 
+// Rule 21
 #[test]
 fn a_stderr_that_is_closed_does_not_stop_the_work() {
     within_a_minute(|| {

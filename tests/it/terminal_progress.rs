@@ -135,6 +135,7 @@ fn that_nothing_runs_is_told_once() {
     }
 }
 
+// Rule 16
 #[test]
 fn it_is_part_of_the_one_write_of_a_frame() {
     let time = Time::default();
@@ -146,6 +147,7 @@ fn it_is_part_of_the_one_write_of_a_frame() {
     assert!(show.frames.is_empty());
 }
 
+// Rule 16
 #[test]
 fn at_the_end_the_terminal_shows_no_progress() {
     let time = Time::default();
@@ -195,6 +197,7 @@ fn a_panic_takes_the_progress_back() {
     assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
 }
 
+// Rule 16
 #[test]
 fn nothing_is_told_unless_it_is_asked_for_or_known_to_be_understood() {
     let time = Time::default();
