@@ -1,18 +1,13 @@
 //! The board: where jobs are added and lines printed.
 
-mod bell;
-mod cell;
 mod channel;
-pub(crate) mod duration;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod job;
-pub(crate) mod meter;
 pub(crate) mod model;
+mod notify;
 pub(crate) mod record;
-pub(crate) mod tee;
 pub(crate) mod unpark;
-mod word;
 
 use std::fmt;
 use std::io;

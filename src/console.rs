@@ -1,17 +1,12 @@
 //! The board on a terminal or in a log.
 
-mod ansi;
 mod clock;
-pub(crate) mod frame;
+mod driver;
+pub(crate) mod live;
+mod output;
 mod plain;
-mod row;
-mod run;
-mod running;
-#[cfg(test)]
-mod screen;
-mod terminal;
 mod text;
-pub(crate) mod theme;
+mod thread;
 mod view;
 mod wait;
 
@@ -25,13 +20,13 @@ use futures_core::Stream;
 
 use crate::board::event::Event;
 use crate::board::{Board, board_with_clock, monotonic};
-use crate::replay::Replay;
-use ansi::Painter;
+use crate::record::replay::Replay;
 use clock::{Clock, Now};
-use run::{Run, RunWhile};
-pub use running::Running;
-use terminal::{Environment, Output, Size};
-use theme::Theme;
+use driver::{Run, RunWhile};
+use live::painter::Painter;
+use live::theme::Theme;
+use output::{Environment, Output, Size};
+pub use thread::Running;
 use view::View;
 
 /// Shows what happens on a board: live on a terminal, or as lines of a log.

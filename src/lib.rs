@@ -61,73 +61,61 @@
 extern crate alloc;
 
 pub mod guide;
-mod keyed;
-mod many;
-mod merge;
-mod workers;
+mod pool;
 
 #[cfg(feature = "std")]
 mod board;
-#[cfg(all(unix, feature = "capture"))]
-mod capture;
 #[cfg(feature = "std")]
 mod console;
-#[cfg(feature = "json")]
-mod json;
+#[cfg(feature = "std")]
+mod io;
 #[cfg(feature = "std")]
 mod progress;
-#[cfg(all(unix, feature = "capture"))]
-mod redirect;
 #[cfg(feature = "std")]
-mod replay;
-#[cfg(feature = "std")]
-mod status;
-#[cfg(feature = "std")]
-mod stdio;
+mod record;
 #[cfg(feature = "std")]
 pub mod testing;
-
-pub use keyed::Keyed;
-pub use many::NextMany;
-pub use merge::{Key, Merge};
-pub use workers::{Join, Once, TryJoin, WorkerId, once, run_workers};
-
 #[cfg(feature = "std")]
-pub use board::duration::{format_elapsed, format_elapsed_short};
+mod with_status;
+
+pub use pool::{Join, Key, Keyed, Merge, NextMany, Once, TryJoin, WorkerId, once, run_workers};
+
 #[cfg(feature = "std")]
 pub use board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};
 #[cfg(feature = "std")]
+pub use board::events::tee::{Tee, tee};
+#[cfg(feature = "std")]
 pub use board::events::{Drain, Events, Forward, Ready, Sampled};
 #[cfg(feature = "std")]
-pub use board::job::{Job, JobOptions};
+pub use board::job::rate::ProgressSnapshot;
 #[cfg(feature = "std")]
-pub use board::meter::ProgressSnapshot;
+pub use board::job::{Job, JobOptions};
 #[cfg(feature = "std")]
 pub use board::model::{Counts, Model};
 #[cfg(feature = "std")]
 pub use board::record::Record;
 #[cfg(feature = "std")]
-pub use board::tee::{Tee, tee};
-#[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
-#[cfg(all(unix, feature = "capture"))]
-pub use capture::Capture;
 #[cfg(feature = "std")]
-pub use console::frame::Frame;
+pub use console::live::frame::Frame;
 #[cfg(feature = "std")]
-pub use console::theme::Theme;
+pub use console::live::theme::Theme;
 #[cfg(feature = "std")]
 pub use console::{Console, LiveBoard, Running};
-#[cfg(feature = "json")]
-pub use json::{Records, read_records};
+#[cfg(all(unix, feature = "capture"))]
+pub use io::capture::Capture;
+#[cfg(all(unix, feature = "capture"))]
+pub use io::redirect::{RedirectedOutput, redirect_output, with_output_redirected};
+#[cfg(feature = "std")]
+pub use progress::duration::{format_elapsed, format_elapsed_short};
 #[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
-#[cfg(all(unix, feature = "capture"))]
-pub use redirect::{RedirectedOutput, redirect_output, with_output_redirected};
+#[cfg(feature = "json")]
+pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
-pub use replay::{Replay, replay, replay_with_clock};
+pub use record::replay::{Replay, replay, replay_with_clock};
 #[cfg(feature = "std")]
-pub use status::{
+pub use with_status::{
     FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,
 };
 

@@ -1,5 +1,7 @@
 //! Progress in words: styles and sizes.
 
+pub(crate) mod duration;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use crate::board::duration::format_elapsed_short;
+use crate::board::job::rate::{Format, ProgressSnapshot};
 use crate::board::job::{Job, JobOptions};
-use crate::board::meter::{Format, ProgressSnapshot};
+use crate::progress::duration::format_elapsed_short;
 
 /// How a job's progress is put into words: the numbers, their unit, the rate,
 /// the time left; or what a closure makes of them.

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 
-use super::bell::Bell;
-use super::cell::Cell;
-use super::event::JobId;
+use crate::board::event::JobId;
+use crate::board::job::state::Cell;
+use crate::board::notify::Bell;
 
 /// What travels from the handles to the events. A cell and no sender: the queue
 /// must not keep its own channel open.

@@ -1,5 +1,7 @@
 //! What happens on a board, as a stream.
 
+pub(crate) mod tee;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
@@ -13,10 +15,10 @@ use async_channel::{Receiver, Sender, TryRecvError};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-use super::cell::Cell;
-use super::channel::{Message, Shared};
-use super::event::{Event, JobId};
-use super::unpark::unpark_this_thread;
+use crate::board::channel::{Message, Shared};
+use crate::board::event::{Event, JobId};
+use crate::board::job::state::Cell;
+use crate::board::unpark::unpark_this_thread;
 
 /// What happens on a board: the receiving half, a stream of [`Event`]s.
 ///
@@ -507,9 +509,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::channel::{Link, Message, channel};
-    use super::super::event::{Event, Outcome, Row};
     use super::{Cell, Events};
+    use crate::board::channel::{Link, Message, channel};
+    use crate::board::event::{Event, Outcome, Row};
 
     /// A board whose clock stands at 0, and a job that was told of.
     fn job() -> (Arc<Link>, Events, Arc<Cell>) {

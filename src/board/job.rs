@@ -1,15 +1,19 @@
 //! A job: one row of a board, and the handle that updates it.
 
+mod position;
+pub(crate) mod rate;
+pub(crate) mod state;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use super::cell::Cell;
-use super::channel::{Link, Message};
-use super::event::{JobId, Outcome, Progress, Row, Status};
-use super::meter::Format;
-use super::word::MAX_POSITION;
+use crate::board::channel::{Link, Message};
+use crate::board::event::{JobId, Outcome, Progress, Row, Status};
+use crate::board::job::position::MAX_POSITION;
+use crate::board::job::rate::Format;
+use crate::board::job::state::Cell;
 
 /// A handle to one row of a board. Clones update the same row.
 ///

@@ -3,16 +3,16 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::event::{Change, Event, JobId, Outcome, Row};
+use crate::board::event::{Change, Event, JobId, Outcome, Row};
 
 mod index;
+mod overall;
 mod row;
-mod share;
 
 pub(crate) use index::Class;
 use index::Index;
+pub(crate) use overall::Share;
 pub(crate) use row::JobRow;
-pub(crate) use share::Share;
 
 /// The state of a board: a pure fold of its [`Event`]s.
 ///

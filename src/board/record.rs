@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::event::Event;
+use crate::board::event::Event;
 
 /// An [`Event`] and when it was: what is left of a run if all of its records are
 /// kept, in order.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::text::clean;
-use crate::board::duration::format_elapsed_short;
 use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row};
+use crate::console::text::clean;
+use crate::progress::duration::format_elapsed_short;
 
 /// A job that runs says at most one thing in this time.
 const PAUSE: Duration = Duration::from_secs(5);

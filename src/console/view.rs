@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::ansi::Painter;
-use super::clock::Clock;
-use super::frame::Frame;
-use super::plain::Plain;
-use super::terminal::Size;
 use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
+use crate::console::clock::Clock;
+use crate::console::live::frame::Frame;
+use crate::console::live::painter::Painter;
+use crate::console::output::Size;
+use crate::console::plain::Plain;
+use crate::io::stdio::{Panics, UNWINDING};
 #[cfg(feature = "json")]
-use crate::json;
-use crate::stdio::{Panics, UNWINDING};
+use crate::record::json;
 
 /// The time from one frame to the next, at least.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
@@ -338,9 +338,9 @@ impl Wake for Woken {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::theme::Theme;
     use super::*;
     use crate::board::event::{JobId, Row};
+    use crate::console::live::theme::Theme;
 
     #[test]
     fn after_a_stop_the_board_is_drawn_below_what_others_wrote() {

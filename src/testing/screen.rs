@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::board::event::Event;
 use crate::board::events::Events;
 use crate::board::model::Model;
-use crate::console::frame::Frame;
-use crate::console::theme::Theme;
+use crate::console::live::frame::Frame;
+use crate::console::live::theme::Theme;
 
 /// What a terminal would show of a board: its rows, and the lines that have left
 /// it upwards.

@@ -1,6 +1,44 @@
 //! The rules of the repository that neither the compiler nor a lint enforces.
 
-use crate::repository::{read, root};
+use std::path::PathBuf;
+
+use crate::repository::{files, read, root};
+
+/// Which folders of `src` the code of each may name. `lib.rs` names them all.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("board", &[]),
+    ("console", &["board", "io", "progress", "record"]),
+    ("guide", &[]),
+    ("io", &["board"]),
+    ("pool", &[]),
+    ("progress", &["board"]),
+    ("record", &["board"]),
+    ("testing", &["board", "console"]),
+    ("with_status", &["board", "pool", "progress"]),
+];
+
+#[test]
+fn each_folder_names_only_the_folders_below_it() {
+    let src = root().join("src");
+    let code = |file: &PathBuf| {
+        file.extension().is_some_and(|end| end == "rs") && !file.ends_with("src/lib.rs")
+    };
+    for file in files("src").into_iter().filter(code) {
+        let path = file.strip_prefix(&src).expect("a file in src").with_extension("");
+        let folder = path.iter().next().expect("a name").to_str().expect("UTF-8");
+        let named = ARROWS.iter().find(|(from, _)| *from == folder);
+        let (_, allowed) = named.unwrap_or_else(|| panic!("src/{folder} is not listed in ARROWS"));
+        let text = read(&file);
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for name in line.split("crate::").skip(1) {
+                let to = name.split(|char: char| !char.is_alphanumeric() && char != '_').next();
+                let to = to.expect("the first part of a split");
+                let fine = to == folder || allowed.contains(&to);
+                assert!(fine, "{} names {to:?}: {line}", file.display());
+            }
+        }
+    }
+}
 
 #[test]
 fn every_dependency_has_a_row_in_the_readme() {

@@ -6,9 +6,9 @@ use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
-use super::share::{Share, Shares};
 use crate::board::event::{JobId, Status};
+use crate::board::model::overall::{Share, Shares};
+use crate::board::model::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
 
 /// What decides first which rows are shown where not all have room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

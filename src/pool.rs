@@ -1,16 +1,28 @@
 //! Pools of workers.
 
 mod join;
+mod key;
+mod keyed;
+mod merge;
+#[cfg(all(test, active_status_loom))]
+mod models;
+mod next_many;
 mod once;
+mod ready;
+mod slots;
+mod tree;
+mod wake;
 
 use core::fmt;
 use core::num::NonZeroUsize;
 
 use futures_core::Stream;
 
-use crate::merge::Merge;
-
 pub use join::{Join, TryJoin};
+pub use key::Key;
+pub use keyed::Keyed;
+pub use merge::Merge;
+pub use next_many::NextMany;
 pub use once::{Once, once};
 
 /// Runs so many workers side by side, and merges what they yield.

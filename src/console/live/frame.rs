@@ -4,10 +4,10 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::HashSet;
 
-use super::row::{Line, Pen};
-use super::theme::Theme;
 use crate::board::event::{JobId, Status};
 use crate::board::model::{Class, JobRow, Model, Pending};
+use crate::console::live::row::{Line, Pen};
+use crate::console::live::theme::Theme;
 
 /// A board as lines: what leaves it upwards, and its rows.
 ///
@@ -151,9 +151,9 @@ fn commit(pending: &Pending, pen: Pen<'_>) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::Weight;
     use super::*;
     use crate::board::event::{Change, Event, Outcome, Row};
+    use crate::console::live::row::Weight;
 
     const SECOND: Duration = Duration::from_secs(1);
 

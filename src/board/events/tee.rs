@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::{FusedStream, Stream};
 
-use super::channel::Lines;
-use super::event::{Change, Event, JobId};
+use crate::board::channel::Lines;
+use crate::board::event::{Change, Event, JobId};
 
 /// The same events for `N` readers, each at a pace of its own.
 ///

@@ -741,7 +741,7 @@ mod tests {
             core::mem::forget(Waker::clone(&wakers.lend(0)));
             std::process::exit(0);
         }
-        let name = "merge::wake::tests::more_references_than_fit_the_count_abort";
+        let name = "pool::wake::tests::more_references_than_fit_the_count_abort";
         let mut again = Command::new(std::env::current_exe().unwrap());
         let status = again.args([name, "--exact"]).env(AGAIN, "1").output().unwrap().status;
         assert_eq!(status.signal(), Some(6), "SIGABRT, not {status}");

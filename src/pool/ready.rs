@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::tree::Tree;
+use crate::pool::tree::Tree;
 
 const BITS: usize = usize::BITS as usize;
 

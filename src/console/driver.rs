@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::terminal::{GRACE, Output, WriterThread};
-use super::view::{FRAME, Look, REST, View, at_most};
 use crate::board::event::Event;
+use crate::console::output::{GRACE, Output, WriterThread};
+use crate::console::view::{FRAME, Look, REST, View, at_most};
 
 /// How many events one look takes before the executor has its turn.
 const TURN: usize = 1_024;

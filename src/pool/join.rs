@@ -5,7 +5,7 @@ use core::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use crate::merge::Merge;
+use crate::pool::merge::Merge;
 
 impl<S> Merge<S> {
     /// Waits until all workers have ended.

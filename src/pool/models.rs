@@ -15,7 +15,7 @@ use loom::model::Builder;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::Merge;
+use crate::pool::merge::Merge;
 
 /// As `wake/models.rs` runs its models.
 fn model(run: impl Fn() + Send + Sync + 'static) {

@@ -1,11 +1,5 @@
 //! The fair merge.
 
-mod key;
-mod ready;
-mod slots;
-mod tree;
-mod wake;
-
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
@@ -14,13 +8,11 @@ use core::task::{Context, Poll, Waker};
 
 use futures_core::{FusedStream, Stream};
 
-use self::key::Generations;
-use self::ready::{Turns, places, split};
-use self::slots::Slots;
-use self::tree::Tree;
-use self::wake::{Inbox, Park, Wakers};
-
-pub use self::key::Key;
+use crate::pool::key::{Generations, Key};
+use crate::pool::ready::{self, Turns, places, split};
+use crate::pool::slots::Slots;
+use crate::pool::tree::Tree;
+use crate::pool::wake::{self, Inbox, Park, Wakers};
 
 /// How many children one `poll_next` polls at most, unless told otherwise.
 const BUDGET: u32 = 32;
@@ -130,7 +122,7 @@ pub struct Merge<S> {
     /// Then the merge looks for news after each block and not before each child,
     /// for every look moves cache lines between cores. So many looks are left of
     /// the rush.
-    rush: u8,
+    pub(super) rush: u8,
     /// Whether `None` was the last that was said.
     terminated: bool,
 }
@@ -703,9 +695,6 @@ impl Drop for WakeOnDrop {
         }
     }
 }
-
-#[cfg(all(test, active_status_loom))]
-mod models;
 
 #[cfg(all(test, not(active_status_loom)))]
 mod tests {

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::wait::Wait;
 use crate::board::monotonic;
-use crate::stdio;
+use crate::console::wait::Wait;
+use crate::io::stdio;
 
 /// How long an output that takes nothing is waited for at the end.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);

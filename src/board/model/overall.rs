@@ -1,6 +1,6 @@
 //! How far all jobs are together, without looking at all of them.
 
-use super::row::JobRow;
+use crate::board::model::row::JobRow;
 
 /// How far the jobs of a board are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

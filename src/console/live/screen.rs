@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use avt::Terminal;
 use proptest::prelude::*;
 
-use super::ansi::Painter;
-use super::frame::Frame;
-use super::row::{Line, Weight};
-use super::text::{ESCAPE, Token, tokens};
-use super::theme::Theme;
 use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};
 use crate::board::model::Model;
+use crate::console::live::frame::Frame;
+use crate::console::live::painter::Painter;
+use crate::console::live::row::{Line, Weight};
+use crate::console::live::theme::Theme;
+use crate::console::text::{ESCAPE, Token, tokens};
 
 /// What was on the screen before the board started.
 const BEFORE: [&str; 3] = ["$ make", "before the board", "above"];

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::terminal::{GRACE, Output};
-use super::view::{FRAME, Look, View};
-use super::wait::Wait;
 use crate::board::event::Event;
 use crate::board::monotonic;
 use crate::board::unpark::unpark_this_thread;
+use crate::console::output::{GRACE, Output};
+use crate::console::view::{FRAME, Look, View};
+use crate::console::wait::Wait;
 
 /// The shortest wait: clocks that stand still, or nearly, are not asked more often.
 const MOMENT: Duration = Duration::from_millis(1);

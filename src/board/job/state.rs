@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::event::{Change, JobId, Outcome, Progress, Row, Status};
-use super::meter::{Format, Meter, ProgressSnapshot};
-use super::word::{MAX_POSITION, Word};
+use crate::board::event::{Change, JobId, Outcome, Progress, Row, Status};
+use crate::board::job::position::{MAX_POSITION, Word};
+use crate::board::job::rate::{Format, Meter, ProgressSnapshot};
 
 /// The latest state of one job. Many write, one reads.
 ///

@@ -17,7 +17,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{tcgetwinsize, tcsetwinsize};
 
 use crate::board::Board;
-use crate::stdio::{self, Diversion, Stream};
+use crate::io::stdio::{self, Diversion, Stream};
 
 /// How long a line without an end is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -15,12 +15,12 @@ use core::time::Duration;
 
 use anstyle::Style;
 
-use super::frame::{Frame, size};
-use super::row::{Line, Weight};
-use super::text::{Token, tokens, width, wrapped_rows};
-use super::theme::Theme;
 use crate::board::event::Status;
 use crate::board::model::Share;
+use crate::console::live::frame::{Frame, size};
+use crate::console::live::row::{Line, Weight};
+use crate::console::live::theme::Theme;
+use crate::console::text::{Token, tokens, width, wrapped_rows};
 
 /// Synchronized output: the terminal shows what is between all at once.
 const BEGIN: &str = "\x1b[?2026h";

@@ -3,11 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::text::{Token, tokens, width};
-use super::theme::Theme;
-use crate::board::duration::format_elapsed;
 use crate::board::event::{Outcome, Progress, Status};
 use crate::board::model::JobRow;
+use crate::console::live::theme::Theme;
+use crate::console::text::{Token, tokens, width};
+use crate::progress::duration::format_elapsed;
 
 /// The columns of a bar, if there is room.
 const BAR: usize = 30;

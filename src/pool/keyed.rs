@@ -5,7 +5,8 @@ use core::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
-use crate::merge::{Key, Merge};
+use crate::pool::key::Key;
+use crate::pool::merge::Merge;
 
 impl<S> Merge<S> {
     /// The same stream, with each item the key of the child that gave it.

@@ -46,7 +46,7 @@ use loom::model::Builder;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use super::{Inbox, Park, Waker, Wakers};
+use crate::pool::wake::{Inbox, Park, Waker, Wakers};
 
 /// Runs a model under every interleaving with at most three preemptions, or
 /// with as many as `LOOM_MAX_PREEMPTIONS` says.

@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use crate::merge::Merge;
+use crate::pool::merge::Merge;
 
 impl<S: Stream> Merge<S> {
     /// Waits for items, and takes up to `limit` of those that are ready then:

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::ready::split;
+use crate::pool::ready::split;
 
 const BITS: usize = usize::BITS as usize;
 
@@ -86,8 +86,8 @@ impl Generations {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ready::join;
     use super::*;
+    use crate::pool::ready::join;
 
     #[test]
     fn places_have_no_memory_until_their_second_child() {

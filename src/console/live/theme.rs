@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
 
-use super::text::{clean, cut, width};
 use crate::board::event::{Outcome, Status};
+use crate::console::text::{clean, cut, width};
 
 /// What rows are drawn with: the marks of outcomes, the colours of statuses, the
 /// characters of bars.

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::stdio::{Diversion, Stream};
+use crate::io::stdio::{Diversion, Stream};
 
 /// Leads standard output to the file `BASE.out` and standard error to
 /// `BASE.err`, until the guard is dropped, also by a panic.

@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use crate::board::Board;
 use crate::board::event::{Outcome, Status};
 use crate::board::job::{Job, JobOptions, format};
+use crate::pool::WorkerId;
 use crate::progress::ProgressStyle;
-use crate::workers::WorkerId;
 
 /// Gives each worker of a pool a job: wraps a constructor of workers into one for
 /// [`run_workers`](crate::run_workers).

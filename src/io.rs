@@ -1,0 +1,7 @@
+//! The standard streams of the process.
+
+#[cfg(all(unix, feature = "capture"))]
+pub(crate) mod capture;
+#[cfg(all(unix, feature = "capture"))]
+pub(crate) mod redirect;
+pub(crate) mod stdio;

@@ -1,0 +1,5 @@
+//! Recorded runs.
+
+#[cfg(feature = "json")]
+pub(crate) mod json;
+pub(crate) mod replay;
