@@ -4,6 +4,7 @@ mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;
+#[path = "../../examples/tests/checksum.rs"]
 mod checksum;
 mod console;
 mod event;
