@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use active_status::run_workers;
-use futures::{Stream, StreamExt};
+use futures_lite::{Stream, StreamExt};
 
 /// Remembers that it was rung.
 #[derive(Default)]

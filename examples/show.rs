@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, thread};
@@ -23,7 +24,6 @@ use active_status::{
     Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Running, Status, board,
     once, run_workers, wrap_with_status,
 };
-use futures::join;
 use smol::Timer;
 
 const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N] [--record FILE]
@@ -107,17 +107,18 @@ impl<'a> Show<'a> {
 
     async fn run(self) {
         self.board.println("releasing app 1.4.0");
-        join!(
-            self.compile(),
-            self.download(),
-            self.scan(),
-            self.lint(),
-            self.translate(),
-            self.test(),
-            self.parse(),
-            self.wait_for_review(),
-            self.upload(),
-        );
+        let stages: [Pin<Box<dyn Future<Output = ()> + '_>>; 9] = [
+            Box::pin(self.compile()),
+            Box::pin(self.download()),
+            Box::pin(self.scan()),
+            Box::pin(self.lint()),
+            Box::pin(self.translate()),
+            Box::pin(self.test()),
+            Box::pin(self.parse()),
+            Box::pin(self.wait_for_review()),
+            Box::pin(self.upload()),
+        ];
+        stages.into_iter().map(once).collect::<Merge<_>>().join().await;
         self.total.set_text(format_args!("{} failed", self.failed.get()));
         self.total.set_status(Status::Warning);
         self.total.finish();

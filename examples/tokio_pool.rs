@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use active_status::{Console, board, once, run_workers, wrap_with_status};
-use futures::StreamExt;
+use futures_lite::StreamExt;
 use tokio::time::sleep;
 
 #[tokio::main]
