@@ -179,7 +179,7 @@ impl Report {
     }
 
     fn save(self, name: &str) {
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target");
         let write = |extension, text: String| {
             let file = target.join(name).with_extension(extension);
             std::fs::create_dir_all(&target).expect("a folder for the results");

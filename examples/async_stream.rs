@@ -1,7 +1,7 @@
 //! Workers written with `async-stream`: a loop that waits and yields.
 //!
 //! ```sh
-//! cargo run --example async_stream
+//! cargo run --features async-stream --example async_stream
 //! ```
 
 use active_status::{Console, Job, run_workers, wrap_with_status};

@@ -2,7 +2,7 @@
 //! `env_logger`.
 //!
 //! ```sh
-//! RUST_LOG=debug cargo run --example env_logger
+//! RUST_LOG=debug cargo run --features env_logger --example env_logger
 //! ```
 
 use active_status::Console;

@@ -2,7 +2,7 @@
 //! runtime: no thread waits for the terminal.
 //!
 //! ```sh
-//! cargo run --example tokio_pool
+//! cargo run --features tokio --example tokio_pool
 //! ```
 
 use std::time::Duration;

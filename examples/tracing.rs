@@ -1,7 +1,7 @@
 //! What `tracing` has to say comes out above the board, a line an event.
 //!
 //! ```sh
-//! cargo run --example tracing
+//! cargo run --features tracing --example tracing
 //! ```
 
 use std::thread;

@@ -4,8 +4,6 @@ mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;
-#[path = "../../examples/tests/checksum.rs"]
-mod checksum;
 mod console;
 mod event;
 mod events;
