@@ -18,10 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::{env, fmt, thread};
 
-use active_status::{
-    Board, Console, Job, JobOptions, ProgressStyle, StatusOptions, run_workers,
-    wrap_with_status_options,
-};
+use active_status::{Board, Console, Job, JobOptions, ProgressStyle, StatusOptions, run_workers};
 use async_channel::Receiver;
 use sha2::{Digest, Sha256};
 use smol::stream::{self, StreamExt};
@@ -83,7 +80,7 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     drop(sender);
 
     let options = StatusOptions::new().style(ProgressStyle::bytes());
-    let pool = wrap_with_status_options(board, options, |job| {
+    let pool = options.wrap(board, |_, job| {
         let (folder, total) = (Arc::clone(&folder), total.clone());
         let worker = Worker { folder, entries: receiver.clone(), job, total };
         stream::unfold(worker, |worker| async move {

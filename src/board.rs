@@ -88,6 +88,12 @@ pub struct Board {
     link: Arc<Link>,
 }
 
+impl AsRef<Board> for Board {
+    fn as_ref(&self) -> &Board {
+        self
+    }
+}
+
 impl Board {
     /// Adds a job: a row. A string is its prefix; [`JobOptions`] say more.
     ///

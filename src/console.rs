@@ -483,6 +483,12 @@ impl LiveBoard {
     pub fn shutdown(self) {}
 }
 
+impl AsRef<Board> for LiveBoard {
+    fn as_ref(&self) -> &Board {
+        &self.board
+    }
+}
+
 impl Deref for LiveBoard {
     type Target = Board;
 

@@ -115,9 +115,13 @@ pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
 pub use record::replay::{Replay, replay, replay_with_clock};
 #[cfg(feature = "std")]
-pub use with_status::{
-    FailOnErr, OnItem, StatusOptions, WithStatus, wrap_with_status, wrap_with_status_options,
-};
+pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
+
+/// What a [`WithStatus`] does with the items that pass.
+#[cfg(feature = "std")]
+pub mod status {
+    pub use crate::with_status::{FailOnErr, OnItem};
+}
 
 /// The programs in the README run as well.
 #[cfg(all(doctest, feature = "std"))]

@@ -1,4 +1,4 @@
-//! Where the halves meet: a worker that keeps a job up to date.
+//! The adapter that joins the two halves: a worker that keeps its row up to date.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,12 +14,14 @@ use crate::board::job::{Job, JobOptions, format};
 use crate::pool::WorkerId;
 use crate::progress::ProgressStyle;
 
-/// Gives each worker of a pool a job: wraps a constructor of workers into one for
-/// [`run_workers`](crate::run_workers).
+/// Gives each worker of a pool a row on the board.
 ///
-/// Each worker gets a row `worker  1: waiting`. The constructor is handed the job
-/// of the row and may tell it what it does; its stream's items pass unchanged.
-/// How the row ends is said at [`WithStatus`].
+/// Wraps a constructor of workers into one for
+/// [`run_workers`](crate::run_workers). The row of the first worker reads
+/// `worker  1: waiting`. The constructor receives the [`Job`] of the row and may
+/// update it. The worker's items pass through unchanged, and the row ends as
+/// [`WithStatus`] describes. [`StatusOptions::wrap`] is the form with options,
+/// whose constructor also receives the [`WorkerId`].
 ///
 /// # Examples
 ///
@@ -40,60 +42,41 @@ use crate::progress::ProgressStyle;
 /// # drop(events);
 /// # });
 /// ```
-pub fn wrap_with_status<S, C>(
-    board: &Board,
-    constructor: C,
-) -> impl FnMut(WorkerId) -> WithStatus<S> + use<S, C>
+pub fn wrap_with_status<B, S, C>(
+    board: &B,
+    mut constructor: C,
+) -> impl FnMut(WorkerId) -> WithStatus<S> + use<B, S, C>
 where
+    B: AsRef<Board>,
     S: Stream,
     C: FnMut(Job) -> S,
 {
-    wrap_with_status_options(board, StatusOptions::new(), constructor)
+    StatusOptions::new().wrap(board, move |_, job| constructor(job))
 }
 
-/// As [`wrap_with_status`], with options.
+/// Options for the rows of a pool's workers.
+///
+/// By default a row starts as `worker  1: waiting`, with the id right-aligned in
+/// two columns, and reads `done` once its worker has ended.
 ///
 /// # Examples
 ///
 /// ```
-/// use active_status::{Job, StatusOptions, board, run_workers, wrap_with_status_options};
+/// use active_status::{StatusOptions, board, run_workers};
 /// use futures::{StreamExt, stream};
 ///
 /// # futures::executor::block_on(async {
 /// let (board, events) = board();
-/// let options = StatusOptions::new()
+/// let mut hasher = StatusOptions::new()
 ///     .prefix(|id| format!("hasher {id}: "))
-///     .on_item(|job: &Job, file: &&str| job.set_text(format_args!("hashed {file}")));
-/// let workers = wrap_with_status_options(&board, options, |_| stream::iter(["a", "b"]));
-/// assert_eq!(run_workers(2, workers).count().await, 4);
+///     .wrap(&board, |id, _job| stream::iter(["a", "b"]).take(id.get()));
+/// let pool = run_workers(2, |id| {
+///     hasher(id).on_item(|job, file| job.set_text(format_args!("hashed {file}")))
+/// });
+/// assert_eq!(pool.count().await, 3);
 /// # drop(events);
 /// # });
 /// ```
-pub fn wrap_with_status_options<S, F, C>(
-    board: &Board,
-    options: StatusOptions<F>,
-    mut constructor: C,
-) -> impl FnMut(WorkerId) -> WithStatus<S, F> + use<S, F, C>
-where
-    S: Stream,
-    F: OnItem<S::Item> + Clone,
-    C: FnMut(Job) -> S,
-{
-    let board = board.clone();
-    move |id| {
-        let job = board.add_job(options.job(id));
-        // In this order, so that a constructor that panics ends the row so.
-        let stream = constructor(job.clone());
-        let on_item = options.on_item.clone();
-        let complete_text = options.complete_text.clone();
-        WithStatus { stream, on_item, complete_text, row: OpenRow::new(job) }
-    }
-}
-
-/// How [`wrap_with_status_options`] keeps the rows of its workers.
-///
-/// By default a row is `worker  1: waiting` at first (the id in two columns) and
-/// says `done` when its worker has ended.
 #[derive(Clone)]
 #[must_use = "options do nothing until workers are wrapped with them"]
 pub struct StatusOptions<F = ()> {
@@ -105,7 +88,7 @@ pub struct StatusOptions<F = ()> {
 }
 
 impl StatusOptions {
-    /// The defaults.
+    /// The default options.
     pub fn new() -> Self {
         Self {
             prefix: Arc::new(|id| format!("worker {id:>2}: ")),
@@ -116,72 +99,95 @@ impl StatusOptions {
         }
     }
 
-    /// Calls this with each item and the worker's job.
-    ///
-    /// A closure names the types it takes: `|job: &Job, item: &Item| ..`. Each
-    /// worker has a clone of it.
-    pub fn on_item<I, G>(self, on_item: G) -> StatusOptions<G>
-    where
-        G: FnMut(&Job, &I) + Clone,
-    {
-        self.map(|()| on_item)
-    }
-}
-
-impl StatusOptions<FailOnErr> {
-    /// Calls this with each item and the worker's job.
-    ///
-    /// A closure names the types it takes: `|job: &Job, item: &Item| ..`. Each
-    /// worker has a clone of it.
-    pub fn on_item<I, G>(self, on_item: G) -> StatusOptions<FailOnErr<G>>
-    where
-        G: FnMut(&Job, &I) + Clone,
-    {
-        self.map(|FailOnErr(())| FailOnErr(on_item))
+    /// Fails the job of a worker whose last item is an `Err`; see
+    /// [`WithStatus::fail_on_err`].
+    pub fn fail_on_err(self) -> StatusOptions<FailOnErr> {
+        let Self { prefix, initial_text, complete_text, style, on_item } = self;
+        StatusOptions { prefix, initial_text, complete_text, style, on_item: FailOnErr(on_item) }
     }
 }
 
 impl<F> StatusOptions<F> {
-    /// What stands before the text, its separator included.
+    /// Sets what precedes the text of each row, its separator included.
     pub fn prefix(mut self, prefix: impl Fn(WorkerId) -> String + Send + Sync + 'static) -> Self {
         self.prefix = Arc::new(prefix);
         self
     }
 
-    /// The text until the worker says something.
+    /// Sets the text that a row starts with. The default is `waiting`.
     pub fn initial_text(mut self, text: impl fmt::Display) -> Self {
         self.initial_text = format(text);
         self
     }
 
-    /// The text once the worker has ended.
+    /// Sets the text of a row whose worker has ended. The default is `done`.
     pub fn complete_text(mut self, text: impl fmt::Display) -> Self {
         self.complete_text = format(text);
         self
     }
 
-    /// How the progress of the workers is put into words: a [`ProgressStyle`] or a
-    /// closure, as for [`JobOptions::style`].
+    /// Sets how the workers' progress is written: a [`ProgressStyle`] or a
+    /// closure, as in [`JobOptions::style`].
     pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
         self.style = style.into();
         self
     }
 
-    /// An `Err` turns the row red. If the worker yields nothing after it, it has
-    /// failed: whether it then ends or is dropped, as by
-    /// [`try_join`](crate::Merge::try_join).
-    pub fn fail_on_err(self) -> StatusOptions<FailOnErr<F>> {
-        self.map(FailOnErr)
-    }
-
-    fn map<G>(self, map: impl FnOnce(F) -> G) -> StatusOptions<G> {
-        let Self { prefix, initial_text, complete_text, style, on_item } = self;
-        StatusOptions { prefix, initial_text, complete_text, style, on_item: map(on_item) }
+    /// Wraps a constructor of workers into one for
+    /// [`run_workers`](crate::run_workers).
+    ///
+    /// The constructor receives the id of the worker and the job of its row.
+    ///
+    /// # Panics
+    ///
+    /// The returned closure panics if the constructor does; the row then ends as
+    /// [panicked](Outcome::Panicked).
+    ///
+    /// # Examples
+    ///
+    /// A worker that fails stops the pool, and its row shows the error:
+    ///
+    /// ```
+    /// use active_status::{StatusOptions, board, once, run_workers};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (board, events) = board();
+    /// let workers = StatusOptions::new().fail_on_err().wrap(&board, |id, job| {
+    ///     once(async move {
+    ///         job.set_text("checking");
+    ///         if id.get() == 2 { Err("checksum mismatch") } else { Ok(()) }
+    ///     })
+    /// });
+    /// assert_eq!(run_workers(3, workers).try_join().await, Err("checksum mismatch"));
+    /// # drop(events);
+    /// # });
+    /// ```
+    pub fn wrap<B, S, C>(
+        self,
+        board: &B,
+        mut constructor: C,
+    ) -> impl FnMut(WorkerId) -> WithStatus<S, F> + use<B, S, C, F>
+    where
+        B: AsRef<Board>,
+        S: Stream,
+        F: OnItem<S::Item> + Clone,
+        C: FnMut(WorkerId, Job) -> S,
+    {
+        let board = board.as_ref().clone();
+        move |id| {
+            let job = board.add_job(self.job(id));
+            // The clone outlives a constructor that panics, so that its row
+            // ends as panicked.
+            let stream = constructor(id, job.clone());
+            let on_item = self.on_item.clone();
+            let complete_text = self.complete_text.clone();
+            WithStatus { stream, on_item, complete_text, row: OpenRow::new(job) }
+        }
     }
 
     fn job(&self, id: WorkerId) -> JobOptions {
-        let row = JobOptions::from((self.prefix)(id)).text(&self.initial_text);
-        row.style(self.style.clone())
+        let options = JobOptions::from((self.prefix)(id)).text(&self.initial_text);
+        options.style(self.style.clone())
     }
 }
 
@@ -201,25 +207,25 @@ impl<F> fmt::Debug for StatusOptions<F> {
     }
 }
 
-/// The text of a worker that has ended.
+/// The default text of a row whose worker has ended.
 const DONE: &str = "done";
 
 pin_project! {
-    /// A stream that keeps a job up to date.
+    /// A stream that keeps the row of its job up to date.
     ///
-    /// Items, size hints and ends pass unchanged. However many clones of the job
-    /// there are, the job ends with the stream:
+    /// Items, size hints and termination are those of the inner stream. The job
+    /// ends with the stream, even if other handles to it exist:
     ///
-    /// - **Finished**, with the [complete text](Self::complete_text), when the
-    ///   stream ends, or has yielded an item after which its size hint says that
-    ///   no more come.
-    /// - **Failed**, if it is to [fail on `Err`](Self::fail_on_err) and the last
-    ///   item was one, whether the stream then ends or is dropped.
-    /// - **Panicked**, if a poll of the stream panicked.
-    /// - **Cancelled**, if it is dropped before any of these.
+    /// - **Finished**, with the [complete text](Self::with_complete_text), when
+    ///   the stream ends, or when it has yielded an item after which its size hint
+    ///   rules out another.
+    /// - **Failed**, with [`fail_on_err`](Self::fail_on_err), if the last item is
+    ///   an `Err`, whether the stream then ends or is dropped.
+    /// - **Panicked**, if a poll of the stream panics.
+    /// - **Cancelled**, if the adapter is dropped before any of these.
     ///
-    /// The stream may end its job itself: the first end wins. It is dropped before
-    /// the job is ended, so that its destructor can do so too.
+    /// The stream may end its job itself, since the first end counts. It is dropped
+    /// before the adapter ends the job, so its destructor may end the job as well.
     ///
     /// # Examples
     ///
@@ -242,48 +248,90 @@ pin_project! {
         stream: S,
         on_item: F,
         complete_text: String,
-        // Below the stream: it is dropped after it.
+        // Declared after the stream, and therefore dropped after it.
         row: OpenRow,
     }
 }
 
 impl<S> WithStatus<S> {
-    /// The stream, and the job that it is to keep up to date.
+    /// Wraps a stream that keeps this job up to date.
     pub fn new(stream: S, job: Job) -> Self {
         let complete_text = DONE.to_owned();
         Self { stream, on_item: (), complete_text, row: OpenRow::new(job) }
     }
 }
 
+impl<S: Stream> WithStatus<S> {
+    /// Calls a closure with the job and each item that passes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{WithStatus, board};
+    /// use futures::{StreamExt, stream};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (board, events) = board();
+    /// let files = WithStatus::new(stream::iter(["a.txt", "b.txt"]), board.add_job("read: "))
+    ///     .on_item(|job, file| job.set_text(file));
+    /// assert_eq!(files.count().await, 2);
+    /// # drop(events);
+    /// # });
+    /// ```
+    pub fn on_item<G>(self, on_item: G) -> WithStatus<S, G>
+    where
+        G: FnMut(&Job, &S::Item),
+    {
+        self.map(|()| on_item)
+    }
+}
+
+impl<S: Stream> WithStatus<S, FailOnErr> {
+    /// Calls a closure with the job and each item that passes.
+    pub fn on_item<G>(self, on_item: G) -> WithStatus<S, FailOnErr<G>>
+    where
+        G: FnMut(&Job, &S::Item),
+    {
+        self.map(|FailOnErr(())| FailOnErr(on_item))
+    }
+}
+
 impl<S, F> WithStatus<S, F> {
-    /// The text once the stream has ended; `done` by default.
-    pub fn complete_text(mut self, text: impl fmt::Display) -> Self {
+    /// Sets the text of the row once the stream has ended. The default is `done`.
+    pub fn with_complete_text(mut self, text: impl fmt::Display) -> Self {
         self.complete_text = format(text);
         self
     }
 
-    /// An `Err` turns the row red, and is the failure of the job if it is the
-    /// last item.
+    /// Fails the job if the last item is an `Err`, with that error as the message.
+    ///
+    /// Any `Err` sets the status of the row to [`Status::Error`]. The job fails
+    /// even if the stream is dropped after the `Err`, as
+    /// [`try_join`](crate::Merge::try_join) does.
     pub fn fail_on_err(self) -> WithStatus<S, FailOnErr<F>> {
-        let Self { stream, on_item, complete_text, row } = self;
-        WithStatus { stream, on_item: FailOnErr(on_item), complete_text, row }
+        self.map(FailOnErr)
     }
 
-    /// The job.
+    fn map<G>(self, map: impl FnOnce(F) -> G) -> WithStatus<S, G> {
+        let Self { stream, on_item, complete_text, row } = self;
+        WithStatus { stream, on_item: map(on_item), complete_text, row }
+    }
+
+    /// Returns the job.
     pub const fn job(&self) -> &Job {
         &self.row.job
     }
 
-    /// The stream.
+    /// Returns the inner stream.
     pub const fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream, without its job. The job goes on, or is cancelled if it has no
-    /// other handle.
+    /// Returns the inner stream and releases the job, which continues through its
+    /// other handles or, without any, is cancelled.
     pub fn into_inner(self) -> S {
         let Self { stream, mut row, .. } = self;
-        row.let_go = true;
+        row.released = true;
         stream
     }
 }
@@ -329,24 +377,23 @@ impl<S: fmt::Debug, F> fmt::Debug for WithStatus<S, F> {
     }
 }
 
-/// A row that is ended at the latest when this is dropped. If it was ended, the
-/// first end has won.
+/// The row of a worker. Dropping it ends the job, unless it has ended before.
 struct OpenRow {
     job: Job,
-    /// Why the job fails if nothing comes after the last item.
+    /// The message that the job fails with if no other item follows.
     failure: Option<String>,
-    /// Set while the stream is polled; it stays so if that panics.
+    /// True while the stream is polled, and from then on if the poll panics.
     polling: bool,
-    /// Whether the job goes on without us.
-    let_go: bool,
+    /// Whether the job continues without the adapter.
+    released: bool,
 }
 
 impl OpenRow {
     fn new(job: Job) -> Self {
-        Self { job, failure: None, polling: false, let_go: false }
+        Self { job, failure: None, polling: false, released: false }
     }
 
-    /// The stream has ended.
+    /// Ends the job of a stream that has ended.
     fn complete(&mut self, text: &str) {
         match self.failure.take() {
             Some(message) => self.job.fail(message),
@@ -360,7 +407,7 @@ impl OpenRow {
 
 impl Drop for OpenRow {
     fn drop(&mut self) {
-        if !self.let_go {
+        if !self.released {
             self.job.end(match self.failure.take() {
                 _ if self.polling => Outcome::Panicked,
                 Some(message) => Outcome::Failed(message),
@@ -370,16 +417,15 @@ impl Drop for OpenRow {
     }
 }
 
-/// What a [`WithStatus`] does with each item: nothing for `()`, what a closure
-/// `FnMut(&Job, &Item)` does, and for [`FailOnErr`] of either to look for an `Err`
-/// as well.
+/// What a [`WithStatus`] does with each item.
 ///
-/// It is sealed: these are all.
+/// The trait is sealed. `()` does nothing, a closure `FnMut(&Job, &Item)` is
+/// called, and [`FailOnErr`] of either checks for an `Err` afterwards.
 pub trait OnItem<I>: sealed::OnItem<I> {}
 
 impl<I, F: sealed::OnItem<I>> OnItem<I> for F {}
 
-/// Looks for an `Err` among the items: see [`StatusOptions::fail_on_err`].
+/// Checks the items for an `Err`; see [`WithStatus::fail_on_err`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailOnErr<F = ()>(F);
 
@@ -387,7 +433,8 @@ mod sealed {
     use super::{FailOnErr, Job, Status, fmt, format};
 
     pub trait OnItem<I> {
-        /// Looks at an item. Why the job fails if it was the last.
+        /// Inspects an item, and returns the message that the job fails with if
+        /// this item is the last.
         fn on_item(&mut self, job: &Job, item: &I) -> Option<String>;
     }
 

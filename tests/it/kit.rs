@@ -7,7 +7,7 @@ use std::time::Duration;
 use active_status::testing::{Screen, VirtualClock};
 use active_status::{
     Board, Console, Counts, Event, Job, JobOptions, ProgressStyle, Status, StatusOptions, Theme,
-    run_workers, wrap_with_status_options,
+    run_workers,
 };
 use futures::{FutureExt, Stream, StreamExt, stream};
 
@@ -28,7 +28,7 @@ fn fetch(
     let (sender, queue) = async_channel::unbounded();
     pages.iter().for_each(|page| sender.try_send(*page).expect("an open queue"));
     let clock = clock.clone();
-    let worker = move |job: Job| {
+    let worker = move |_, job: Job| {
         let state = (job, queue.clone(), clock.clone());
         stream::unfold(state, |(job, queue, clock)| async move {
             let page = queue.try_recv().ok()?;
@@ -39,7 +39,7 @@ fn fetch(
             Some((size, (job, queue, clock)))
         })
     };
-    run_workers(2, wrap_with_status_options(board, StatusOptions::new().fail_on_err(), worker))
+    run_workers(2, StatusOptions::new().fail_on_err().wrap(board, worker))
 }
 
 // Rule 24

@@ -1,11 +1,12 @@
-//! Workers with a status: how their rows begin, go on and end.
+//! Workers with a row: how the row starts, changes and ends.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use active_status::status::OnItem;
 use active_status::{
-    Board, Event, Events, Job, OnItem, Outcome, ProgressStyle, Status, StatusOptions, WithStatus,
-    board, once, run_workers, wrap_with_status, wrap_with_status_options,
+    Board, Event, Events, Job, Outcome, ProgressStyle, Status, StatusOptions, WithStatus, board,
+    once, run_workers, wrap_with_status,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
@@ -13,7 +14,7 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use crate::support::{Parent, Step, child, panic_of};
 use crate::told::told;
 
-/// A board with one job, that was told of.
+/// A board with one job, whose addition was read.
 fn job() -> (Board, Job, Events) {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
@@ -21,7 +22,7 @@ fn job() -> (Board, Job, Events) {
     (board, job, events)
 }
 
-/// What is told of a stream with this job, up to its end.
+/// The events of a stream with this job, up to its end.
 fn told_of<S: Stream, F: OnItem<S::Item>>(
     wrap: impl FnOnce(Job) -> WithStatus<S, F>,
 ) -> Vec<String> {
@@ -45,12 +46,12 @@ fn each_worker_of_a_pool_has_a_row() {
 }
 
 #[test]
-fn the_progress_of_workers_is_in_the_words_of_their_style() {
+fn the_style_of_the_options_formats_the_progress_of_workers() {
     let (board, mut events) = board();
     let options = StatusOptions::new().style(ProgressStyle::bytes());
     let pool = run_workers(
         2,
-        wrap_with_status_options(&board, options, |job| {
+        options.wrap(&board, |_, job| {
             job.start_progress(4096);
             job.tick_by(1024);
             stream::pending::<()>()
@@ -70,13 +71,13 @@ fn the_progress_of_workers_is_in_the_words_of_their_style() {
 // Rule 7
 #[test]
 fn a_worker_that_ends_is_done() {
-    let told = told_of(|job| WithStatus::new(stream::empty::<()>(), job));
-    assert_eq!(told, ["1: text done", "1 finished"]);
+    let events = told_of(|job| WithStatus::new(stream::empty::<()>(), job));
+    assert_eq!(events, ["1: text done", "1 finished"]);
 }
 
 // Rule 7
 #[test]
-fn the_end_of_the_stream_ends_the_job_whoever_holds_it() {
+fn the_end_of_the_stream_ends_the_job_despite_other_handles() {
     let (_board, job, mut events) = job();
     let parent = Parent::new();
     let mut stream = WithStatus::new(stream::empty::<()>(), job.clone());
@@ -89,7 +90,7 @@ fn the_end_of_the_stream_ends_the_job_whoever_holds_it() {
 
 // Rule 8
 #[test]
-fn the_item_that_is_the_last_ends_the_job() {
+fn the_last_item_ends_the_job() {
     let (board, mut events) = board();
     let mut worker = Box::pin(WithStatus::new(once(async { 7 }), board.add_job("a: ")));
     let parent = Parent::new();
@@ -101,7 +102,7 @@ fn the_item_that_is_the_last_ends_the_job() {
 
 // Rule 8
 #[test]
-fn an_item_that_may_not_be_the_last_leaves_the_job_alone() {
+fn an_item_that_may_not_be_the_last_does_not_end_the_job() {
     let (_board, job, mut events) = job();
     let (child, _) = child(0, &[Step::Item, Step::Idle]);
     let mut worker = WithStatus::new(child, job);
@@ -135,17 +136,17 @@ fn a_worker_whose_poll_panics_panicked() {
 
 // Rule 8
 #[test]
-fn a_worker_dropped_by_anothers_panic_is_cancelled() {
+fn a_worker_that_another_panic_drops_is_cancelled() {
     let (_board, job, mut events) = job();
     panic_of(|| {
         let _worker = WithStatus::new(stream::pending::<()>(), job);
-        panic!("the consumer's");
+        panic!("the consumer");
     });
     assert_eq!(told(&mut events), ["1 cancelled"]);
 }
 
 #[test]
-fn a_worker_that_goes_on_after_its_panic_ends_as_it_does() {
+fn a_worker_that_continues_after_a_panic_can_still_finish() {
     let (_board, job, mut events) = job();
     let (child, _) = child(0, &[Step::Panic, Step::Item, Step::End]);
     let mut worker = WithStatus::new(child, job);
@@ -179,10 +180,10 @@ fn a_constructor_that_panics_leaves_a_row_that_panicked() {
     assert_eq!(told(&mut events), ["1 added: worker  1: waiting", "1 panicked"]);
 }
 
-/// Says its last word when it is dropped.
-struct LastWord(Job, fn(&Job));
+/// Ends its job when it is dropped.
+struct EndOnDrop(Job, fn(&Job));
 
-impl Stream for LastWord {
+impl Stream for EndOnDrop {
     type Item = ();
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
@@ -190,7 +191,7 @@ impl Stream for LastWord {
     }
 }
 
-impl Drop for LastWord {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         (self.1)(&self.0);
     }
@@ -198,47 +199,47 @@ impl Drop for LastWord {
 
 // Rule 8
 #[test]
-fn the_destructor_of_the_stream_has_the_last_word() {
+fn the_destructor_of_the_stream_may_end_the_job() {
     let (_board, job, mut events) = job();
     let last: fn(&Job) = |job| {
         job.set_text("rolled back");
         job.fail("no disk");
     };
-    drop(WithStatus::new(LastWord(job.clone(), last), job));
+    drop(WithStatus::new(EndOnDrop(job.clone(), last), job));
     assert_eq!(told(&mut events), ["1: text rolled back", "1 failed: no disk"]);
 }
 
 #[test]
 fn a_worker_may_end_its_job_itself() {
-    let told = told_of(|job| {
+    let events = told_of(|job| {
         let own = job.clone();
         WithStatus::new(once(async move { own.fail("no disk") }), job)
     });
-    assert_eq!(told, ["1 failed: no disk"]);
+    assert_eq!(events, ["1 failed: no disk"]);
 }
 
 // Rule 8
 #[test]
-fn an_err_that_comes_last_is_the_failure() {
+fn a_last_err_fails_the_job() {
     let items: [Result<u8, &str>; 2] = [Ok(1), Err("no disk")];
-    let told = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
-    assert_eq!(told, ["1: error", "1 failed: no disk"]);
+    let events = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
+    assert_eq!(events, ["1: error", "1 failed: no disk"]);
 }
 
 #[test]
-fn an_err_that_comes_last_is_the_failure_though_only_the_end_shows_it() {
+fn a_last_err_fails_the_job_even_if_only_the_end_reveals_it() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
     let vague = stream::iter(items).filter(|_| async { true });
-    let told = told_of(|job| WithStatus::new(vague, job).fail_on_err());
-    assert_eq!(told, ["1: error", "1 failed: no disk"]);
+    let events = told_of(|job| WithStatus::new(vague, job).fail_on_err());
+    assert_eq!(events, ["1: error", "1 failed: no disk"]);
 }
 
 // Rule 8
 #[test]
-fn an_err_that_does_not_come_last_colours_the_row() {
+fn an_err_before_the_last_item_only_colors_the_row() {
     let items: [Result<u8, &str>; 2] = [Err("no disk"), Ok(1)];
-    let told = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
-    assert_eq!(told, ["1: text done; error", "1 finished"]);
+    let events = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
+    assert_eq!(events, ["1: text done; error", "1 finished"]);
 }
 
 // Rule 8
@@ -246,9 +247,7 @@ fn an_err_that_does_not_come_last_colours_the_row() {
 fn a_worker_dropped_after_an_err_has_failed() {
     let (board, mut events) = board();
     let options = StatusOptions::new().fail_on_err();
-    let workers = wrap_with_status_options(&board, options, |_| {
-        stream::iter([Err::<(), _>("no disk"), Ok(())])
-    });
+    let workers = options.wrap(&board, |_, _| stream::iter([Err::<(), _>("no disk"), Ok(())]));
     let failed = run_workers(1, workers).try_for_each(|()| async { Ok(()) });
     assert_eq!(failed.now_or_never(), Some(Err("no disk")));
     let expected = ["1 added: worker  1: waiting", "1: error", "1 failed: no disk"];
@@ -256,11 +255,11 @@ fn a_worker_dropped_after_an_err_has_failed() {
 }
 
 #[test]
-fn a_pool_that_gives_up_at_an_err_fails_one_row_and_cancels_the_others() {
+fn try_join_fails_one_row_and_cancels_the_others() {
     let (board, mut events) = board();
     let options = StatusOptions::new().prefix(|_| String::new()).initial_text("").fail_on_err();
     let mut number = 0;
-    let workers = wrap_with_status_options(&board, options, |_| {
+    let workers = options.wrap(&board, |_, _| {
         number += 1;
         let fails = number == 1;
         let item = if fails { Err("no disk") } else { Ok(()) };
@@ -268,26 +267,26 @@ fn a_pool_that_gives_up_at_an_err_fails_one_row_and_cancels_the_others() {
     });
     let joined = run_workers(2, workers).try_join();
     assert_eq!(joined.now_or_never(), Some(Err("no disk")));
-    let told = told(&mut events);
-    assert_eq!(told, ["1 added: ", "2 added: ", "1: error", "1 failed: no disk", "2 cancelled"]);
+    let events = told(&mut events);
+    assert_eq!(events, ["1 added: ", "2 added: ", "1: error", "1 failed: no disk", "2 cancelled"]);
 }
 
 // Rule 8
 #[test]
-fn an_err_is_an_item_like_others_unless_it_is_to_fail() {
+fn without_fail_on_err_an_err_is_an_ordinary_item() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
-    let told = told_of(|job| WithStatus::new(stream::iter(items), job));
-    assert_eq!(told, ["1: text done", "1 finished"]);
+    let events = told_of(|job| WithStatus::new(stream::iter(items), job));
+    assert_eq!(events, ["1: text done", "1 finished"]);
 }
 
 #[test]
-fn options_say_how_a_row_begins_and_ends() {
+fn options_set_the_prefix_and_both_texts_of_a_row() {
     let (board, mut events) = board();
     let options = StatusOptions::new()
         .prefix(|id| format!("[{id}] "))
         .initial_text("idle")
         .complete_text("gone");
-    let pool = run_workers(2, wrap_with_status_options(&board, options, |_| stream::iter([()])));
+    let pool = run_workers(2, options.wrap(&board, |_, _| stream::iter([()])));
     assert_eq!(pool.count().now_or_never(), Some(2));
     let expected = [
         "1 added: [1] idle",
@@ -302,58 +301,50 @@ fn options_say_how_a_row_begins_and_ends() {
 
 // Rule 8
 #[test]
-fn items_become_updates_of_their_workers_job() {
+fn a_closure_turns_items_into_updates_of_the_job() {
     let (board, mut events) = board();
-    let mut seen = 0;
-    let on_item = move |job: &Job, item: &u32| {
-        seen += 1;
-        job.set_text(format_args!("{item}, number {seen}"));
-    };
-    let options = StatusOptions::new().prefix(|id| format!("{id}: ")).on_item(on_item);
-    let mut pool = run_workers(
-        2,
-        wrap_with_status_options(&board, options, |job| {
-            stream::iter([10 * job.id().get() as u32, 1]).chain(stream::pending())
-        }),
-    );
+    let options = StatusOptions::new().prefix(|id| format!("{id}: "));
+    let mut workers = options
+        .wrap(&board, |id, _| stream::iter([10 * id.get() as u32, 1]).chain(stream::pending()));
+    let mut pool = run_workers(2, |id| {
+        let mut seen = 0;
+        workers(id).on_item(move |job, item| {
+            seen += 1;
+            job.set_text(format_args!("{item}, number {seen}"));
+        })
+    });
     assert_eq!(told(&mut events), ["1 added: 1: waiting", "2 added: 2: waiting"]);
     let parent = Parent::new();
     assert_eq!(parent.items(&mut pool, 2), [10, 20]);
     assert_eq!(told(&mut events), ["1: text 10, number 1", "2: text 20, number 1"]);
 }
 
+// Rule 8
 #[test]
-fn looking_at_items_and_failing_go_together_in_any_order() {
-    let (board, mut events) = board();
-    let on_item = |job: &Job, item: &Result<u8, &str>| job.set_text(format_args!("{item:?}"));
-    let options = StatusOptions::new().prefix(|_| String::new());
+fn a_closure_and_failing_on_err_combine_in_any_order() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
-    let one = options.clone().on_item(on_item).fail_on_err();
-    let one = run_workers(1, wrap_with_status_options(&board, one, |_| stream::iter(items)));
-    let two = options.fail_on_err().on_item(on_item);
-    let two = run_workers(1, wrap_with_status_options(&board, two, |_| stream::iter(items)));
-    assert_eq!(one.count().now_or_never(), Some(1));
-    assert_eq!(two.count().now_or_never(), Some(1));
-    let expected = [
-        "1 added: waiting",
-        "2 added: waiting",
-        r#"1: text Err("no disk"); error"#,
-        "1 failed: no disk",
-        r#"2: text Err("no disk"); error"#,
-        "2 failed: no disk",
-    ];
-    assert_eq!(told(&mut events), expected);
+    let failed = [r#"1: text Err("no disk"); error"#, "1 failed: no disk"];
+    let first = told_of(|job| {
+        let worker = WithStatus::new(stream::iter(items), job);
+        worker.on_item(|job, item| job.set_text(format_args!("{item:?}"))).fail_on_err()
+    });
+    let last = told_of(|job| {
+        let worker = WithStatus::new(stream::iter(items), job).fail_on_err();
+        worker.on_item(|job, item| job.set_text(format_args!("{item:?}")))
+    });
+    assert_eq!((first, last), (failed.map(str::to_owned).into(), failed.map(str::to_owned).into()));
 }
 
 #[test]
-fn the_text_at_the_end_may_be_another() {
-    let told = told_of(|job| WithStatus::new(stream::empty::<()>(), job).complete_text("gone"));
-    assert_eq!(told, ["1: text gone", "1 finished"]);
+fn the_complete_text_can_be_replaced() {
+    let events =
+        told_of(|job| WithStatus::new(stream::empty::<()>(), job).with_complete_text("gone"));
+    assert_eq!(events, ["1: text gone", "1 finished"]);
 }
 
 // Rule 8
 #[test]
-fn size_hints_and_terminations_are_those_of_the_stream() {
+fn size_hints_and_termination_are_those_of_the_stream() {
     let (_board, job, _events) = job();
     let parent = Parent::new();
     let mut worker = WithStatus::new(stream::iter([1, 2]).fuse(), job);
@@ -365,7 +356,7 @@ fn size_hints_and_terminations_are_those_of_the_stream() {
 }
 
 #[test]
-fn the_stream_comes_back_without_its_job() {
+fn into_inner_returns_the_stream_and_releases_the_job() {
     let (_board, job, mut events) = job();
     let worker = WithStatus::new(stream::iter([1, 2]), job.clone());
     assert_eq!(worker.get_ref().size_hint(), (2, Some(2)));
@@ -378,7 +369,7 @@ fn the_stream_comes_back_without_its_job() {
 }
 
 #[test]
-fn a_stream_that_comes_back_cancels_a_job_that_nobody_holds() {
+fn into_inner_cancels_a_job_without_other_handles() {
     let (_board, job, mut events) = job();
     let stream = WithStatus::new(stream::iter([1, 2]), job).into_inner();
     assert_eq!(told(&mut events), ["1 cancelled"]);
@@ -387,7 +378,7 @@ fn a_stream_that_comes_back_cancels_a_job_that_nobody_holds() {
 
 // Rule 7
 #[test]
-fn the_constructor_is_handed_the_job_of_its_row() {
+fn the_constructor_receives_the_job_of_its_row() {
     let (board, mut events) = board();
     let workers = wrap_with_status(&board, |job| {
         job.set_status(Status::Warning);
