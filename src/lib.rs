@@ -76,6 +76,8 @@ mod record;
 #[cfg(feature = "std")]
 pub mod testing;
 #[cfg(feature = "std")]
+mod units;
+#[cfg(feature = "std")]
 mod with_status;
 
 pub use pool::{Join, Key, Keyed, Merge, NextMany, Once, TryJoin, WorkerId, once, run_workers};
@@ -107,13 +109,13 @@ pub use io::capture::Capture;
 #[cfg(all(unix, feature = "capture"))]
 pub use io::redirect::{RedirectedOutput, redirect_output, with_output_redirected};
 #[cfg(feature = "std")]
-pub use progress::duration::{format_elapsed, format_elapsed_short};
-#[cfg(feature = "std")]
 pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
 pub use record::replay::{Replay, replay, replay_with_clock};
+#[cfg(feature = "std")]
+pub use units::{format_elapsed, format_elapsed_short};
 #[cfg(feature = "std")]
 pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
 

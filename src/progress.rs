@@ -1,7 +1,5 @@
 //! Progress in words: styles and sizes.
 
-pub(crate) mod duration;
-
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::board::job::rate::{Format, ProgressSnapshot};
 use crate::board::job::{Job, JobOptions};
-use crate::progress::duration::format_elapsed_short;
+use crate::units::format_elapsed_short;
 
 /// How a job's progress is put into words: the numbers, their unit, the rate,
 /// the time left; or what a closure makes of them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row};
 use crate::console::text::clean;
-use crate::progress::duration::format_elapsed_short;
+use crate::units::format_elapsed_short;
 
 /// A job that runs says at most one thing in this time.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use crate::repository::{files, read, root};
 
 /// Which folders of `src` the code of each may name. `lib.rs` names them all.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("board", &[]),
-    ("console", &["board", "io", "progress", "record"]),
+    ("console", &["board", "io", "record", "units"]),
     ("guide", &[]),
     ("io", &["board"]),
     ("pool", &[]),
-    ("progress", &["board"]),
+    ("progress", &["board", "units"]),
     ("record", &["board"]),
     ("testing", &["board", "console"]),
+    ("units", &[]),
     ("with_status", &["board", "pool", "progress"]),
 ];
 

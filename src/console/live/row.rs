@@ -7,7 +7,7 @@ use crate::board::event::{Outcome, Progress, Status};
 use crate::board::model::JobRow;
 use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width};
-use crate::progress::duration::format_elapsed;
+use crate::units::format_elapsed;
 
 /// The columns of a bar, if there is room.
 const BAR: usize = 30;
