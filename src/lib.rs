@@ -70,9 +70,9 @@ mod console;
 #[cfg(feature = "std")]
 mod io;
 #[cfg(feature = "std")]
-mod progress;
-#[cfg(feature = "std")]
 mod record;
+#[cfg(feature = "std")]
+mod report_progress;
 #[cfg(feature = "std")]
 pub mod testing;
 #[cfg(feature = "std")]
@@ -89,7 +89,7 @@ pub use board::events::tee::{Tee, tee};
 #[cfg(feature = "std")]
 pub use board::events::{Drain, Events, Forward, Ready, Sampled};
 #[cfg(feature = "std")]
-pub use board::job::rate::ProgressSnapshot;
+pub use board::job::style::ProgressStyle;
 #[cfg(feature = "std")]
 pub use board::job::{Job, JobOptions};
 #[cfg(feature = "std")]
@@ -108,16 +108,22 @@ pub use console::{Console, LiveBoard, Running};
 pub use io::capture::Capture;
 #[cfg(all(unix, feature = "capture"))]
 pub use io::redirect::{RedirectedOutput, redirect_output, with_output_redirected};
-#[cfg(feature = "std")]
-pub use progress::{ProgressStyle, ReportProgress, format_bytes, report_progress};
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
 pub use record::replay::{Replay, replay, replay_with_clock};
 #[cfg(feature = "std")]
-pub use units::{format_elapsed, format_elapsed_short};
+pub use report_progress::report_progress;
 #[cfg(feature = "std")]
 pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
+
+/// Progress: what a style formats, and the formats of numbers.
+#[cfg(feature = "std")]
+pub mod progress {
+    pub use crate::board::job::rate::ProgressSnapshot;
+    pub use crate::report_progress::ReportProgress;
+    pub use crate::units::{format_bytes, format_elapsed, format_elapsed_short};
+}
 
 /// What a [`WithStatus`] does with the items that pass.
 #[cfg(feature = "std")]

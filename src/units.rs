@@ -1,16 +1,38 @@
-//! Times in words.
+//! Numbers as text: sizes in bytes and times.
 
 use std::time::Duration;
 
-/// A time in words: its days, hours, minutes and seconds, without those that are
-/// zero. Less than a second is `less than a second`.
+/// Formats a number of bytes in the largest unit of at least one, rounded down to a
+/// tenth.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::progress::format_bytes;
+///
+/// assert_eq!(format_bytes(900), "900 B");
+/// assert_eq!(format_bytes(1_258_291), "1.1 MiB");
+/// assert_eq!(format_bytes(1_258_292), "1.2 MiB");
+/// ```
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1 << 10 {
+        return format!("{bytes} B");
+    }
+    let power = bytes.ilog2() / 10;
+    let tenths = (u128::from(bytes) * 10) >> (10 * power);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
+/// Formats a time as days, hours, minutes and seconds, leaving out those that are
+/// zero. A time below one second is `less than a second`.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use active_status::format_elapsed;
+/// use active_status::progress::format_elapsed;
 ///
 /// assert_eq!(format_elapsed(Duration::from_secs(65)), "1 minute, 5 seconds");
 /// assert_eq!(format_elapsed(Duration::from_secs(7_200)), "2 hours");
@@ -28,15 +50,14 @@ pub fn format_elapsed(time: Duration) -> String {
     if terms.is_empty() { "less than a second".to_owned() } else { terms.join(", ") }
 }
 
-/// A time in short: the first of its days, hours, minutes and seconds that is
-/// not zero, and the next.
+/// Formats a time by its two largest units, from days down to seconds.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use active_status::format_elapsed_short;
+/// use active_status::progress::format_elapsed_short;
 ///
 /// assert_eq!(format_elapsed_short(Duration::from_secs(184)), "3m 4s");
 /// assert_eq!(format_elapsed_short(Duration::from_secs(7_205)), "2h 0m");
@@ -51,7 +72,7 @@ pub fn format_elapsed_short(time: Duration) -> String {
     }
 }
 
-/// Days, hours, minutes and seconds.
+/// Splits a time into days, hours, minutes and seconds.
 fn split(time: Duration) -> [u64; 4] {
     let seconds = time.as_secs();
     [seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60]
@@ -64,8 +85,8 @@ mod tests {
 
     // Rule 13
     #[test]
-    fn times_in_words_and_in_short() {
-        for (millis, words, short) in [
+    fn durations_have_a_long_and_a_short_form() {
+        for (millis, long, short) in [
             (0, "less than a second", "0s"),
             (999, "less than a second", "0s"),
             (1_000, "1 second", "1s"),
@@ -78,12 +99,12 @@ mod tests {
             (172_800_000, "2 days", "2d 0h"),
         ] {
             let time = Duration::from_millis(millis);
-            assert_eq!((&*format_elapsed(time), &*format_elapsed_short(time)), (words, short));
+            assert_eq!((&*format_elapsed(time), &*format_elapsed_short(time)), (long, short));
         }
     }
 
     #[test]
-    fn the_longest_time_has_words() {
+    fn the_longest_duration_can_be_formatted() {
         assert_eq!(format_elapsed(Duration::MAX), "213503982334601 days, 7 hours, 15 seconds");
     }
 }

@@ -10,9 +10,9 @@ use pin_project_lite::pin_project;
 
 use crate::board::Board;
 use crate::board::event::{Outcome, Status};
+use crate::board::job::style::ProgressStyle;
 use crate::board::job::{Job, JobOptions, format};
 use crate::pool::WorkerId;
-use crate::progress::ProgressStyle;
 
 /// Gives each worker of a pool a row on the board.
 ///

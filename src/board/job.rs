@@ -3,6 +3,7 @@
 mod position;
 pub(crate) mod rate;
 pub(crate) mod state;
+pub(crate) mod style;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::board::event::{JobId, Outcome, Progress, Row, Status};
 use crate::board::job::position::MAX_POSITION;
 use crate::board::job::rate::Format;
 use crate::board::job::state::Cell;
+use crate::board::job::style::ProgressStyle;
 
 /// A handle to one row of a board. Clones update the same row.
 ///
@@ -306,9 +308,9 @@ impl JobOptions {
         self
     }
 
-    /// What puts the progress into words, in place of the board.
-    pub(crate) fn format(mut self, format: Option<Format>) -> Self {
-        self.format = format;
+    /// Sets how the progress is written: a [`ProgressStyle`] or a closure.
+    pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
+        self.format = style.into().into_format();
         self
     }
 

@@ -6,9 +6,10 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use active_status::progress::ProgressSnapshot;
 use active_status::{
-    Board, BoardWriter, Event, Events, Forward, Job, JobOptions, ProgressSnapshot, Sampled,
-    StatusOptions, WithStatus, board,
+    Board, BoardWriter, Event, Events, Forward, Job, JobOptions, Sampled, StatusOptions,
+    WithStatus, board,
 };
 
 use crate::support::Parent;

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use active_status::progress::ProgressSnapshot;
 use active_status::{
-    Board, Change, Event, Events, Job, JobId, JobOptions, Outcome, ProgressSnapshot, Row, Status,
-    board,
+    Board, Change, Event, Events, Job, JobId, JobOptions, Outcome, Row, Status, board,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
-//! Progress: styles, sizes, and streams whose items are counted.
+//! Progress: styles, sizes, and streams that count their items.
 
 use std::time::Duration;
 
+use active_status::progress::{ProgressSnapshot, ReportProgress, format_bytes};
 use active_status::{
-    Job, JobOptions, Model, ProgressSnapshot, ProgressStyle, ReportProgress, board, format_bytes,
-    report_progress, run_workers, wrap_with_status,
+    Job, JobOptions, Model, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt};
@@ -15,8 +15,8 @@ use crate::told::{Clock, told};
 
 const MIB: u64 = 1 << 20;
 
-/// The words of a style when this position was reached in two seconds.
-fn words(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> String {
+/// Formats a position that was reached in two seconds.
+fn formatted(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> String {
     let clock = Clock::default();
     let (board, mut events) = clock.board();
     let job = board.add_job(JobOptions::new().total(total).style(style));
@@ -28,42 +28,42 @@ fn words(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> 
 
 // Rule 10
 #[test]
-fn styles_put_the_numbers_into_words() {
+fn each_style_formats_the_numbers() {
     let (bar, bytes) = (ProgressStyle::bar, ProgressStyle::bytes);
-    for (words, expected) in [
-        (words(bar(), 12, 3), "1: 3/12"),
-        (words(bar().rate(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s'"),
-        (words(bar().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 6s left'"),
-        (words(bar().rate().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s, 6s left'"),
-        (words(bar().rate().eta(), 12, 12), "1: 12/12 '100% - 12/12, 6.0/s'"),
-        (words(bar().rate().eta(), 5, 6), "1: 6/5 '120% - 6/5, 3.0/s'"),
-        (words(bar().rate().eta(), 12, 0), "1: 0/12"),
-        (words(bar().rate().eta(), 0, 3), "1: 3/0 '1.5/s'"),
-        (words(bar().rate(), None, 3_000), "1: 3000 '3000, 1500/s'"),
-        (words(bar().eta(), None, 3), "1: 3 '3'"),
-        (words(bytes(), 8 * MIB, 2 * MIB), "1: 2097152/8388608 ' 25% - 2.0 MiB/8.0 MiB'"),
+    for (actual, expected) in [
+        (formatted(bar(), 12, 3), "1: 3/12"),
+        (formatted(bar().rate(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s'"),
+        (formatted(bar().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 6s left'"),
+        (formatted(bar().rate().eta(), 12, 3), "1: 3/12 ' 25% - 3/12, 1.5/s, 6s left'"),
+        (formatted(bar().rate().eta(), 12, 12), "1: 12/12 '100% - 12/12, 6.0/s'"),
+        (formatted(bar().rate().eta(), 5, 6), "1: 6/5 '120% - 6/5, 3.0/s'"),
+        (formatted(bar().rate().eta(), 12, 0), "1: 0/12"),
+        (formatted(bar().rate().eta(), 0, 3), "1: 3/0 '1.5/s'"),
+        (formatted(bar().rate(), None, 3_000), "1: 3000 '3000, 1500/s'"),
+        (formatted(bar().eta(), None, 3), "1: 3 '3'"),
+        (formatted(bytes(), 8 * MIB, 2 * MIB), "1: 2097152/8388608 ' 25% - 2.0 MiB/8.0 MiB'"),
         (
-            words(bytes().rate().eta(), 8 * MIB, 2 * MIB),
+            formatted(bytes().rate().eta(), 8 * MIB, 2 * MIB),
             "1: 2097152/8388608 ' 25% - 2.0 MiB/8.0 MiB, 1.0 MiB/s, 6s left'",
         ),
-        (words(bytes(), None, 0), "1: 0 '0 B'"),
+        (formatted(bytes(), None, 0), "1: 0 '0 B'"),
         (
-            words(bar().eta(), u64::MAX, u64::MAX),
+            formatted(bar().eta(), u64::MAX, u64::MAX),
             "1: 4611686018427387904/4611686018427387904 \
              '100% - 4611686018427387904/4611686018427387904'",
         ),
-        (words(ProgressStyle::custom(|_| "so so".into()).rate(), 12, 3), "1: 3/12 'so so'"),
+        (formatted(ProgressStyle::custom(|_| "so so".into()).rate(), 12, 3), "1: 3/12 'so so'"),
     ] {
-        assert_eq!(words, expected);
+        assert_eq!(actual, expected);
     }
 }
 
 // Rule 10
 #[test]
-fn a_closure_sees_how_far_and_how_fast() {
-    let see = |it: &ProgressSnapshot| {
+fn a_closure_receives_position_rate_and_time_left() {
+    let format = |it: &ProgressSnapshot| {
         format!(
-            "{} of {:?} in {:?}, {:?} a second, {:?} left",
+            "{} of {:?} in {:?}, {:?} per second, {:?} left",
             it.position,
             it.total,
             it.elapsed,
@@ -72,13 +72,13 @@ fn a_closure_sees_how_far_and_how_fast() {
         )
     };
     assert_eq!(
-        words(see.into(), 12, 3),
-        "1: 3/12 '3 of Some(12) in 2s, Some(1.5) a second, Some(6s) left'"
+        formatted(format.into(), 12, 3),
+        "1: 3/12 '3 of Some(12) in 2s, Some(1.5) per second, Some(6s) left'"
     );
 }
 
 #[test]
-fn the_time_of_a_progress_begins_with_its_start() {
+fn the_elapsed_time_of_progress_starts_with_start_progress() {
     let clock = Clock::default();
     let (board, mut events) = clock.board();
     let style = |it: &ProgressSnapshot| format!("{:?}", it.elapsed);
@@ -89,7 +89,7 @@ fn the_time_of_a_progress_begins_with_its_start() {
     assert_eq!(told(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
 }
 
-/// What happens to a job that counts, and to the board.
+/// A step of a counting job, or of its board.
 #[derive(Clone, Debug)]
 enum Step {
     Tick(u64),
@@ -120,7 +120,7 @@ fn shown(model: &Model, now: Duration) -> Option<u64> {
 proptest! {
     // Rule 10
     #[test]
-    fn between_ticks_the_time_left_never_rises(steps in prop::collection::vec(step(), 0..60)) {
+    fn the_time_left_never_rises_between_ticks(steps in prop::collection::vec(step(), 0..60)) {
         let clock = Clock::default();
         let (board, mut events) = clock.board();
         let style = |progress: &ProgressSnapshot| {
@@ -152,8 +152,8 @@ proptest! {
 }
 
 #[test]
-fn sizes_are_cut_to_a_tenth_of_the_unit_they_fill() {
-    for (bytes, words) in [
+fn sizes_are_rounded_down_to_a_tenth_of_their_unit() {
+    for (bytes, text) in [
         (0, "0 B"),
         (1, "1 B"),
         (1_023, "1023 B"),
@@ -168,12 +168,12 @@ fn sizes_are_cut_to_a_tenth_of_the_unit_they_fill() {
         (1 << 60, "1.0 EiB"),
         (u64::MAX, "15.9 EiB"),
     ] {
-        assert_eq!(format_bytes(bytes), words);
+        assert_eq!(format_bytes(bytes), text);
     }
 }
 
 #[test]
-fn items_are_counted() {
+fn each_item_is_a_tick() {
     let (board, mut events) = board();
     let job = board.add_job(JobOptions::new().total(3));
     let items = report_progress(stream::iter([7, 8, 9]), job.clone());
@@ -183,7 +183,7 @@ fn items_are_counted() {
 }
 
 #[test]
-fn a_count_of_none_is_shown_at_the_end() {
+fn a_count_of_zero_is_shown_at_the_end() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
     let items = report_progress(stream::empty::<()>(), job);
@@ -192,7 +192,7 @@ fn a_count_of_none_is_shown_at_the_end() {
 }
 
 #[test]
-fn streams_that_are_counted_on_one_job_add_up() {
+fn streams_counted_on_the_same_job_add_up() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
     let count = |items: u32| report_progress(stream::iter(0..items), job.clone());
@@ -203,11 +203,11 @@ fn streams_that_are_counted_on_one_job_add_up() {
 
 type Counted = ReportProgress<stream::Iter<std::ops::Range<u64>>>;
 
-/// What is told, item by item, of so many that are counted in this way.
-fn counted(items: u64, how: impl FnOnce(Counted) -> Counted) -> Vec<String> {
+/// The events of a stream with the given number of items, read after each item.
+fn counted(items: u64, configure: impl FnOnce(Counted) -> Counted) -> Vec<String> {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
-    let mut items = how(report_progress(stream::iter(0..items), job));
+    let mut items = configure(report_progress(stream::iter(0..items), job));
     let mut all = Vec::new();
     loop {
         let item = items.next().now_or_never().expect("it is ready");
@@ -219,10 +219,10 @@ fn counted(items: u64, how: impl FnOnce(Counted) -> Counted) -> Vec<String> {
 }
 
 #[test]
-fn items_may_be_counted_in_steps() {
+fn items_can_be_counted_in_steps() {
     let added = "1 added: a: ";
-    for (items, every, expected) in [
-        // The end is a report of its own, news or not.
+    for (items, step, expected) in [
+        // The end is always reported, even if the count is known.
         (3, 1, &[added, "1: 1", "1: 2", "1: 3", "1: 3"][..]),
         (3, 0, &[added, "1: 1", "1: 2", "1: 3", "1: 3"]),
         (7, 3, &[added, "1: 3", "1: 6", "1: 7", "1: 7"]),
@@ -231,40 +231,40 @@ fn items_may_be_counted_in_steps() {
         (2, u64::MAX, &[added, "1: 2", "1: 2"]),
         (0, 3, &[added, "1: 0"]),
     ] {
-        assert_eq!(counted(items, |it| it.every(every)), expected, "{items} by {every}");
+        assert_eq!(counted(items, |it| it.with_step(step)), expected, "{items} by {step}");
     }
 }
 
 #[test]
-fn a_count_may_be_told_in_words() {
-    let words = |count| format!("{count} of them");
-    let told = counted(5, |it| it.every(2).format(words));
+fn a_count_can_be_reported_as_text() {
+    let text = |count| format!("{count} of them");
+    let events = counted(5, |it| it.with_step(2).with_text(text));
     let expected = ["1 added: a: ", "1: text 2 of them", "1: text 4 of them", "1: text 5 of them"];
-    assert_eq!(told[..4], expected);
-    assert_eq!(counted(0, |it| it.format(words)), ["1 added: a: ", "1: text 0 of them"]);
+    assert_eq!(events[..4], expected);
+    assert_eq!(counted(0, |it| it.with_text(text)), ["1 added: a: ", "1: text 0 of them"]);
 }
 
 #[test]
-fn a_counted_stream_that_is_dropped_has_told_of_every_item() {
+fn dropping_a_counted_stream_reports_every_item() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
-    let mut items = report_progress(stream::repeat(()), job.clone()).every(10);
+    let mut items = report_progress(stream::repeat(()), job.clone()).with_step(10);
     assert_eq!(items.by_ref().take(17).count().now_or_never(), Some(17));
     assert_eq!(told(&mut events), ["1 added: a: ", "1: 10"]);
     drop(items);
     assert_eq!(told(&mut events), ["1: 17"]);
-    let items = report_progress(stream::repeat(()), job.clone()).every(10);
+    let items = report_progress(stream::repeat(()), job.clone()).with_step(10);
     assert_eq!(items.take(3).count().now_or_never(), Some(3));
     assert_eq!(told(&mut events), ["1: 20"]);
     assert!(!job.is_ended());
 }
 
 #[test]
-fn a_worker_that_counts_in_steps_has_told_of_every_item_when_it_is_done() {
+fn a_finished_worker_has_reported_every_item() {
     let (board, mut events) = board();
     let worker = wrap_with_status(&board, |job| {
         job.start_progress(25);
-        report_progress(stream::iter(0..25), job).every(10)
+        report_progress(stream::iter(0..25), job).with_step(10)
     });
     let mut worker = run_workers(1, worker);
     assert_eq!(worker.by_ref().take(25).count().now_or_never(), Some(25));
@@ -273,7 +273,7 @@ fn a_worker_that_counts_in_steps_has_told_of_every_item_when_it_is_done() {
 }
 
 #[test]
-fn a_counted_stream_is_otherwise_as_it_was() {
+fn size_hints_and_termination_are_those_of_the_stream() {
     let (board, _events) = board();
     let parent = Parent::new();
     let mut items = report_progress(stream::iter([1, 2]).fuse(), board.add_job("a: "));
