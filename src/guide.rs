@@ -1,5 +1,4 @@
-//! Pages to read: what the board means, how the merge compares with others, and
-//! how it works.
+//! What the board promises, how the merge works, and how it compares.
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/board.md")]

@@ -1,22 +1,22 @@
-//! Worker pools as fair `Stream` merges, and a status board that shows what
-//! every worker is doing, on any async executor or none.
+//! Worker pools as fair `Stream` merges, and a status board that shows what every
+//! worker is doing, on any async executor or none.
 //!
-//! **The pool.** A worker is a stream. [`run_workers`] makes n of them and joins
-//! them in a [`Merge`], a stream of whatever any of them yields: workers that are
-//! ready take turns, in equal shares, and those that are not cost nothing. It
-//! spawns nothing; who polls the merge runs the workers. [`once`] makes a worker
-//! of a future, and [`Merge::join`] waits for workers that yield nothing.
+//! **The pool.** A worker is a stream. [`run_workers`] builds the given number of
+//! workers and merges their items into one stream, a [`Merge`]. Workers that are
+//! ready take turns and get equal shares; workers that are not ready cost nothing.
+//! Nothing is spawned: polling the merge polls the workers. [`once`] turns a future
+//! into a worker, and [`Merge::join`] waits for workers that yield no values.
 //!
-//! **The board.** [`board()`] has two ends. A [`Job`] of the sending end is a row:
-//! its updates wait for nothing and never fail, from any thread. The receiving end
-//! is a stream of [`Event`]s, plain data for whoever wants it; most programs give
-//! it to a [`Console`], which draws on a terminal and writes lines into a log.
-//! [`guide::board`] says what it means, rule by rule.
+//! **The board.** [`board()`] returns two halves. The sending half adds [`Job`]s,
+//! one per row, whose updates never wait and never fail, on any thread. The
+//! receiving half is a stream of [`Event`]s, which are plain data. Most programs
+//! pass it to a [`Console`], which draws on a terminal and writes lines to a log.
+//! [`guide::board`] states what the board promises, rule by rule.
 //!
-//! **Both.** [`wrap_with_status`] gives each worker of a pool a job.
+//! **Both.** [`wrap_with_status`] gives each worker of a pool a row.
 //!
-//! **Tests** of programs that have a board need no terminal and wait for no time:
-//! [`testing`] has a screen and a clock.
+//! **Tests** of programs that have a board need no terminal and no sleeping:
+//! [`testing`] has a screen in memory and a virtual clock.
 //!
 //! # Examples
 //!
@@ -49,12 +49,12 @@
 //!
 //! # Features
 //!
-//! - `std`, on by default: the board and the console. Without it the crate is
-//!   `no_std + alloc` and holds the pool.
-//! - `serde`: events can be serialized and deserialized.
+//! - `std` (default): the board and the console. Without it the crate is
+//!   `no_std + alloc` and contains the pool.
+//! - `serde`: serialization of events.
 //! - `json`: a board as lines of JSON, and back.
-//! - `capture`, on Unix: what others write to the terminal comes out above the
-//!   board, or goes to files.
+//! - `capture`, on Unix: output of other code appears above the board or goes to
+//!   files.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -131,7 +131,7 @@ pub mod status {
     pub use crate::with_status::{FailOnErr, OnItem};
 }
 
-/// The programs in the README run as well.
+/// Runs the programs of the README.
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
