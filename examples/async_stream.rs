@@ -1,4 +1,4 @@
-//! Workers written with `async-stream`: a loop that waits and yields.
+//! Workers written with `async-stream`, as loops that await and yield.
 //!
 //! ```sh
 //! cargo run --features async-stream --example async_stream
@@ -22,7 +22,7 @@ fn main() {
     assert!(lengths.contains(&(27, 111)));
 }
 
-/// Yields how many steps every third number takes to 1.
+/// Yields the number of Collatz steps for every third number.
 fn collatz(job: Job, first: u64) -> impl Stream<Item = (u64, u32)> {
     stream! {
         job.start_progress(100);

@@ -1,13 +1,13 @@
-//! What anybody prints comes out above the board, whole and in order: this
-//! program, a process it starts, a thread that panics. Then the same goes to
+//! Everything that is printed appears above the board, whole and in order: by this
+//! program, by a child process, by a thread that panics. Then the same output goes to
 //! files.
 //!
 //! ```sh
 //! cargo run --features capture --example capture
 //! ```
 //!
-//! It needs a Unix system. Where standard error is no terminal there is nothing to
-//! capture, so the lines go where they would.
+//! The example needs a Unix system. If standard error is not a terminal, nothing is
+//! captured.
 
 #[cfg(unix)]
 fn main() -> std::io::Result<()> {
@@ -19,7 +19,7 @@ fn main() -> std::io::Result<()> {
 fn main() {}
 
 #[cfg(unix)]
-#[expect(clippy::print_stdout, reason = "this is what is captured")]
+#[expect(clippy::print_stdout, reason = "the example captures it")]
 fn captured() -> std::io::Result<()> {
     use std::process::Command;
     use std::thread;
@@ -30,10 +30,10 @@ fn captured() -> std::io::Result<()> {
     let capture = board.capture()?;
 
     let build = board.add_job("build: ");
-    build.set_text("running a process");
+    build.set_text("running a child process");
     println!("println! of this program");
     Command::new("sh")
-        .args(["-c", "echo a process, to stdout; echo and to stderr >&2"])
+        .args(["-c", "echo a child process on stdout; echo and on stderr >&2"])
         .status()?;
     build.finish();
 
@@ -45,14 +45,14 @@ fn captured() -> std::io::Result<()> {
     assert!(thread.join().is_err());
     println!("println! after the panic");
 
-    // All that was printed is on the board now.
+    // The board has all of the output now.
     drop(capture);
     board.shutdown();
     Ok(())
 }
 
 #[cfg(unix)]
-#[expect(clippy::print_stdout, reason = "this is what is redirected, and the result")]
+#[expect(clippy::print_stdout, reason = "the example redirects it, and prints the result")]
 fn redirected() -> std::io::Result<()> {
     use std::process::Command;
     use std::{env, fs, process};
@@ -63,7 +63,7 @@ fn redirected() -> std::io::Result<()> {
     let base = folder.join("build");
     with_output_redirected(&base, || {
         println!("println! of this program");
-        Command::new("sh").args(["-c", "echo a process; echo its complaint >&2"]).status()
+        Command::new("sh").args(["-c", "echo a child process; echo an error >&2"]).status()
     })??;
     for end in ["out", "err"] {
         let text = fs::read_to_string(base.with_extension(end))?;

@@ -1,13 +1,13 @@
-//! Hashes every file of a folder with a pool of workers, under a status board.
+//! Hashes every file of a folder with a pool of workers, and shows a status board.
 //!
 //! ```sh
 //! cargo run --release --example checksum -- [--workers N] [PATH]
 //! ```
 //!
-//! Standard output gets a line a file, which `sha256sum -c` reads inside PATH;
-//! the board is on standard error. Symbolic links are not followed, and what is
-//! neither a folder nor a regular file is skipped. What cannot be read becomes
-//! a failed row; the rest is done all the same, and the exit status is 1.
+//! Standard output receives one line per file, in the format that `sha256sum -c`
+//! reads inside PATH. The board is on standard error. Symbolic links are not
+//! followed, and special files are skipped. A file or folder that cannot be read
+//! becomes a failed row; the other files are hashed, and the exit status is 1.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
             complain(format_args!("could not read everything: {failures} failed"));
             ExitCode::FAILURE
         }
-        // Whoever reads the lines has seen enough.
+        // The reader of the lines closed the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("standard output: {error}"));
@@ -51,8 +51,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the sums of a folder, and returns how many files and folders in it
-/// could not be read.
+/// Prints the checksums of a folder, and returns the number of files and folders
+/// that could not be read.
 async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     let style = ProgressStyle::bytes().rate().eta();
     let total =
@@ -137,20 +137,20 @@ impl Arguments {
     }
 }
 
-/// Two a core: while one hands its sum over, the other hashes.
+/// Two workers per core: one hashes while the other passes its checksum on.
 fn default_workers() -> usize {
     2 * thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// A regular file.
 struct Entry {
-    /// Its path below the folder.
+    /// The path below the folder.
     name: PathBuf,
-    /// How many bytes it had when it was found.
+    /// The size in bytes when the folder was searched.
     size: u64,
 }
 
-/// What could not be read, and why.
+/// A file or folder that could not be read.
 struct Unreadable {
     path: PathBuf,
     error: io::Error,
@@ -162,8 +162,8 @@ impl Unreadable {
     }
 }
 
-/// Finds the regular files in a folder and in the folders below it; says how
-/// many there are so far.
+/// Finds the regular files in a folder and below it, and reports the number found
+/// so far.
 fn walk(folder: &Path, found: impl Fn(usize)) -> (Vec<Entry>, Vec<Unreadable>) {
     let mut entries = Vec::new();
     let mut unreadable = Vec::new();
@@ -182,7 +182,7 @@ fn walk(folder: &Path, found: impl Fn(usize)) -> (Vec<Entry>, Vec<Unreadable>) {
     (entries, unreadable)
 }
 
-/// The size of a regular file; calls `child` for what is in a folder.
+/// Returns the size of a regular file, and calls `child` for each entry of a folder.
 fn visit(path: &Path, mut child: impl FnMut(OsString)) -> io::Result<Option<u64>> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_dir() {
@@ -193,7 +193,7 @@ fn visit(path: &Path, mut child: impl FnMut(OsString)) -> io::Result<Option<u64>
     Ok(metadata.is_file().then_some(metadata.len()))
 }
 
-/// Hashes one file after the other, until there is none left.
+/// Hashes one file after another until the channel is empty.
 struct Worker {
     folder: Arc<Path>,
     entries: Receiver<Entry>,
@@ -211,7 +211,7 @@ impl Worker {
         self.job.start_progress(size);
         let path = self.folder.join(&name);
         let jobs = [self.job.clone(), self.total.clone()];
-        // Reading and hashing keep a thread busy: not the one that runs futures.
+        // Reading and hashing block, so they run on the thread pool of smol.
         let sum = smol::unblock(move || {
             let hashed = hash(&path, |bytes| jobs.iter().for_each(|job| job.tick_by(bytes)));
             hashed.map_err(|error| Unreadable { path, error })
@@ -220,7 +220,7 @@ impl Worker {
     }
 }
 
-/// The name of the file first: that is what a narrow row has room for.
+/// Puts the file name first, so that a narrow row still shows it.
 fn file_in_folder(name: &Path) -> String {
     match (name.file_name(), name.parent()) {
         (Some(file), Some(folder)) if folder != "" => {
@@ -251,18 +251,18 @@ fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The sum of one file.
+/// The checksum of a file.
 struct Sum {
     digest: String,
     name: PathBuf,
 }
 
 impl Sum {
-    /// The line that `sha256sum` prints for it. A name that would break the
-    /// line is escaped, and a backslash at the start of the line says so.
+    /// Returns the line that `sha256sum` prints. A name with a newline, a return or a
+    /// backslash is escaped, and the line then starts with a backslash.
     fn line(&self) -> Vec<u8> {
         let mut line = format!("{}  ", self.digest).into_bytes();
-        // `-` alone would be standard input.
+        // `sha256sum` reads standard input for `-`.
         let name = if self.name == Path::new("-") { Path::new("./-") } else { &self.name };
         for &byte in name.as_os_str().as_encoded_bytes() {
             match byte {
@@ -280,8 +280,8 @@ impl Sum {
     }
 }
 
-/// Where the lines go: standard output, but above the board where one terminal
-/// shows both.
+/// The destination of the lines: standard output, or the space above the board if
+/// both are on a terminal.
 enum Lines<'a> {
     Stdout(io::StdoutLock<'static>),
     Board(&'a Board),
@@ -307,7 +307,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Says what is wrong; it must not end the program that nobody listens.
+/// Reports a problem on standard error, even if standard error is closed.
 fn complain(problem: impl fmt::Display) {
-    let _nobody_listens = writeln!(io::stderr(), "checksum: {problem}");
+    let _closed = writeln!(io::stderr(), "checksum: {problem}");
 }

@@ -1,5 +1,5 @@
-//! A driver: records come in on one channel, eight workers migrate them, and
-//! what they made of them comes out of one stream.
+//! Eight workers take records from one channel and migrate them. The results form one
+//! stream.
 //!
 //! ```sh
 //! cargo run --example driver
@@ -27,12 +27,12 @@ fn main() {
     let (_, mut migrated) = smol::block_on(smol::future::zip(source, migrated));
     board.shutdown();
 
-    // Each record once; in which order is up to the workers.
+    // Every record is migrated once, in an order that depends on the workers.
     migrated.sort_unstable();
     assert!(migrated.into_iter().eq((1..=RECORDS).map(|record| record * record)));
 }
 
-/// A worker: takes records until there are none left.
+/// A worker that takes records until the channel is closed.
 fn migrate(job: Job, records: Receiver<u64>) -> impl Stream<Item = u64> {
     stream::unfold((job, records), |(job, records)| async {
         let record = records.recv().await.ok()?;

@@ -1,5 +1,4 @@
-//! What the `log` macros have to say comes out above the board, by way of
-//! `env_logger`.
+//! The records of the `log` macros appear above the board, through `env_logger`.
 //!
 //! ```sh
 //! RUST_LOG=debug cargo run --features env_logger --example env_logger
@@ -20,15 +19,15 @@ fn main() {
         debug!("opening {name}.png");
         job.set_text(name);
         if name == "autumn" {
-            warn!("{name}.png has no colours");
+            warn!("{name}.png has no colors");
         }
         info!("wrote {name}.jpg");
         job.tick();
     }
     job.finish();
 
-    // The logger stays for good, and with it a handle of the board: only the
-    // shutdown closes it. What is logged from here on is not shown.
+    // The logger lives until the program ends and holds a handle of the board, so only
+    // the shutdown closes the board. Later records are not shown.
     board.shutdown();
-    info!("nobody reads this");
+    info!("this line is not shown");
 }

@@ -1,5 +1,4 @@
-//! What happens on a board is data: here it goes to a channel of our own,
-//! instead of a console.
+//! The events of a board are data. Here they go to a channel instead of a console.
 //!
 //! ```sh
 //! cargo run --example events
@@ -9,7 +8,7 @@ use active_status::{Event, Outcome, board};
 
 fn main() {
     let (board, events) = board();
-    let (sink, ours) = async_channel::unbounded();
+    let (sink, received) = async_channel::unbounded();
     let forward = events.forward(sink);
 
     let job = board.add_job("build: ");
@@ -20,15 +19,15 @@ fn main() {
     smol::block_on(forward);
 
     let mut seen = Vec::new();
-    while let Ok(event) = ours.try_recv() {
+    while let Ok(event) = received.try_recv() {
         seen.push(match event {
             Event::Added { job, row, .. } => format!("{job} added, {}", row.prefix),
             Event::Changed { job, change } => {
-                format!("{job} says {}", change.text.unwrap_or_default())
+                format!("{job} reads {}", change.text.unwrap_or_default())
             }
             Event::Line(line) => line,
-            Event::Ended { job, outcome: Outcome::Failed(why), .. } => {
-                format!("{job} failed, {why}")
+            Event::Ended { job, outcome: Outcome::Failed(message), .. } => {
+                format!("{job} failed, {message}")
             }
             Event::Closed { .. } => "closed".into(),
             other => format!("{other:?}"),
@@ -38,7 +37,7 @@ fn main() {
         seen,
         [
             "1 added, build: ",
-            "1 says linking",
+            "1 reads linking",
             "a line between",
             "1 failed, no space left",
             "closed"

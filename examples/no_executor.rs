@@ -1,5 +1,5 @@
-//! A merge with no executor at all: you poll it, and a bell tells you when to
-//! poll it again.
+//! A merge without an executor. The program polls it by hand, and a waker records when
+//! to poll it again.
 #![expect(clippy::print_stdout, reason = "it is an example")]
 
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use std::task::{Context, Poll, Wake, Waker};
 use active_status::run_workers;
 use futures_lite::{Stream, StreamExt};
 
-/// Remembers that it was rung.
+/// Records that the task was woken.
 #[derive(Default)]
-struct Bell(AtomicBool);
+struct Notified(AtomicBool);
 
-impl Wake for Bell {
+impl Wake for Notified {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-impl Bell {
-    fn rang(&self) -> bool {
+impl Notified {
+    fn take(&self) -> bool {
         self.0.swap(false, Ordering::Acquire)
     }
 }
@@ -33,25 +33,25 @@ fn main() {
         queue.map(move |celsius| (id.get(), celsius))
     });
 
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(bell.clone());
-    let mut look = || Pin::new(&mut readings).poll_next(&mut Context::from_waker(&waker));
+    let notified = Arc::new(Notified::default());
+    let waker = Waker::from(notified.clone());
+    let mut poll = || Pin::new(&mut readings).poll_next(&mut Context::from_waker(&waker));
 
-    assert_eq!(look(), Poll::Pending, "no reading yet");
-    assert!(!bell.rang());
+    assert_eq!(poll(), Poll::Pending, "no reading yet");
+    assert!(!notified.take());
 
     sensors[2].try_send(21).unwrap();
     sensors[0].try_send(19).unwrap();
-    assert!(bell.rang(), "there is something to look at");
+    assert!(notified.take(), "a reading is ready");
 
     let mut seen = Vec::new();
-    while let Poll::Ready(Some((sensor, celsius))) = look() {
+    while let Poll::Ready(Some((sensor, celsius))) = poll() {
         println!("sensor {sensor}: {celsius} °C");
         seen.push((sensor, celsius));
     }
     assert_eq!(seen, [(1, 19), (3, 21)]);
 
     drop(sensors);
-    assert!(bell.rang());
-    assert_eq!(look(), Poll::Ready(None), "all sensors are gone");
+    assert!(notified.take());
+    assert_eq!(poll(), Poll::Ready(None), "all sensors were dropped");
 }

@@ -1,5 +1,5 @@
-//! A board without a terminal: lines for a log. `Console::auto` does this by
-//! itself where standard error is no terminal; here the log goes into a pipe.
+//! A board as lines of a log. `Console::auto` writes them if standard error is not a
+//! terminal; here the log goes into a pipe.
 //!
 //! ```sh
 //! cargo run --example plain_log
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     copy.set_text("notes.txt");
     copy.tick_by(2);
     copy.finish();
-    board.println("a line of yours");
+    board.println("a printed line");
     board.add_job("upload: ").fail("no route to host");
     board.shutdown();
 
@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     log.read_to_string(&mut text)?;
     io::stdout().write_all(text.as_bytes())?;
     assert!(text.contains("copy: notes.txt 100% - 2/2 (finished in "));
-    assert!(text.contains("\na line of yours\nupload: (failed after "));
+    assert!(text.contains("\na printed line\nupload: (failed after "));
     assert!(text.contains(": no route to host\n1 done, 1 failed in "));
     Ok(())
 }

@@ -1,11 +1,12 @@
-//! Records a run in a file and shows it once more, at any speed and width.
+//! Records a run in a file and plays it again, at any speed and width.
 //!
 //! ```sh
 //! cargo run --features json --example replay -- [FILE] [--speed N] [--width N]
 //! ```
 //!
-//! A file that is there is shown; one that is not is recorded first. Without a
-//! file a run is recorded in a temporary one and shown ten times as fast.
+//! An existing file is played. If the file does not exist, a run is recorded first.
+//! Without FILE, a run is recorded in a temporary file and played at ten times its
+//! speed.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
@@ -22,7 +23,6 @@ use smol::Timer;
 
 const USAGE: &str = "usage: replay [FILE] [--speed N] [--width N]";
 
-/// Who asks for what.
 #[derive(Default)]
 struct Arguments {
     file: Option<PathBuf>,
@@ -59,7 +59,7 @@ fn arguments() -> Option<Arguments> {
 }
 
 fn say(text: impl std::fmt::Display) {
-    let _nobody_listens = writeln!(io::stderr(), "{text}");
+    let _closed = writeln!(io::stderr(), "{text}");
 }
 
 fn run(arguments: &Arguments) -> io::Result<()> {
@@ -75,7 +75,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     show(file, arguments.speed.unwrap_or(1.0), arguments.width)
 }
 
-/// Works, with a board on the screen and in the file.
+/// Runs the work with its board on the screen and in the file.
 fn record(path: &Path) -> io::Result<()> {
     let (board, events) = board();
     let [screen, file] = tee(events);
@@ -114,7 +114,7 @@ async fn work(board: &Board) {
     total.finish();
 }
 
-/// Shows the run in a file.
+/// Plays the run in a file.
 fn show(path: &Path, speed: f64, width: Option<u16>) -> io::Result<()> {
     let replay = replay(read(path)?, Timer::after).speed(speed);
     let console = Console::auto().follow(&replay);
@@ -126,7 +126,7 @@ fn show(path: &Path, speed: f64, width: Option<u16>) -> io::Result<()> {
     Ok(())
 }
 
-/// The records in a file, as far as they are whole.
+/// Reads the events in a file, and reports the lines that are not valid.
 fn read(path: &Path) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
     for record in read_records(BufReader::new(File::open(path)?)) {

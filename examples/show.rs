@@ -1,15 +1,15 @@
-//! All that a board can show, in ten seconds: bars, a spinner, warnings,
-//! failures, a panic, a cancelled job, long and wide texts, printed lines, more
-//! rows than the screen has, and pinned rows.
+//! Everything that a board can show, in ten seconds: bars, a spinner, warnings,
+//! failures, a panic, a cancelled job, long and wide texts, printed lines, pinned
+//! rows, and more rows than fit on the screen.
 //!
 //! ```sh
 //! cargo run --release --example show -- [--plain] [--no-color] [--seed N]
 //! cargo run --features json --example show -- --record FILE
 //! ```
 //!
-//! The seed decides how fast each of the jobs goes. What was recorded can be seen
-//! at other widths and speeds: that is what the example `replay` does. With the
-//! feature `capture` the message of the panic is above the rows.
+//! The seed determines the speed of each job. The example `replay` plays a recorded
+//! run at other widths and speeds. With the feature `capture`, the message of the
+//! panic appears above the rows.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -27,25 +27,25 @@ use active_status::{
 use smol::Timer;
 
 const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N] [--record FILE]
-(--record needs the feature json, and a file that can be written)";
+(--record needs the feature json, and a writable file)";
 
-/// What the pool compiles.
+/// The packages that the pool compiles.
 const PACKAGES: [&str; 16] = [
     "cfg-if", "libc", "memchr", "serde", "itoa", "ryu", "log", "regex", "bytes", "rustix",
     "anstyle", "smol", "syn", "quote", "tracing", "app",
 ];
 
-/// How many files are uploaded at once.
+/// The number of files uploaded at once.
 const UPLOADS: usize = 32;
 
 fn main() -> ExitCode {
     let (board, events) = board();
     let Some((running, seed)) = arguments(events) else {
-        let _nobody_listens = writeln!(io::stderr(), "{USAGE}");
+        let _closed = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
     };
     {
-        // The message of the panic comes out above the rows.
+        // The message of the panic appears above the rows.
         #[cfg(all(unix, feature = "capture"))]
         let _capture = board.capture();
         smol::block_on(Show::new(&board, seed).run());
@@ -55,14 +55,14 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Shows the board as the arguments say. What does that, and the seed.
+/// Starts the consoles that the arguments ask for, and returns them with the seed.
 fn arguments(events: Events) -> Option<(Vec<Running>, u64)> {
-    let (mut plain, mut colour, mut seed, mut file) = (false, true, 1, None);
+    let (mut plain, mut color, mut seed, mut file) = (false, true, 1, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--plain" => plain = true,
-            "--no-color" => colour = false,
+            "--no-color" => color = false,
             "--seed" => seed = arguments.next()?.parse().ok()?,
             "--record" if cfg!(feature = "json") => {
                 file = Some(File::create(arguments.next()?).ok()?);
@@ -71,7 +71,7 @@ fn arguments(events: Events) -> Option<(Vec<Running>, u64)> {
         }
     }
     let console = if plain { Console::plain() } else { Console::auto() };
-    let console = if colour { console } else { console.colour(false) };
+    let console = if color { console } else { console.colour(false) };
     Some((start(console, file, events), seed))
 }
 
@@ -87,10 +87,10 @@ fn start(console: Console, _: Option<File>, events: Events) -> Vec<Running> {
     vec![console.start(events)]
 }
 
-/// The jobs, and what they share.
+/// The jobs and the state that they share.
 struct Show<'a> {
     board: &'a Board,
-    /// A job that stands for all others.
+    /// The pinned job that counts all others.
     total: Job,
     failed: Cell<u32>,
     random: Cell<u64>,
@@ -124,7 +124,7 @@ impl<'a> Show<'a> {
         self.total.finish();
     }
 
-    /// A pool of four: each worker has a row.
+    /// A pool of four workers, with one row per worker.
     async fn compile(&self) {
         let packages = PACKAGES.map(|package| (package, self.between(20, 60)));
         let packages = &RefCell::new(VecDeque::from(packages));
@@ -141,7 +141,7 @@ impl<'a> Show<'a> {
         run_workers(4, workers).join().await;
     }
 
-    /// Bytes, how fast they come, and how long it takes.
+    /// Bytes, their rate and the time left.
     async fn download(&self) {
         let size = self.between(40 << 20, 60 << 20);
         let style = ProgressStyle::bytes().rate().eta();
@@ -155,7 +155,7 @@ impl<'a> Show<'a> {
         self.end(&job, Outcome::Finished);
     }
 
-    /// A count without a total: a spinner.
+    /// A count without a total, shown as a spinner.
     async fn scan(&self) {
         let folders = ["src", "tests", "benches", "examples", "target", "docs"];
         let folders = folders.map(|folder| (folder, self.between(15, 30)));
@@ -171,19 +171,19 @@ impl<'a> Show<'a> {
         self.end(&job, Outcome::Finished);
     }
 
-    /// A warning, and a line that says which.
+    /// A warning, with a printed line.
     async fn lint(&self) {
         let job = self.add("lint: ");
-        job.set_text("looking for what looks odd");
+        job.set_text("checking 214 files");
         rest(1_500).await;
-        self.board.println("src/parse.rs:17: this branch is never taken");
-        job.set_text("1 remark");
+        self.board.println("src/parse.rs:17: this branch is unreachable");
+        job.set_text("1 warning");
         job.set_status(Status::Warning);
         rest(2_500).await;
         self.end(&job, Outcome::Finished);
     }
 
-    /// Characters that take two columns.
+    /// Characters that are two columns wide.
     async fn translate(&self) {
         let job = self.add("translate: ");
         let texts =
@@ -196,17 +196,19 @@ impl<'a> Show<'a> {
         self.end(&job, Outcome::Finished);
     }
 
-    /// A failure, and why: longer than a row.
+    /// A failure whose message is longer than a row.
     async fn test(&self) {
         let job = self.add("test: ");
-        job.set_text("net::a_server_that_is_gone_is_tried_again_and_then_given_up_after_a_while");
+        job.set_text(
+            "net::a_client_retries_three_times_before_it_reports_that_the_server_is_unavailable",
+        );
         rest(3_000).await;
         let why = "expected status 200 within three attempts, but got 503 Service Unavailable \
                    from the registry";
         self.end(&job, Outcome::Failed(why.into()));
     }
 
-    /// A thread that panics. Its job ends when it is dropped.
+    /// A thread that panics, which ends its job.
     async fn parse(&self) {
         rest(4_200).await;
         let job = self.add("parse: ");
@@ -221,7 +223,7 @@ impl<'a> Show<'a> {
         self.total.tick();
     }
 
-    /// Work that is given up: its job is dropped.
+    /// A cancelled job: its handle is dropped.
     async fn wait_for_review(&self) {
         let job = self.add("review: ");
         job.set_text("waiting for an answer");
@@ -230,7 +232,7 @@ impl<'a> Show<'a> {
         self.total.tick();
     }
 
-    /// More rows than a screen has.
+    /// More rows than fit on the screen.
     async fn upload(&self) {
         let uploads: Vec<_> = (1..=UPLOADS)
             .map(|number| (number, self.between(10, 40), self.between(1_000, 3_500)))
@@ -255,7 +257,7 @@ impl<'a> Show<'a> {
         self.board.add_job(options)
     }
 
-    /// Ends a job, one of all.
+    /// Ends a job and counts it.
     fn end(&self, job: &Job, outcome: Outcome) {
         if outcome != Outcome::Finished {
             self.failed.set(self.failed.get() + 1);
@@ -264,7 +266,7 @@ impl<'a> Show<'a> {
         self.total.tick();
     }
 
-    /// Counts up to a total in this many milliseconds.
+    /// Counts up to a total within the given number of milliseconds.
     async fn count(&self, job: &Job, total: u64, millis: u64) {
         job.start_progress(total);
         for _ in 0..total {
@@ -273,7 +275,7 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// A number that looks random, and is the same for the same seed.
+    /// Returns a pseudorandom number, which depends only on the seed.
     fn between(&self, least: u64, most: u64) -> u64 {
         let next = self.random.get().wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         self.random.set(next);

@@ -1,4 +1,4 @@
-//! A board without workers and without async code: jobs that threads update.
+//! A board without async code: jobs that threads update.
 //!
 //! ```sh
 //! cargo run --example threads

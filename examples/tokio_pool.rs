@@ -1,5 +1,5 @@
-//! A pool in a tokio task of its own, and the board around it on the same
-//! runtime: no thread waits for the terminal.
+//! A pool that is spawned on tokio, with the board on the same runtime. No thread of
+//! the runtime waits for the terminal.
 //!
 //! ```sh
 //! cargo run --features tokio --example tokio_pool

@@ -1,4 +1,4 @@
-//! What `tracing` has to say comes out above the board, a line an event.
+//! The events of `tracing` appear above the board, one line per event.
 //!
 //! ```sh
 //! cargo run --features tracing --example tracing
@@ -31,8 +31,8 @@ fn main() {
         }
     });
 
-    // The subscriber stays for good, and with it a handle of the board: only the
-    // shutdown closes it. What is logged from here on is not shown.
+    // The subscriber lives until the program ends and holds a handle of the board, so
+    // only the shutdown closes the board. Later events are not shown.
     board.shutdown();
-    info!("nobody reads this");
+    info!("this line is not shown");
 }

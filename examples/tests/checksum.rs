@@ -1,5 +1,4 @@
-//! `examples/checksum.rs` as people run it: a process, a folder, and what
-//! `sha256sum` says.
+//! Runs `examples/checksum.rs` as a process and compares its lines with `sha256sum`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -12,11 +11,11 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-/// The sum of nothing.
+/// The checksum of an empty file.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 #[test]
-fn every_file_of_a_large_tree_has_the_line_that_sha256sum_prints() {
+fn each_file_has_the_line_that_sha256sum_prints() {
     let tree = Tree::new("large");
     let mut expected = BTreeSet::new();
     for number in 0..3_000 {
@@ -39,7 +38,7 @@ fn every_file_of_a_large_tree_has_the_line_that_sha256sum_prints() {
 }
 
 #[test]
-fn names_are_written_as_coreutils_writes_them() {
+fn names_are_escaped_like_those_of_coreutils() {
     for (name, line) in [
         ("plain", format!("{EMPTY}  plain\n")),
         (" two  spaces ", format!("{EMPTY}   two  spaces \n")),
@@ -74,7 +73,7 @@ fn names_that_are_not_utf8_keep_their_bytes() {
 
 #[cfg(unix)]
 #[test]
-fn symbolic_links_and_special_files_are_left_out() {
+fn symbolic_links_and_special_files_are_skipped() {
     let tree = Tree::new("special");
     tree.file("folder/file", "");
     std::os::unix::fs::symlink("folder/file", tree.path.join("link")).unwrap();
@@ -98,14 +97,14 @@ fn a_folder_without_files_has_no_lines() {
 }
 
 #[test]
-fn a_file_that_vanished_is_a_failure_and_the_rest_is_done() {
+fn a_deleted_file_fails_and_the_others_are_hashed() {
     let tree = Tree::new("vanished");
     let names: BTreeSet<String> = (0..20_000).map(|number| format!("file-{number}-")).collect();
     for name in &names {
         tree.file(name, "");
     }
-    // After the first line the tree was walked; the pipe does not hold all the
-    // others, so the program stands still until it is read again.
+    // The first line comes after the search of the folder. The pipe is too small for
+    // all other lines, so the program blocks until the test reads again.
     let log = tree.path.with_extension("log");
     let mut child = tree.command(&[]).stderr(File::create(&log).unwrap()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -128,7 +127,7 @@ fn a_file_that_vanished_is_a_failure_and_the_rest_is_done() {
     assert!(done.union(&failed).copied().eq(names.iter().map(String::as_str)));
 }
 
-/// The name `file-…-` in a line.
+/// Returns the name `file-…-` in a line.
 fn name_in(line: &str) -> Option<&str> {
     let name = &line[line.find("file-")?..];
     let end = "file-".len() + name["file-".len()..].find('-')?;
@@ -137,7 +136,7 @@ fn name_in(line: &str) -> Option<&str> {
 
 #[cfg(unix)]
 #[test]
-fn what_may_not_be_read_is_a_failure_and_the_rest_is_done() {
+fn an_unreadable_file_fails_and_the_others_are_hashed() {
     use std::os::unix::fs::PermissionsExt;
 
     let tree = Tree::new("forbidden");
@@ -147,7 +146,7 @@ fn what_may_not_be_read_is_a_failure_and_the_rest_is_done() {
     for name in ["closed", "folder"] {
         fs::set_permissions(tree.path.join(name), PermissionsExt::from_mode(0o0)).unwrap();
     }
-    // Whoever may read everything has nothing to see here.
+    // The superuser can read the file despite its permissions.
     let forbidden = File::open(tree.path.join("closed")).is_err();
     let output = tree.checksum(&[]);
     fs::set_permissions(tree.path.join("folder"), PermissionsExt::from_mode(0o700)).unwrap();
@@ -163,7 +162,7 @@ fn what_may_not_be_read_is_a_failure_and_the_rest_is_done() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_a_failure() {
+fn a_missing_folder_is_a_failure() {
     let tree = Tree::new("missing");
     fs::remove_dir_all(&tree.path).unwrap();
     let output = tree.checksum(&[]);
@@ -173,7 +172,7 @@ fn a_folder_that_is_not_there_is_a_failure() {
 }
 
 #[test]
-fn bad_arguments_print_how_to_use_it_and_exit_with_2() {
+fn bad_arguments_print_the_usage_and_exit_with_2() {
     for arguments in [
         &["--workers"][..],
         &["--workers", "0"],
@@ -192,7 +191,7 @@ fn bad_arguments_print_how_to_use_it_and_exit_with_2() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_it_quietly() {
+fn a_closed_pipe_ends_the_program_without_an_error() {
     let tree = Tree::new("head");
     for number in 0..20_000 {
         tree.file(format!("file {number}"), "");
@@ -208,19 +207,19 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
 }
 
 #[test]
-fn it_works_on_when_nobody_listens_to_standard_error() {
-    let tree = Tree::new("deaf");
+fn a_closed_standard_error_does_not_stop_the_program() {
+    let tree = Tree::new("closed");
     tree.file("file", "");
-    let deaf = |mut command: Command| {
+    let closed_stderr = |mut command: Command| {
         let mut child = command.spawn().unwrap();
         drop(child.stderr.take());
         child.wait_with_output().unwrap()
     };
-    let output = deaf(tree.command(&[]));
+    let output = closed_stderr(tree.command(&[]));
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{EMPTY}  file\n"));
-    assert_eq!(deaf(command(&["no such folder"])).status.code(), Some(1));
-    assert_eq!(deaf(command(&["--no-such-option"])).status.code(), Some(2));
+    assert_eq!(closed_stderr(command(&["no such folder"])).status.code(), Some(1));
+    assert_eq!(closed_stderr(command(&["--no-such-option"])).status.code(), Some(2));
 }
 
 #[test]
@@ -247,7 +246,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
     std::str::from_utf8(bytes).expect("lines in UTF-8").lines()
 }
 
-/// A folder for one test, with a name of its own; gone when it is dropped.
+/// A folder for one test, deleted when it is dropped.
 struct Tree {
     path: PathBuf,
 }
@@ -276,7 +275,7 @@ impl Tree {
         self.command(options).output().unwrap()
     }
 
-    /// Lets `sha256sum` check these lines inside the folder, where there is one.
+    /// Checks the lines with `sha256sum` inside the folder, if it is installed.
     fn agrees_with_sha256sum(&self, lines: &[u8]) {
         let mut command = Command::new("sha256sum");
         command.args(["--check", "--strict", "--quiet"]).current_dir(&self.path);
@@ -301,9 +300,9 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// The example, which `cargo test` builds before it runs any test. `cargo test
-/// --test checksum` does not, so the list of sources that cargo writes beside a
-/// program tells an old one.
+/// Returns the path of the example, which `cargo test` builds before it runs any
+/// test. `cargo test --test checksum` does not build it, so this compares the program
+/// with the list of its sources that cargo writes beside it.
 fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
     EXAMPLE.get_or_init(|| {
