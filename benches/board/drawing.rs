@@ -1,4 +1,4 @@
-//! What it costs to draw our board.
+//! The cost of drawing this board.
 
 use std::future::{Future, poll_fn};
 use std::hint::black_box;
@@ -17,12 +17,12 @@ use active_status::{
 use crate::peers::TOTAL;
 use crate::time::{cpu, until};
 
-/// Prints what it costs to fold events, to lay out a frame, and to do both and
-/// write the bytes.
+/// Prints the cost of folding an event, of laying out a frame, and of a whole frame
+/// including the bytes.
 pub(crate) fn print(short: bool) {
     let time = Duration::from_millis(if short { 5 } else { 500 });
-    println!("drawing on 80 × 24, of which 20 jobs have changed, ns\n");
-    let heads = ["fold an event", "frame", "console: a frame", "of it encode"];
+    println!("drawing 20 changed jobs on 80 × 24, ns\n");
+    let heads = ["fold an event", "layout", "whole frame", "encoding"];
     print!("{:>8}", "jobs");
     heads.iter().for_each(|head| print!("{head:>20}"));
     println!();
@@ -36,7 +36,7 @@ pub(crate) fn print(short: bool) {
         println!("{jobs:>8}{fold:>20.0}{frame:>20.0}{console:>20.0}{encode:>20.0}");
     }
     let (writes, bytes) = virtual_seconds(20, 50, 5);
-    println!("\n20 jobs at 50 Hz, 5 s of the board's time: {writes} writes, {bytes} bytes");
+    println!("\n20 jobs at 50 Hz, 5 s of board time: {writes} writes, {bytes} bytes");
 }
 
 fn id(number: usize) -> JobId {
@@ -62,7 +62,7 @@ fn change(job: usize, number: u64) -> Event {
     Event::Changed { job: id(job), change }
 }
 
-/// Jobs in an order of no pattern.
+/// Returns jobs in pseudorandom order.
 fn scattered(number: u64, jobs: usize) -> usize {
     (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as usize % jobs
 }
@@ -87,10 +87,10 @@ fn frame(jobs: usize, time: Duration) -> f64 {
     (cpu() - before).as_nanos() as f64 / calls as f64
 }
 
-/// Tells of each write.
-struct Tells(Sender<usize>);
+/// Reports the size of each write.
+struct Writes(Sender<usize>);
 
-impl Write for Tells {
+impl Write for Writes {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = self.0.send(bytes.len());
         Ok(bytes.len())
@@ -101,15 +101,15 @@ impl Write for Tells {
     }
 }
 
-/// A board in memory whose time passes by hand.
-struct ByHand {
+/// A board in memory on a clock that the bench advances.
+struct Manual {
     jobs: Vec<Job>,
     time: Arc<AtomicU64>,
     run: Pin<Box<dyn Future<Output = ()>>>,
     written: Receiver<usize>,
 }
 
-impl ByHand {
+impl Manual {
     fn new(jobs: usize) -> Self {
         let time = Arc::new(AtomicU64::new(0));
         let read = time.clone();
@@ -123,13 +123,13 @@ impl ByHand {
         };
         let (sender, written) = mpsc::channel();
         let (board, events) = board_with_clock(clock.clone());
-        let console = Console::live().size(80, 24).clock(clock).output(Tells(sender));
+        let console = Console::live().size(80, 24).clock(clock).output(Writes(sender));
         let add = |number| board.add_job(JobOptions::from(format!("job {number}: ")).total(TOTAL));
         let jobs = (0..jobs).map(add).collect();
         Self { jobs, time, run: Box::pin(console.run(events, sleep)), written }
     }
 
-    /// Lets time pass and draws, if it is time to.
+    /// Advances the clock and draws the frame that is due.
     fn pass(&mut self, time: Duration) {
         self.time.fetch_add(time.as_nanos() as u64, Relaxed);
         self.poll();
@@ -145,17 +145,17 @@ impl ByHand {
     }
 }
 
-/// The ns of a frame of which 20 rows have changed, from the events to the bytes.
+/// Measures the ns per frame in which 20 rows have changed, from events to bytes.
 fn console(jobs: usize, time: Duration) -> f64 {
-    let mut board = ByHand::new(jobs);
+    let mut board = Manual::new(jobs);
     let mut spent = Duration::ZERO;
     let frames = until(time, |number| {
-        // Those on the screen: they had news last.
+        // The visible rows are those with the latest updates.
         (0..20).for_each(|job| board.update(job, number));
         let before = cpu();
         board.pass(Duration::from_millis(100));
         spent += cpu() - before;
-        // It is written by another thread, which may be behind.
+        // Another thread writes the frame, and may be late.
         while board.written.recv_timeout(Duration::from_millis(1)).is_err() {
             board.poll();
         }
@@ -163,9 +163,9 @@ fn console(jobs: usize, time: Duration) -> f64 {
     spent.as_nanos() as f64 / frames as f64
 }
 
-/// The writes and bytes of so many seconds of the board's time.
+/// Counts the writes and bytes of the given number of seconds of board time.
 fn virtual_seconds(jobs: usize, hertz: u64, seconds: u64) -> (usize, usize) {
-    let mut board = ByHand::new(jobs);
+    let mut board = Manual::new(jobs);
     let mut written = Vec::new();
     for number in 0..hertz * seconds {
         (0..jobs).for_each(|job| board.update(job, number));

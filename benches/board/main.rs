@@ -1,10 +1,10 @@
-//! What an update costs who makes it, beside five peers, while a board is drawn;
-//! what it costs to draw ours; and what only a terminal shows.
+//! Measures the cost of an update beside five peers while their boards are drawn, the
+//! cost of drawing this board, and the effects that only a terminal shows.
 //!
-//! `cargo bench --bench board` measures costs, in five minutes; with
-//! `-- --terminal` it looks at terminals, in three; with `-- --test` it does a
-//! short run of all.
-#![expect(clippy::print_stdout, reason = "the tables are what it is for")]
+//! `cargo bench --bench board` measures costs, in five minutes. With `-- --terminal`
+//! it measures what a terminal shows, in three minutes. With `-- --test` it makes a
+//! short run of everything.
+#![expect(clippy::print_stdout, reason = "it prints tables")]
 
 #[cfg(unix)]
 mod drawing;
@@ -22,11 +22,11 @@ mod time;
 #[cfg(unix)]
 mod updates;
 
-/// Terminals and the time of a thread are things of Unix.
+/// Does nothing outside of Unix, whose terminals and thread clocks it needs.
 fn main() {
     #[cfg(unix)]
     match process::part() {
-        Some(part) => play(&part),
+        Some(part) => run_part(&part),
         None => measure(),
     }
 }
@@ -36,7 +36,7 @@ fn measure() {
     let has = |flag| std::env::args().any(|argument| argument == flag);
     let short = has("--test");
     if short {
-        println!("a short run: all times are shorter than it says, the figures mean nothing\n");
+        println!("a short run: all times are shorter than stated, and the figures mean nothing\n");
     }
     if short || !has("--terminal") {
         updates::print(short);
@@ -47,11 +47,11 @@ fn measure() {
     }
 }
 
-/// Plays a part for another process.
+/// Measures one part on behalf of another process.
 #[cfg(unix)]
-fn play(part: &str) {
+fn run_part(part: &str) {
     match part.split_once(' ').expect("a bench and a part") {
-        ("updates", part) => updates::play(part),
-        (_, part) => terminal::play(part),
+        ("updates", part) => updates::run_part(part),
+        (_, part) => terminal::run_part(part),
     }
 }

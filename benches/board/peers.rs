@@ -1,5 +1,5 @@
-//! The boards that the benches put beside ours: a row a job, each with a text and
-//! a bar, drawn on stderr at their own pace.
+//! The boards that are compared: one row per job, each with a text and a bar, drawn on
+//! stderr at the default rate of each library.
 
 use std::fmt::Write;
 use std::io;
@@ -12,7 +12,7 @@ use kdam::{Bar, BarBuilder, BarExt};
 use prodash::render::line;
 use prodash::tree::{Item, Root};
 
-/// How much each job has to do: no bench comes to an end of it.
+/// The total of each job, which no bench reaches.
 pub(crate) const TOTAL: u64 = 1 << 32;
 
 /// A kind of board.
@@ -22,26 +22,26 @@ pub(crate) trait Peer: Sized {
     const HAS_STATUS: bool = false;
     type Job: Send + Sync;
 
-    /// A board that draws, with this many jobs.
+    /// Opens a board with the given number of jobs, and starts drawing it.
     fn open(jobs: usize) -> (Self, Vec<Self::Job>);
-    /// One more is done.
+    /// Advances the position by one.
     fn tick(job: &Self::Job);
-    /// A job says something that is to be formatted.
+    /// Sets a formatted text.
     fn text(job: &Self::Job, number: u64);
-    /// A job has one of two statuses.
+    /// Sets one of two statuses.
     fn status(_job: &Self::Job, _number: u64) {}
     /// Draws the last frame.
     fn close(self, jobs: Vec<Self::Job>);
 }
 
-/// Yes and no, about as often, in no pattern that a round of jobs could have.
+/// Returns true for half of the numbers, without a period.
 const fn changes(number: u64) -> bool {
     number.count_ones() & 1 == 0
 }
 
-pub(crate) struct Ours(LiveBoard);
+pub(crate) struct ActiveStatus(LiveBoard);
 
-impl Peer for Ours {
+impl Peer for ActiveStatus {
     const NAME: &str = "active-status";
     const HAS_STATUS: bool = true;
     type Job = Job;
@@ -153,7 +153,7 @@ impl Peer for Prodash {
     }
 }
 
-/// A view is drawn by whoever updates it, and has no jobs of its own.
+/// The updating thread draws the view, which knows no jobs.
 pub(crate) struct Nutmeg(Arc<nutmeg::View<Rows>>);
 
 #[derive(Default)]
@@ -231,7 +231,7 @@ impl Peer for Kdam {
     }
 }
 
-/// Its board is the only one of the process.
+/// The library has one board per process.
 pub(crate) struct Clx;
 
 impl Peer for Clx {

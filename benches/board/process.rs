@@ -1,4 +1,4 @@
-//! This program again, as a process of its own whose stderr is a terminal.
+//! Child processes: this program again, with a terminal as stderr.
 
 use std::env;
 use std::fs::File;
@@ -7,34 +7,34 @@ use std::process::{Child, Command, Stdio};
 
 use crate::pty::{pseudo_terminal, this_program};
 
-/// Tells a process which part it plays.
+/// The variable that names the part of a child process.
 const PART: &str = "ACTIVE_STATUS_BENCH";
 
-/// The part of this process; `None` if it is the first one.
+/// Returns the part of this process, or `None` in the parent.
 pub(crate) fn part() -> Option<String> {
     env::var(PART).ok()
 }
 
-/// Starts a part on a terminal of this size. What the terminal is sent is read
-/// from the file.
+/// Starts a part on a terminal of the given size, and returns the file that reads its
+/// output.
 pub(crate) fn start(part: &str, size: (u16, u16)) -> (Child, File) {
     let (terminal, stderr) = pseudo_terminal(size);
     let child = command(part).stderr(stderr).spawn().expect("a process");
     (child, terminal)
 }
 
-/// A part of this program. What it says on stdout is read.
+/// Returns the command of a part. Its stdout is piped.
 pub(crate) fn command(part: &str) -> Command {
     let mut command = this_program();
     command.env("TERM", "xterm-256color").env(PART, part).stdin(Stdio::null());
     command
 }
 
-/// What a process says on stdout until its end.
-pub(crate) fn said(mut child: Child) -> String {
-    let mut said = String::new();
-    child.stdout.take().expect("its stdout").read_to_string(&mut said).expect("text");
+/// Returns what a process wrote to stdout.
+pub(crate) fn stdout_of(mut child: Child) -> String {
+    let mut text = String::new();
+    child.stdout.take().expect("its stdout").read_to_string(&mut text).expect("text");
     let status = child.wait().expect("its status");
-    assert!(status.success(), "{status}: {said}");
-    said
+    assert!(status.success(), "{status}: {text}");
+    text
 }

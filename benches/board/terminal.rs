@@ -1,5 +1,5 @@
-//! What only a terminal shows: each peer is a process whose stderr is a terminal
-//! of its own, with an emulator behind it that wraps rows anew when it is resized.
+//! The effects that only a terminal shows. Each peer runs in a process with its own
+//! terminal as stderr, whose emulator reflows lines when it is resized.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -13,21 +13,21 @@ use std::{env, process};
 use avt::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::peers::{Clx, Indicatif, Kdam, Nutmeg, Ours, Peer, Prodash};
-use crate::process::{command, said};
+use crate::peers::{ActiveStatus, Clx, Indicatif, Kdam, Nutmeg, Peer, Prodash};
+use crate::process::{command, stdout_of};
 use crate::pty;
-use crate::time::{now, rest};
+use crate::time::{now, sleep};
 
-/// So many jobs say something and count on.
+/// The number of jobs that are updated.
 const JOBS: usize = 20;
-/// So often a second.
+/// Rounds of updates per second.
 const HERTZ: u32 = 50;
 
 type Act = fn(&str);
 
-/// Ours first, then the peers.
+/// This crate first, then the peers.
 const PEERS: [(&str, Act); 6] = [
-    (Ours::NAME, act::<Ours>),
+    (ActiveStatus::NAME, act::<ActiveStatus>),
     (Indicatif::NAME, act::<Indicatif>),
     (Prodash::NAME, act::<Prodash>),
     (Nutmeg::NAME, act::<Nutmeg>),
@@ -35,7 +35,7 @@ const PEERS: [(&str, Act); 6] = [
     (Clx::NAME, act::<Clx>),
 ];
 
-/// What is measured, and what a peer comes to.
+/// A measurement, which returns the result of a peer.
 type Measure = fn(&str, Pace) -> String;
 const MEASURES: [(&str, Measure); 9] = [
     ("longest pause of a worker, terminal stalled 3 s", pause),
@@ -44,14 +44,14 @@ const MEASURES: [(&str, Measure); 9] = [
     ("rows left behind in 2 s, 80 columns × 10 rows", left_behind_in_a_low_one),
     ("120 → 50 → 120 columns: rows of job 3, all rows", resized),
     ("Ctrl-C: end, cursor", interrupted),
-    ("stop and go on: of 3 lines of the shell", stopped),
+    ("stop and continue: of 3 lines of the shell", stopped),
     ("a stray println!, 2 s later: kept, rows of job 3", stray),
     ("stderr in a file: lines, bytes, escapes", to_a_file),
 ];
 
 pub(crate) fn print(short: bool) {
     let pace = Pace(if short { 25 } else { 1 });
-    println!("{JOBS} jobs, each with a text and a tick, {HERTZ} times a second\n");
+    println!("{JOBS} jobs, each with a text and a tick, {HERTZ} times per second\n");
     print!("{:50}", "");
     PEERS.iter().for_each(|(name, _)| print!("{name:>20}"));
     println!();
@@ -65,14 +65,14 @@ pub(crate) fn print(short: bool) {
     }
 }
 
-/// Plays a part in this process.
-pub(crate) fn play(part: &str) {
+/// Runs a part in this process.
+pub(crate) fn run_part(part: &str) {
     let (name, part) = part.split_once(' ').expect("a peer and a part");
     let (_, act) = PEERS.into_iter().find(|peer| peer.0 == name).expect("a peer");
     act(part);
 }
 
-/// How much shorter all times are than in a full run.
+/// The factor by which a short run divides all times.
 #[derive(Clone, Copy)]
 struct Pace(u32);
 
@@ -82,7 +82,7 @@ impl Pace {
     }
 }
 
-/// Works for so long, and ends as it is told.
+/// Updates the jobs for the given time, and ends in the given way.
 fn act<P: Peer>(part: &str) {
     let (millis, end) = part.split_once(' ').expect("a time and an end");
     let time = Duration::from_millis(millis.parse().expect("a number"));
@@ -91,7 +91,7 @@ fn act<P: Peer>(part: &str) {
     let longest = work::<P>(&jobs, time);
     let writes = system_writes().zip(before).map(|(after, before)| after - before);
     match end {
-        // As it is, with all rows on the screen.
+        // Leaves all rows on the screen.
         "leave" => process::exit(0),
         "stray" => {
             println!("a stray line");
@@ -103,7 +103,7 @@ fn act<P: Peer>(part: &str) {
     println!("{} {}", longest.as_micros(), writes.unwrap_or_default());
 }
 
-/// Works for so long. The longest time that a round of updates took.
+/// Updates the jobs for the given time, and returns the longest round.
 fn work<P: Peer>(jobs: &[P::Job], time: Duration) -> Duration {
     let began = now();
     let mut longest = Duration::ZERO;
@@ -117,11 +117,11 @@ fn work<P: Peer>(jobs: &[P::Job], time: Duration) -> Duration {
             P::tick(job);
         }
         longest = longest.max(now() - start);
-        rest((start + Duration::from_secs(1) / HERTZ).saturating_duration_since(now()));
+        sleep((start + Duration::from_secs(1) / HERTZ).saturating_duration_since(now()));
     }
 }
 
-/// How many times this process has called `write`, if the system tells.
+/// Returns the number of `write` calls of this process, where the system counts them.
 fn system_writes() -> Option<u64> {
     let counts = fs::read_to_string("/proc/self/io").ok()?;
     let line = counts.lines().find_map(|line| line.strip_prefix("syscw: "))?;
@@ -130,18 +130,18 @@ fn system_writes() -> Option<u64> {
 
 fn pause(name: &str, pace: Pace) -> String {
     let scene = Scene::start(name, pace, 5_000, "close", (80, 24));
-    rest(pace.millis(1_000));
+    sleep(pace.millis(1_000));
     scene.stall(true);
-    rest(pace.millis(3_000));
+    sleep(pace.millis(3_000));
     scene.stall(false);
-    let (said, _) = scene.end();
-    let micros: f64 = said.split(' ').next().and_then(|word| word.parse().ok()).expect("a time");
+    let (text, _) = scene.end();
+    let micros: f64 = text.split(' ').next().and_then(|word| word.parse().ok()).expect("a time");
     format!("{:.1} ms", micros / 1_000.0)
 }
 
 fn writes(name: &str, pace: Pace) -> String {
-    let (said, seen) = Scene::start(name, pace, 5_000, "close", (80, 40)).end();
-    let writes = said.trim().split(' ').nth(1).unwrap_or_default();
+    let (text, seen) = Scene::start(name, pace, 5_000, "close", (80, 40)).end();
+    let writes = text.trim().split(' ').nth(1).unwrap_or_default();
     format!("{writes}, {}", seen.bytes.len())
 }
 
@@ -153,7 +153,7 @@ fn left_behind_in_a_low_one(name: &str, pace: Pace) -> String {
     left_behind(name, pace, (80, 10))
 }
 
-/// Rows above the screen, though no job has ended.
+/// Counts the rows above the screen, although no job has ended.
 fn left_behind(name: &str, pace: Pace, size: (u16, u16)) -> String {
     let (_, seen) = Scene::start(name, pace, 2_000, "leave", size).end();
     let gone = seen.lines().len() - usize::from(size.1);
@@ -165,7 +165,7 @@ fn left_behind(name: &str, pace: Pace, size: (u16, u16)) -> String {
 fn resized(name: &str, pace: Pace) -> String {
     let scene = Scene::start(name, pace, 3_000, "leave", (120, 40));
     for columns in [110, 100, 90, 80, 70, 60, 50, 60, 70, 80, 90, 100, 110, 120] {
-        rest(pace.millis(150));
+        sleep(pace.millis(150));
         scene.resize((columns, 40));
     }
     let lines = scene.end().1.lines();
@@ -175,25 +175,25 @@ fn resized(name: &str, pace: Pace) -> String {
 
 fn interrupted(name: &str, pace: Pace) -> String {
     let scene = Scene::start(name, pace, 3_000, "leave", (80, 24));
-    rest(pace.millis(1_000));
+    sleep(pace.millis(1_000));
     scene.signal(pty::interrupt());
     let began = now();
     let (_, seen) = scene.end();
-    let end = if now() - began < pace.millis(1_000) { "ends" } else { "goes on" };
+    let end = if now() - began < pace.millis(1_000) { "ends" } else { "continues" };
     let hidden = seen.bytes.rfind("\x1b[?25l") > seen.bytes.rfind("\x1b[?25h");
     format!("{end}, {}", if hidden { "hidden" } else { "shown" })
 }
 
-/// What a shell says while the process is stopped.
+/// Counts the lines that a shell writes while the process is stopped.
 fn stopped(name: &str, pace: Pace) -> String {
     let scene = Scene::start(name, pace, 4_000, "leave", (80, 40));
-    rest(pace.millis(1_000));
+    sleep(pace.millis(1_000));
     scene.signal(Signal::STOP);
-    rest(pace.millis(500));
+    sleep(pace.millis(500));
     let mut shell = scene.shell.try_clone().map(File::from).expect("the terminal");
     write!(shell, "\r\nstopped 1\r\nstopped 2\r\nstopped 3\r\n").expect("a terminal");
     drop(shell);
-    rest(pace.millis(1_000));
+    sleep(pace.millis(1_000));
     scene.signal(Signal::CONT);
     let lines = scene.end().1.lines();
     let kept = (1..=3).filter(|line| lines.iter().any(|it| it.trim() == format!("stopped {line}")));
@@ -211,13 +211,13 @@ fn to_a_file(name: &str, pace: Pace) -> String {
     let path = env::temp_dir().join(format!("active-status-{}", process::id()));
     let file = File::create(&path).expect("a file");
     let part = format!("terminal {name} {} close", pace.millis(2_000).as_millis());
-    said(command(&part).stderr(file).spawn().expect("a process"));
+    stdout_of(command(&part).stderr(file).spawn().expect("a process"));
     let text = String::from_utf8_lossy(&fs::read(&path).expect("the file")).into_owned();
     let _ = fs::remove_file(&path);
     format!("{}, {}, {}", text.lines().count(), text.len(), text.matches('\x1b').count())
 }
 
-/// How often a line has the start of this job's row: rows may be glued.
+/// Counts the rows of a job in a line, which may hold several.
 fn rows_of(line: &str, job: usize) -> usize {
     let starts = |name: String| {
         let rest = line.split(name.as_str()).skip(1);
@@ -229,27 +229,27 @@ fn rows_of(line: &str, job: usize) -> usize {
 /// A process on a terminal.
 struct Scene {
     child: Child,
-    /// The side of the terminal that processes have.
+    /// The end of the terminal that the processes have.
     shell: OwnedFd,
     seen: Arc<Mutex<Seen>>,
     reader: JoinHandle<()>,
 }
 
-/// What the terminal was sent.
+/// The output that the terminal received.
 struct Seen {
     bytes: String,
     terminal: Terminal,
-    /// Nothing is read.
+    /// Whether reading is paused.
     stalled: bool,
 }
 
 impl Scene {
-    /// Starts a peer that works for so long, with its stdout in our hands.
+    /// Starts a peer that runs for the given time, with its stdout piped.
     fn start(name: &str, pace: Pace, millis: u64, end: &str, size: (u16, u16)) -> Self {
         Self::with(name, pace, millis, end, size, false)
     }
 
-    /// Starts a peer, perhaps with its stdout on the terminal too.
+    /// Starts a peer, optionally with its stdout on the terminal as well.
     fn with(
         name: &str,
         pace: Pace,
@@ -258,14 +258,14 @@ impl Scene {
         size: (u16, u16),
         stdout: bool,
     ) -> Self {
-        let (ours, shell) = pty::pseudo_terminal(size);
-        let theirs = || shell.try_clone().expect("the terminal");
+        let (reading, shell) = pty::pseudo_terminal(size);
+        let writing = || shell.try_clone().expect("the terminal");
         let part = format!("terminal {name} {} {end}", pace.millis(millis).as_millis());
         let mut command = command(&part);
         if stdout {
-            command.stdout(theirs());
+            command.stdout(writing());
         }
-        let child = command.stderr(theirs()).spawn().expect("a process");
+        let child = command.stderr(writing()).spawn().expect("a process");
         drop(command);
         let (columns, rows) = (usize::from(size.0), usize::from(size.1));
         let terminal = Terminal::with_scrollback(columns, rows, None).expect("a size");
@@ -273,7 +273,7 @@ impl Scene {
         let seen = Arc::new(Mutex::new(seen));
         let reader = thread::spawn({
             let seen = seen.clone();
-            move || read(ours, &seen)
+            move || read(reading, &seen)
         });
         Self { child, shell, seen, reader }
     }
@@ -296,37 +296,37 @@ impl Scene {
         let _gone = kill_process(Pid::from_child(&self.child), signal);
     }
 
-    /// What the process says, and what the terminal was sent until its end.
+    /// Waits for the process, and returns its stdout and the output of the terminal.
     fn end(mut self) -> (String, Seen) {
-        let mut said = String::new();
+        let mut text = String::new();
         if let Some(mut stdout) = self.child.stdout.take() {
-            stdout.read_to_string(&mut said).expect("text");
+            stdout.read_to_string(&mut text).expect("text");
         }
         self.child.wait().expect("its status");
         drop(self.shell);
         self.reader.join().expect("no panics");
         let seen = Arc::into_inner(self.seen).expect("the reader has ended");
-        (said, seen.into_inner().expect("no panics"))
+        (text, seen.into_inner().expect("no panics"))
     }
 }
 
 impl Seen {
-    /// The rows of the screen, and those above that scrolled away.
+    /// Returns the lines of the scrollback and of the screen.
     fn lines(&self) -> Vec<String> {
         self.terminal.screen().all_lines().map(|line| line.text()).collect()
     }
 }
 
-/// Plays what comes until the last process has closed the terminal.
+/// Feeds the emulator until the last process has closed the terminal.
 fn read(mut terminal: File, seen: &Mutex<Seen>) {
     let mut buffer = [0; 4_096];
     let mut left = Vec::new();
     loop {
         if seen.lock().expect("no panics").stalled {
-            rest(Duration::from_millis(1));
+            sleep(Duration::from_millis(1));
             continue;
         }
-        // A terminal whose other side is closed gives an error.
+        // Reading from a terminal fails once its other side is closed.
         let Ok(count @ 1..) = terminal.read(&mut buffer) else { return };
         left.extend_from_slice(&buffer[..count]);
         let whole = match std::str::from_utf8(&left) {

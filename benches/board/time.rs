@@ -1,11 +1,11 @@
-//! Time on the wall, and on the processor.
+//! Wall-clock and processor time.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Calls this for so long. How often it did.
+/// Calls a closure for the given time, and returns the number of calls.
 pub(crate) fn until(time: Duration, mut call: impl FnMut(u64)) -> u64 {
     let began = now();
     let (mut number, mut batch) = (0, 1);
@@ -25,18 +25,18 @@ pub(crate) fn until(time: Duration, mut call: impl FnMut(u64)) -> u64 {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench takes its time")]
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The time that this thread was on a processor.
+/// Returns the processor time of this thread.
 pub(crate) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench takes its time")]
-pub(crate) fn rest(time: Duration) {
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
+pub(crate) fn sleep(time: Duration) {
     thread::sleep(time);
 }

@@ -1,7 +1,7 @@
-//! What an update costs who makes it.
+//! The cost of an update for the thread that makes it.
 //!
-//! What is measured is the time on the processor of the threads that make the
-//! updates, all of it: with the frames that some peers draw in there.
+//! The bench measures the processor time of the updating threads, including the frames
+//! that some peers draw on them.
 
 use std::io;
 use std::sync::Barrier;
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use crate::peers::{Clx, Indicatif, Kdam, Nutmeg, Ours, Peer, Prodash};
-use crate::process::{said, start};
+use crate::peers::{ActiveStatus, Clx, Indicatif, Kdam, Nutmeg, Peer, Prodash};
+use crate::process::{start, stdout_of};
 use crate::time::{cpu, until};
 
 /// The jobs and threads of a measurement.
@@ -19,9 +19,9 @@ const SIZES: [(usize, usize); 7] =
 
 type Measure = fn(&str, usize, usize, Duration) -> Option<f64>;
 
-/// Ours first, then the peers.
+/// This crate first, then the peers.
 const PEERS: [(&str, Measure); 6] = [
-    (Ours::NAME, measure::<Ours>),
+    (ActiveStatus::NAME, measure::<ActiveStatus>),
     (Indicatif::NAME, measure::<Indicatif>),
     (Prodash::NAME, measure::<Prodash>),
     (Nutmeg::NAME, measure::<Nutmeg>),
@@ -29,11 +29,11 @@ const PEERS: [(&str, Measure); 6] = [
     (Clx::NAME, measure::<Clx>),
 ];
 
-/// Prints what an update costs, each in a process of its own.
+/// Prints the cost of an update, measured in one process per peer.
 pub(crate) fn print(short: bool) {
     let (runs, millis) = if short { (1, 10) } else { (3, 400) };
     for update in ["tick", "text", "status"] {
-        println!("{update}: ns a call, and how many times ours\n");
+        println!("{update}: ns per call, and the ratio to this crate\n");
         print!("{:>8} {:>8}", "jobs", "threads");
         PEERS.iter().for_each(|(name, _)| print!("{name:>20}"));
         println!();
@@ -57,27 +57,27 @@ pub(crate) fn print(short: bool) {
     }
 }
 
-fn cell(nanos: f64, ours: f64) -> String {
+fn cell(nanos: f64, baseline: f64) -> String {
     match nanos {
         f64::INFINITY => "–".into(),
-        nanos if nanos < 100.0 => format!("{nanos:.1} ({:.1}×)", nanos / ours),
-        nanos => format!("{nanos:.0} ({:.1}×)", nanos / ours),
+        nanos if nanos < 100.0 => format!("{nanos:.1} ({:.1}×)", nanos / baseline),
+        nanos => format!("{nanos:.0} ({:.1}×)", nanos / baseline),
     }
 }
 
-/// Has another process measure; `None` if there is nothing to measure.
+/// Measures in a child process; `None` if the peer has no such update.
 fn nanos(part: &str, rows: u16) -> Option<f64> {
     let (child, mut terminal) = start(part, (80, rows));
-    // A terminal whose other side is closed gives an error.
+    // Reading from a terminal fails once its other side is closed.
     let read = move || io::copy(&mut terminal, &mut io::sink());
     let reader = thread::spawn(read);
-    let said = said(child);
+    let text = stdout_of(child);
     let _ = reader.join();
-    said.trim().parse().ok()
+    text.trim().parse().ok()
 }
 
-/// Measures in this process.
-pub(crate) fn play(part: &str) {
+/// Measures in this process and prints the result.
+pub(crate) fn run_part(part: &str) {
     let [update, name, jobs, threads, millis] = part.split(' ').collect::<Vec<_>>()[..] else {
         panic!("{part}")
     };
@@ -89,10 +89,10 @@ pub(crate) fn play(part: &str) {
     }
 }
 
-/// The ns of one update; `None` if this peer has none of the kind, or takes too
-/// long for so many jobs.
+/// Measures the ns per update; `None` if the peer has no such update, or is too slow
+/// for the given number of jobs.
 fn measure<P: Peer>(update: &str, jobs: usize, threads: usize, time: Duration) -> Option<f64> {
-    let has_room = jobs <= 1_000 || [Ours::NAME, Prodash::NAME].contains(&P::NAME);
+    let has_room = jobs <= 1_000 || [ActiveStatus::NAME, Prodash::NAME].contains(&P::NAME);
     if !has_room || (update == "status" && !P::HAS_STATUS) {
         return None;
     }
@@ -107,8 +107,8 @@ fn measure<P: Peer>(update: &str, jobs: usize, threads: usize, time: Duration) -
     Some(nanos)
 }
 
-/// The ns of one update, made on so many threads: each has jobs of its own, as
-/// far as there are.
+/// Measures the ns per update on the given number of threads, each with separate jobs
+/// if there are enough.
 fn on_threads<J: Sync>(jobs: &[J], threads: usize, time: Duration, update: fn(&J, u64)) -> f64 {
     let start = Barrier::new(threads);
     let (calls, nanos) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -117,11 +117,11 @@ fn on_threads<J: Sync>(jobs: &[J], threads: usize, time: Duration, update: fn(&J
             let (start, calls, nanos) = (&start, &calls, &nanos);
             scope.spawn(move || {
                 let first = thread % jobs.len();
-                let mut mine = jobs[first..].iter().step_by(threads).cycle();
+                let mut jobs = jobs[first..].iter().step_by(threads).cycle();
                 start.wait();
                 let before = cpu();
                 calls
-                    .fetch_add(until(time, |number| update(mine.next().unwrap(), number)), Relaxed);
+                    .fetch_add(until(time, |number| update(jobs.next().unwrap(), number)), Relaxed);
                 nanos.fetch_add((cpu() - before).as_nanos() as u64, Relaxed);
             });
         }
