@@ -2,6 +2,7 @@
 
 mod clock;
 mod driver;
+mod environment;
 pub(crate) mod live;
 mod output;
 mod plain;
@@ -23,9 +24,10 @@ use crate::board::{Board, board_with_clock, monotonic};
 use crate::record::replay::Replay;
 use clock::{Clock, Now};
 use driver::{Run, RunWhile};
+use environment::Environment;
 use live::painter::Painter;
 use live::theme::Theme;
-use output::{Environment, Output, Size};
+use output::{Output, Size};
 pub use thread::Running;
 use view::View;
 

@@ -1,0 +1,273 @@
+//! What the environment says about the output.
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+
+use crate::io::stdio;
+
+/// What the environment says about the output, read once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Environment {
+    /// Whether the output is a terminal.
+    terminal: bool,
+    term: OsString,
+    ci: OsString,
+    accessible: OsString,
+    no_color: OsString,
+    force_color: OsString,
+    clicolor_force: OsString,
+    /// The terminal cuts rows that are too long when it gets narrower; most wrap
+    /// them anew.
+    cuts: bool,
+    /// The terminal is known to show progress in a place of its own.
+    progress: bool,
+    /// What decides which characters there are.
+    locale: OsString,
+}
+
+impl Environment {
+    /// The environment of stderr.
+    pub(crate) fn of_stderr() -> Self {
+        let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
+        Self::new(terminal, |name| std::env::var_os(name))
+    }
+
+    /// The environment of an output that is not a terminal as far as one knows,
+    /// and whose locale is its own.
+    pub(crate) fn of_other() -> Self {
+        Self { locale: OsString::new(), ..Self::new(false, |name| std::env::var_os(name)) }
+    }
+
+    fn new(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let read = |name: &str| variable(name).unwrap_or_default();
+        Self {
+            terminal,
+            term: read("TERM"),
+            ci: read("CI"),
+            accessible: read("ACCESSIBLE"),
+            no_color: read("NO_COLOR"),
+            force_color: read("FORCE_COLOR"),
+            clicolor_force: read("CLICOLOR_FORCE"),
+            cuts: cuts(read),
+            progress: knows_progress(read),
+            locale: locale(read),
+        }
+    }
+
+    /// Whether rows can be drawn over: on a terminal that is not dumb, outside
+    /// CI, and by nobody who wants lines to stay.
+    pub(crate) fn is_live(&self) -> bool {
+        let able = self.terminal && !self.term.is_empty() && self.term != "dumb";
+        able && !is_on(&self.ci) && !is_on(&self.accessible)
+    }
+
+    /// Whether rows are coloured. Colour that is forced makes nothing live.
+    pub(crate) fn has_colour(&self) -> bool {
+        let forced = is_on(&self.force_color) || is_on(&self.clicolor_force);
+        self.no_color.is_empty() && (forced || self.terminal)
+    }
+
+    /// Whether all characters can be shown: the locale is UTF-8, or not set.
+    pub(crate) fn has_unicode(&self) -> bool {
+        let locale = self.locale.to_string_lossy().to_ascii_uppercase();
+        locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8")
+    }
+
+    /// Whether the output is a terminal that shows progress in a place of its own.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.terminal && self.progress
+    }
+
+    /// Whether the terminal wraps rows anew when it gets narrower.
+    pub(crate) fn reflows(&self) -> bool {
+        !self.cuts
+    }
+}
+
+/// The first of these that is set counts.
+fn locale(read: impl Fn(&str) -> OsString) -> OsString {
+    let mut set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(read);
+    set.find(|value| !value.is_empty()).unwrap_or_default()
+}
+
+/// Whether this is the console of Linux, GNU screen or xterm itself. Others may
+/// have been started from one of them, and name themselves.
+fn cuts(read: impl Fn(&str) -> OsString) -> bool {
+    let is_set = |name| !read(name).is_empty();
+    let term = read("TERM");
+    let starts = |name: &str| term.as_encoded_bytes().starts_with(name.as_bytes());
+    let screen = is_set("STY") && starts("screen");
+    let others = ["TMUX", "TERM_PROGRAM", "VTE_VERSION"].into_iter().any(is_set);
+    let xterm = is_set("XTERM_VERSION") && (term == "xterm" || starts("xterm-256")) && !others;
+    screen || xterm || term == "linux"
+}
+
+/// Whether the terminal understands `OSC 9;4`, which others take for a
+/// notification. A multiplexer does not, and hands on what names its terminal.
+fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
+    const PROGRAMS: [(&str, [u32; 3]); 4] = [
+        ("ghostty", [0, 0, 0]),
+        ("iTerm.app", [3, 6, 6]),
+        ("mintty", [3, 4, 2]),
+        ("WezTerm", [0, 0, 0]),
+    ];
+    let is_set = |name| !read(name).is_empty();
+    let is_term = |name: &str| read("TERM").as_encoded_bytes().starts_with(name.as_bytes());
+    if ["TMUX", "STY", "ZELLIJ"].into_iter().any(is_set) || is_term("screen") || is_term("tmux") {
+        return false;
+    }
+    let since = |name: &str, first: [u32; 3]| version(&read(name)) >= first;
+    let program = read("TERM_PROGRAM");
+    let windows = is_set("WT_SESSION") || read("ConEmuANSI") == "ON";
+    PROGRAMS.iter().any(|&(name, first)| program == name && since("TERM_PROGRAM_VERSION", first))
+        || since("PTYXIS_VERSION", [48, 0, 0])
+        || (windows && program.is_empty())
+}
+
+/// The first three numbers of a version; 0 for those that are not there.
+fn version(text: &OsStr) -> [u32; 3] {
+    let text = text.to_string_lossy();
+    let mut parts = text.split('.').map(|part| {
+        let end = part.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse().unwrap_or(0)
+    });
+    [(); 3].map(|()| parts.next().unwrap_or(0))
+}
+
+/// Whether a variable is set to something that means yes.
+fn is_on(value: &OsStr) -> bool {
+    !value.is_empty() && value != "0" && value != "false"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(terminal: bool, variables: &[(&str, &str)]) -> Environment {
+        Environment::new(terminal, |name| {
+            let found = variables.iter().find(|variable| variable.0 == name);
+            found.map(|variable| variable.1.into())
+        })
+    }
+
+    // Rule 22
+    #[test]
+    fn rows_are_live_on_a_terminal_that_is_not_dumb_outside_ci() {
+        for (terminal, variables, live) in [
+            (true, &[("TERM", "xterm")][..], true),
+            (false, &[("TERM", "xterm")], false),
+            (true, &[("TERM", "dumb")], false),
+            (true, &[("TERM", "")], false),
+            (true, &[], false),
+            (true, &[("TERM", "xterm"), ("CI", "true")], false),
+            (true, &[("TERM", "xterm"), ("CI", "1")], false),
+            (true, &[("TERM", "xterm"), ("CI", "false")], true),
+            (true, &[("TERM", "xterm"), ("CI", "")], true),
+            (true, &[("TERM", "xterm"), ("ACCESSIBLE", "1")], false),
+            (true, &[("TERM", "xterm"), ("ACCESSIBLE", "0")], true),
+            (true, &[("TERM", "xterm"), ("NO_COLOR", "1")], true),
+            (false, &[("TERM", "xterm"), ("FORCE_COLOR", "1")], false),
+            (false, &[("TERM", "xterm"), ("CLICOLOR_FORCE", "1")], false),
+        ] {
+            let is_live = environment(terminal, variables).is_live();
+            assert_eq!(is_live, live, "terminal: {terminal}, {variables:?}");
+        }
+    }
+
+    // Rule 22
+    #[test]
+    fn colour_is_on_by_force_or_on_a_terminal_and_off_by_no_color() {
+        for (terminal, variables, colour) in [
+            (true, &[][..], true),
+            (false, &[], false),
+            (true, &[("NO_COLOR", "1")], false),
+            (true, &[("NO_COLOR", "0")], false),
+            (true, &[("NO_COLOR", "")], true),
+            (false, &[("FORCE_COLOR", "1")], true),
+            (false, &[("FORCE_COLOR", "3")], true),
+            (false, &[("FORCE_COLOR", "0")], false),
+            (false, &[("FORCE_COLOR", "")], false),
+            (true, &[("FORCE_COLOR", "0")], true),
+            (false, &[("CLICOLOR_FORCE", "1")], true),
+            (false, &[("CLICOLOR_FORCE", "0")], false),
+            (true, &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")], false),
+            (true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false),
+            (false, &[("NO_COLOR", ""), ("FORCE_COLOR", "1")], true),
+        ] {
+            let has_colour = environment(terminal, variables).has_colour();
+            assert_eq!(has_colour, colour, "terminal: {terminal}, {variables:?}");
+        }
+    }
+
+    #[test]
+    fn all_characters_are_shown_but_in_a_locale_that_lacks_them() {
+        for (variables, unicode) in [
+            (&[][..], true),
+            (&[("LANG", "en_US.UTF-8")], true),
+            (&[("LANG", "C.utf8")], true),
+            (&[("LANG", "C")], false),
+            (&[("LANG", "POSIX")], false),
+            (&[("LANG", "de_CH.ISO-8859-1")], false),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], false),
+            (&[("LANG", "C"), ("LC_ALL", "en_US.UTF-8")], true),
+            (&[("LANG", "C"), ("LC_CTYPE", "en_US.UTF-8")], true),
+            (&[("LC_CTYPE", "C"), ("LC_ALL", "en_US.UTF-8")], true),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], true),
+        ] {
+            assert_eq!(environment(true, variables).has_unicode(), unicode, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn progress_is_shown_by_terminals_that_know_it_and_within_no_other() {
+        for (variables, shows) in [
+            (&[][..], false),
+            (&[("TERM_PROGRAM", "ghostty")], true),
+            (&[("TERM_PROGRAM", "WezTerm"), ("TERM_PROGRAM_VERSION", "20240203-110809")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.6")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.10")], true),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.5")], false),
+            (&[("TERM_PROGRAM", "iTerm.app"), ("TERM_PROGRAM_VERSION", "3.6.6beta1")], true),
+            (&[("TERM_PROGRAM", "iTerm.app")], false),
+            (&[("TERM_PROGRAM", "mintty"), ("TERM_PROGRAM_VERSION", "3.4.2")], true),
+            (&[("TERM_PROGRAM", "mintty"), ("TERM_PROGRAM_VERSION", "3.4.1")], false),
+            (&[("TERM_PROGRAM", "Apple_Terminal"), ("TERM_PROGRAM_VERSION", "455")], false),
+            (&[("PTYXIS_VERSION", "48.0")], true),
+            (&[("PTYXIS_VERSION", "47.9")], false),
+            (&[("WT_SESSION", "a-b-c")], true),
+            (&[("ConEmuANSI", "ON")], true),
+            (&[("ConEmuANSI", "OFF")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM_PROGRAM", "vscode")], false),
+            (&[("TERM", "xterm-kitty")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("TMUX", "x")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("STY", "1.pts-0")], false),
+            (&[("TERM_PROGRAM", "ghostty"), ("ZELLIJ", "0")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM", "screen-256color")], false),
+            (&[("WT_SESSION", "a-b-c"), ("TERM", "tmux-256color")], false),
+        ] {
+            assert_eq!(environment(true, variables).shows_progress(), shows, "{variables:?}");
+            assert!(!environment(false, variables).shows_progress());
+        }
+    }
+
+    #[test]
+    fn rows_are_wrapped_anew_but_by_terminals_that_cut_them() {
+        for (variables, reflows) in [
+            (&[("TERM", "xterm-256color")][..], true),
+            (&[("TERM", "linux")], false),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "XTerm(390)")], false),
+            (&[("TERM", "xterm-256color"), ("XTERM_VERSION", "XTerm(390)")], false),
+            (&[("TERM", "xterm-kitty"), ("XTERM_VERSION", "XTerm(390)")], true),
+            (&[("TERM", "screen-256color"), ("TMUX", "x")], true),
+            (&[("TERM", "tmux-256color"), ("TMUX", "x"), ("XTERM_VERSION", "x")], true),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "x"), ("VTE_VERSION", "7600")], true),
+            (&[("TERM", "xterm"), ("XTERM_VERSION", "x"), ("TERM_PROGRAM", "vscode")], true),
+            (&[("TERM", "screen"), ("STY", "1.pts-0")], false),
+            (&[("TERM", "screen.xterm-256color"), ("STY", "1.pts-0")], false),
+            (&[("TERM", "xterm-256color"), ("STY", "1.pts-0"), ("VTE_VERSION", "1")], true),
+            (&[("TERM", "tmux-256color"), ("STY", "1.pts-0"), ("TMUX", "x")], true),
+        ] {
+            assert_eq!(environment(true, variables).reflows(), reflows, "{variables:?}");
+        }
+    }
+}
