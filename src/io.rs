@@ -3,5 +3,8 @@
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod capture;
 #[cfg(all(unix, feature = "capture"))]
-pub(crate) mod redirect;
+pub(crate) mod files;
+pub(crate) mod panics;
+#[cfg(all(unix, feature = "capture"))]
+mod redirect;
 pub(crate) mod stdio;

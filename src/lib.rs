@@ -107,7 +107,7 @@ pub use console::{Console, LiveBoard, Running};
 #[cfg(all(unix, feature = "capture"))]
 pub use io::capture::Capture;
 #[cfg(all(unix, feature = "capture"))]
-pub use io::redirect::{RedirectedOutput, redirect_output, with_output_redirected};
+pub use io::files::{RedirectedOutput, redirect_output, with_output_redirected};
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]

@@ -16,7 +16,7 @@ use crate::console::live::frame::Frame;
 use crate::console::live::painter::Painter;
 use crate::console::output::Size;
 use crate::console::plain::Plain;
-use crate::io::stdio::{Panics, UNWINDING};
+use crate::io::panics::{Panics, UNWINDING};
 #[cfg(feature = "json")]
 use crate::record::json;
 

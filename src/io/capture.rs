@@ -17,7 +17,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{tcgetwinsize, tcsetwinsize};
 
 use crate::board::Board;
-use crate::io::stdio::{self, Diversion, Stream};
+use crate::io::redirect::{Diversion, Stream};
+use crate::io::stdio;
 
 /// How long a line without an end is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
