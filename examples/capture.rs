@@ -25,9 +25,10 @@ fn captured() -> std::io::Result<()> {
     use std::thread;
 
     use active_status::Console;
+    use active_status::capture::Capture;
 
     let board = Console::auto().open();
-    let capture = board.capture()?;
+    let capture = Capture::start(&board)?;
 
     let build = board.add_job("build: ");
     build.set_text("running a child process");
@@ -57,7 +58,7 @@ fn redirected() -> std::io::Result<()> {
     use std::process::Command;
     use std::{env, fs, process};
 
-    use active_status::with_output_redirected;
+    use active_status::capture::with_output_redirected;
 
     let folder = env::temp_dir().join(format!("active-status-{}", process::id()));
     let base = folder.join("build");

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     {
         // The message of the panic appears above the rows.
         #[cfg(all(unix, feature = "capture"))]
-        let _capture = board.capture();
+        let _capture = active_status::capture::Capture::start(&board);
         smol::block_on(Show::new(&board, seed).run());
     }
     board.close();

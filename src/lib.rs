@@ -104,10 +104,6 @@ pub use console::live::frame::Frame;
 pub use console::live::theme::Theme;
 #[cfg(feature = "std")]
 pub use console::{Console, LiveBoard, Running};
-#[cfg(all(unix, feature = "capture"))]
-pub use io::capture::Capture;
-#[cfg(all(unix, feature = "capture"))]
-pub use io::files::{RedirectedOutput, redirect_output, with_output_redirected};
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
@@ -116,6 +112,15 @@ pub use record::replay::{Replay, replay, replay_with_clock};
 pub use report_progress::report_progress;
 #[cfg(feature = "std")]
 pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
+
+/// Output of others, captured as lines of a board or redirected to files.
+///
+/// It needs the feature `capture` and a Unix system.
+#[cfg(all(unix, feature = "capture"))]
+pub mod capture {
+    pub use crate::io::capture::Capture;
+    pub use crate::io::files::{RedirectedOutput, redirect_output, with_output_redirected};
+}
 
 /// Progress: what a style formats, and the formats of numbers.
 #[cfg(feature = "std")]

@@ -182,7 +182,7 @@ impl View {
         let now = self.clock.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
-                self.below |= !self.panics.went_elsewhere(now);
+                self.below |= !self.panics.was_redirected(now);
                 self.panicked = Some(now);
             }
             Event::Line(line) => self.printed += line.len(),
@@ -239,7 +239,7 @@ impl View {
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
         let now = self.clock.now();
         let below = mem::take(&mut self.below);
-        self.panics.are_elsewhere(now);
+        self.panics.is_redirected(now);
         self.news = false;
         self.printed = 0;
         self.next_change = match &mut self.kind {
@@ -269,8 +269,8 @@ impl View {
         }
         let now = self.clock.now();
         let seen = self.panicked.is_some_and(|at| now.saturating_sub(at) < UNWINDING);
-        let elsewhere = self.panics.are_elsewhere(now);
-        let below = self.below || (panics && !seen && !elsewhere);
+        let redirected = self.panics.is_redirected(now);
+        let below = self.below || (panics && !seen && !redirected);
         match &mut self.kind {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),

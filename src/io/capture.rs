@@ -1,4 +1,4 @@
-//! What others write to the terminal, as lines of a board.
+//! Captured output: what is written to the terminal becomes lines of a board.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -17,165 +17,165 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{tcgetwinsize, tcsetwinsize};
 
 use crate::board::Board;
-use crate::io::redirect::{Diversion, Stream};
+use crate::io::redirect::{Redirect, StandardStream};
 use crate::io::stdio;
 
-/// How long a line without an end is waited for.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a partial line waits for its end.
+const PARTIAL_LINE: Duration = Duration::from_millis(100);
 
-/// How much is read at once.
+/// The number of bytes per read.
 const CHUNK: usize = 16 << 10;
 
-/// The most bytes of a line that wait for its end.
-const MOST: usize = 16 << 20;
+/// The longest partial line, in bytes.
+const LONGEST: usize = 16 << 20;
 
-/// What the guard writes last, so that the thread knows that it has read all.
-/// It is looked for only then.
+/// Written by the guard last, so that the reader knows that it has read
+/// everything. The reader looks for it only then.
 const END: &[u8] = b"\0active-status: the end of a capture\0";
 
-impl Board {
-    /// Prints above the rows what anybody writes to the terminal meanwhile:
-    /// `println!` and `eprintln!`, libraries in other languages, processes that
-    /// are started, and the messages of panics.
-    ///
-    /// Standard output and standard error are captured where they are terminals,
-    /// so what goes to a file or a pipe still goes there. Neither is if standard
-    /// error is no terminal, for then no board is on it. Those who write see a
-    /// terminal of the same size, and keep their colours. A [`Console`] draws on
-    /// the real one, also if it is opened later; one that was given another
-    /// [`output`] that leads to the terminal would be captured too.
-    ///
-    /// [`Console`]: crate::Console
-    /// [`output`]: crate::Console::output
-    ///
-    /// Lines come in the order in which they were written. A line without an end
-    /// waits 0.1 s for it. Of a line that was written over and over, with a
-    /// carriage return, the last state comes when it ends. Two threads that write
-    /// parts of a line at the same time get a mixed one, as on any terminal;
-    /// `println!` writes lines whole, up to 1,024 bytes.
-    ///
-    /// The capture ends when the guard is dropped, also by a panic; then all that
-    /// was written is on the board. It is a matter of the whole process: of two,
-    /// the newer one has what is written until it ends. A process that goes on
-    /// writes to the terminal from then on. What is written after the board
-    /// closed goes to the terminal too. What is written just before the process
-    /// is killed or exits, with the guard not dropped, may be lost; where panics
-    /// abort, their messages come below the board.
-    ///
-    /// It needs the feature `capture` and a Unix system.
+/// Prints everything that is written to the terminal above the rows of a board,
+/// until it is dropped.
+///
+/// This covers `println!` and `eprintln!`, libraries in other languages, child
+/// processes, and the messages of panics.
+///
+/// Standard output and standard error are captured if they are terminals, so
+/// output to a file or a pipe is unaffected. Neither is captured if standard error
+/// is not a terminal, because no board is drawn then. Writers see a terminal of the
+/// same size and keep their colors. A [`Console`] draws on the real terminal, even if
+/// it is opened later. A console with another [`output`] that leads to the terminal
+/// would be captured too.
+///
+/// [`Console`]: crate::Console
+/// [`output`]: crate::Console::output
+///
+/// Lines keep the order in which they were written. A partial line waits 0.1 s for
+/// its end. A line that is rewritten with carriage returns is printed once, in its
+/// last state, when it ends. Parts of lines that two threads write at the same time
+/// are mixed, as on any terminal; `println!` writes lines of up to 1,024 bytes as a
+/// whole.
+///
+/// When the guard is dropped, even by a panic, everything written so far has been
+/// printed on the board. The redirect applies to the whole process. If several
+/// captures exist, the newest receives the output. A child process that outlives
+/// the capture writes to the terminal from then on, and so does everything after
+/// the board has closed. Output written just before the process is killed or exits
+/// with the guard alive may be lost. With `panic = "abort"`, the message of a panic
+/// is printed below the rows.
+///
+/// The guard borrows the board, so that it cannot outlive it.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Console, capture::Capture};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let board = Console::auto().open();
+/// let capture = Capture::start(&board)?;
+/// println!("this is printed above the rows");
+/// drop(capture);
+/// board.shutdown();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "the capture ends when the guard is dropped"]
+pub struct Capture<'a> {
+    _board: &'a Board,
+    /// `None` if neither stream is a terminal.
+    active: Option<ActiveCapture>,
+}
+
+impl<'a> Capture<'a> {
+    /// Starts to capture standard output and standard error.
     ///
     /// # Errors
     ///
-    /// Those of the system, which has to give a pseudo-terminal and a thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use active_status::Console;
-    ///
-    /// # fn main() -> std::io::Result<()> {
-    /// let board = Console::auto().open();
-    /// let capture = board.capture()?;
-    /// println!("this is printed above the rows");
-    /// drop(capture);
-    /// board.shutdown();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn capture(&self) -> io::Result<Capture<'_>> {
+    /// Returns an error if the system provides no pseudo-terminal or no thread.
+    pub fn start(board: &'a impl AsRef<Board>) -> io::Result<Self> {
+        let board = board.as_ref();
         let terminal = stdio::stderr()?;
         let mut streams = Vec::new();
         if terminal.is_terminal() {
-            streams.extend(io::stdout().is_terminal().then_some(Stream::Out));
-            streams.extend(io::stderr().is_terminal().then_some(Stream::Err));
+            streams.extend(io::stdout().is_terminal().then_some(StandardStream::Out));
+            streams.extend(io::stderr().is_terminal().then_some(StandardStream::Err));
         }
-        let running = match streams[..] {
+        let active = match streams[..] {
             [] => None,
-            _ => Some(Running::start(self, &streams, terminal)?),
+            _ => Some(ActiveCapture::start(board, &streams, terminal)?),
         };
-        Ok(Capture { _board: self, running })
+        Ok(Self { _board: board, active })
     }
-}
-
-/// The guard of [`Board::capture`].
-///
-/// It borrows the board, so that nothing is captured for a board that was shut
-/// down.
-#[derive(Debug)]
-#[must_use = "the capture ends when this is dropped"]
-pub struct Capture<'a> {
-    _board: &'a Board,
-    /// `None` if there was nothing to capture.
-    running: Option<Running>,
 }
 
 impl Drop for Capture<'_> {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.end();
+        if let Some(active) = self.active.take() {
+            active.end();
         }
     }
 }
 
-/// A capture that has something to do.
+/// A capture of at least one stream.
 #[derive(Debug)]
-struct Running {
-    diversions: Vec<Diversion>,
-    /// Where the streams lead, to write the end of all.
-    end: File,
+struct ActiveCapture {
+    redirects: Vec<Redirect>,
+    /// The end that the streams write to, for [`END`].
+    writer: File,
     ending: Arc<AtomicBool>,
     reader: JoinHandle<Reader>,
 }
 
-impl Running {
-    /// Leads these streams to a thread that prints on the board.
-    fn start(board: &Board, streams: &[Stream], terminal: File) -> io::Result<Self> {
-        let pair = Pair::like(&terminal)?;
-        let (to, end) = (pair.open()?, pair.open()?);
+impl ActiveCapture {
+    /// Redirects the streams to a thread that prints on the board.
+    fn start(board: &Board, streams: &[StandardStream], terminal: File) -> io::Result<Self> {
+        let pair = PtyPair::like(&terminal)?;
+        let (to, writer) = (pair.open()?, pair.open()?);
         let ending = Arc::new(AtomicBool::new(false));
         let reader = Reader {
             board: board.clone(),
             captured: pair.reader,
             terminal,
-            part: Vec::new(),
+            partial: Vec::new(),
             ending: Arc::clone(&ending),
         };
         let thread = thread::Builder::new().name("active-status capture".into());
         let reader = thread.spawn(|| reader.run())?;
-        let mut running = Self { diversions: Vec::new(), end: end.into(), ending, reader };
+        let mut active = Self { redirects: Vec::new(), writer: writer.into(), ending, reader };
         for &stream in streams {
-            match to.try_clone().and_then(|to| Diversion::new(stream, to)) {
-                Ok(diversion) => running.diversions.push(diversion),
+            match to.try_clone().and_then(|to| Redirect::new(stream, to)) {
+                Ok(redirect) => active.redirects.push(redirect),
                 Err(error) => {
-                    running.end();
+                    active.end();
                     return Err(error);
                 }
             }
         }
-        Ok(running)
+        Ok(active)
     }
 
-    /// Ends it: all that was written until now is printed.
+    /// Restores the streams and waits until all output so far is printed.
     fn end(mut self) {
-        self.diversions.clear();
+        self.redirects.clear();
         self.ending.store(true, Ordering::Release);
-        if self.end.write_all(&[END, b"\n"].concat()).is_ok()
+        if self.writer.write_all(&[END, b"\n"].concat()).is_ok()
             && let Ok(reader) = self.reader.join()
         {
-            drop(self.end);
-            reader.pass_on();
+            drop(self.writer);
+            reader.forward_rest();
         }
     }
 }
 
-/// A pseudo-terminal: a side to read, and the name of the side to write to.
-struct Pair {
+/// A pseudo-terminal: the side to read, and the name of the side to write.
+struct PtyPair {
     reader: File,
     name: CString,
 }
 
-impl Pair {
-    /// As large as this terminal. Lines come out with a return before their end.
+impl PtyPair {
+    /// A pseudo-terminal of the size of `terminal`. It turns `\n` into `\r\n`.
     fn like(terminal: &File) -> io::Result<Self> {
         let reader = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&reader)?;
@@ -191,26 +191,24 @@ impl Pair {
     }
 }
 
-/// What the thread has.
+/// Reads captured output and prints it, on a thread of its own.
 #[derive(Debug)]
 struct Reader {
     board: Board,
     captured: File,
-    /// The real one.
     terminal: File,
-    /// A line whose end has not come.
-    part: Vec<u8>,
-    /// The end of all comes.
+    /// The line read so far.
+    partial: Vec<u8>,
     ending: Arc<AtomicBool>,
 }
 
 impl Reader {
-    /// Reads until the end.
+    /// Prints lines until the capture ends.
     fn run(mut self) -> Self {
         let mut bytes = vec![0; CHUNK];
         loop {
-            if self.waited_for_rest() {
-                self.print_part();
+            if self.is_partial_line_due() {
+                self.print_partial();
             }
             match self.captured.read(&mut bytes) {
                 Ok(0) => return self,
@@ -222,61 +220,62 @@ impl Reader {
         }
     }
 
-    /// Whether there is a part of a line and no reason to wait for the rest.
-    fn waited_for_rest(&self) -> bool {
-        if self.part.is_empty() || self.is_ending() {
+    /// Whether to print a partial line now. It waits for the rest while there is
+    /// hope for it.
+    fn is_partial_line_due(&self) -> bool {
+        if self.partial.is_empty() || self.is_ending() {
             return false;
         }
-        let overwritten = self.part.contains(&b'\r');
-        self.board.is_closed() || (!overwritten && !self.is_readable(PATIENCE))
+        let rewritten = self.partial.contains(&b'\r');
+        self.board.is_closed() || (!rewritten && !self.is_readable(PARTIAL_LINE))
     }
 
-    /// Takes what was read; whether the end of all was there.
+    /// Prints the lines that these bytes complete. Whether they hold [`END`].
     fn take(&mut self, bytes: &[u8]) -> bool {
         let mut ended = false;
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.part.extend_from_slice(piece);
+            self.partial.extend_from_slice(piece);
             if ended {
-                // Somebody else wrote it since.
-                self.pass_part();
-            } else if let Some(last) = self.is_ending().then(|| before_end(&self.part)).flatten() {
-                self.part.truncate(last);
-                self.print_part();
+                // A child process has written this since.
+                self.forward_partial();
+            } else if let Some(last) = self.is_ending().then(|| find_end(&self.partial)).flatten() {
+                self.partial.truncate(last);
+                self.print_partial();
                 ended = true;
-            } else if piece.ends_with(b"\n") || self.part.len() > MOST {
-                self.print_part();
+            } else if piece.ends_with(b"\n") || self.partial.len() > LONGEST {
+                self.print_partial();
             }
         }
         ended
     }
 
-    /// Prints what is there of a line, or passes it on if the board is closed.
-    fn print_part(&mut self) {
-        if self.part.is_empty() {
+    /// Prints the line read so far, or forwards it if the board is closed.
+    fn print_partial(&mut self) {
+        if self.partial.is_empty() {
             return;
         }
-        let line = shown(&self.part);
-        // It may wake somebody, whose panics are not ours.
+        let line = last_state(&self.partial);
+        // Printing may wake a foreign waker, whose panics must not end this thread.
         let printed = panic::catch_unwind(AssertUnwindSafe(|| self.board.try_print(&line)));
         if printed.unwrap_or(true) {
-            self.part.clear();
+            self.partial.clear();
         } else {
-            self.pass_part();
+            self.forward_partial();
         }
     }
 
-    fn pass_part(&mut self) {
-        // As if it had been written there: who wrote it cannot be told.
-        let _ = self.terminal.write_all(&self.part);
-        self.part.clear();
+    fn forward_partial(&mut self) {
+        // An error cannot be reported: the writer is unknown.
+        let _ = self.terminal.write_all(&self.partial);
+        self.partial.clear();
     }
 
-    /// Passes on what others write who have not ended, if there are any.
-    fn pass_on(self) {
+    /// Forwards the output of child processes that outlive the capture, if any.
+    fn forward_rest(self) {
         let Self { mut captured, mut terminal, .. } = self;
         if !is_ready(&captured, PollFlags::HUP, Duration::ZERO) {
             let thread = thread::Builder::new().name("active-status capture".into());
-            // Without a thread they write to nobody.
+            // Without a thread their output is lost.
             let _ = thread.spawn(move || io::copy(&mut captured, &mut terminal));
         }
     }
@@ -290,7 +289,7 @@ impl Reader {
     }
 }
 
-/// Waits until a file is ready for this, or for this long. In doubt it is.
+/// Waits until a file is ready, at most for `patience`. An error counts as ready.
 fn is_ready(file: &File, flags: PollFlags, patience: Duration) -> bool {
     let mut files = [PollFd::new(file, flags)];
     let patience = Timespec::try_from(patience).expect("a short time");
@@ -298,8 +297,8 @@ fn is_ready(file: &File, flags: PollFlags, patience: Duration) -> bool {
     ready.is_err() || files[0].revents().contains(flags)
 }
 
-/// What a terminal shows of a line in the end.
-fn shown(line: &[u8]) -> Cow<'_, str> {
+/// What a terminal shows of a line once it has been rewritten.
+fn last_state(line: &[u8]) -> Cow<'_, str> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let returns = line.iter().rev().take_while(|&&byte| byte == b'\r').count();
     let line = &line[..line.len() - returns];
@@ -307,8 +306,8 @@ fn shown(line: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(last)
 }
 
-/// How much of a line comes before the end of all.
-fn before_end(line: &[u8]) -> Option<usize> {
+/// The number of bytes before [`END`], if the line ends with it.
+fn find_end(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\n")?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     Some(line.strip_suffix(END)?.len())
@@ -319,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_line_that_is_overwritten_the_last_state_is_shown() {
+    fn a_rewritten_line_is_shown_in_its_last_state() {
         for (line, expected) in [
             (&b"one\n"[..], "one"),
             (b"one", "one"),
@@ -329,17 +328,17 @@ mod tests {
             (b"\r1%\r2%", "2%"),
             (b"\xffone\n", "\u{fffd}one"),
         ] {
-            assert_eq!(shown(line), expected, "{line:?}");
+            assert_eq!(last_state(line), expected, "{line:?}");
         }
     }
 
     #[test]
-    fn the_end_is_found_behind_a_line_without_one() {
-        let ends = |line: &[&[u8]]| before_end(&line.concat());
-        assert_eq!(ends(&[b"one", END, b"\n"]), Some(3));
-        assert_eq!(ends(&[b"one", END, b"\r\n"]), Some(3));
-        assert_eq!(ends(&[END, b"\n"]), Some(0));
-        assert_eq!(ends(&[END]), None);
-        assert_eq!(ends(&[END, b"one\n"]), None);
+    fn the_end_is_found_behind_a_partial_line() {
+        let find = |line: &[&[u8]]| find_end(&line.concat());
+        assert_eq!(find(&[b"one", END, b"\n"]), Some(3));
+        assert_eq!(find(&[b"one", END, b"\r\n"]), Some(3));
+        assert_eq!(find(&[END, b"\n"]), Some(0));
+        assert_eq!(find(&[END]), None);
+        assert_eq!(find(&[END, b"one\n"]), None);
     }
 }

@@ -1,27 +1,27 @@
-//! What the program writes, into files.
+//! Redirection of standard output and standard error to files.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use crate::io::redirect::{Diversion, Stream};
+use crate::io::redirect::{Redirect, StandardStream};
 
-/// Leads standard output to the file `BASE.out` and standard error to
-/// `BASE.err`, until the guard is dropped, also by a panic.
+/// Redirects standard output to the file `BASE.out` and standard error to
+/// `BASE.err` until the guard is dropped.
 ///
-/// What the files hold stays, and more is appended; they and their folder are
-/// made if they are not there. All that the process writes goes there, of all
-/// threads, and what processes write that are started meanwhile. A
-/// [`Console`](crate::Console) goes on where it was, or where it would be
-/// without this.
+/// The files and their folder are created if they do not exist; output is
+/// appended. The redirect applies to every thread of the process and to child
+/// processes that are spawned meanwhile. A [`Console`](crate::Console) keeps
+/// drawing on the original standard error, even if it is opened later.
 ///
-/// Of several guards the newest one counts. It needs the feature `capture` and a
-/// Unix system.
+/// If several guards exist, the newest is in effect. A panic drops the guard like
+/// any other value.
 ///
 /// # Errors
 ///
-/// Those of the folder and the files; then nothing is redirected.
+/// Returns an error if the folder or a file cannot be created or opened. Nothing
+/// is redirected then.
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ use crate::io::redirect::{Diversion, Stream};
 /// # fn main() -> std::io::Result<()> {
 /// # let folder = std::env::temp_dir().join(format!("active-status-{}", std::process::id()));
 /// let base = folder.join("logs/build");
-/// let files = active_status::redirect_output(&base)?;
+/// let files = active_status::capture::redirect_output(&base)?;
 /// std::process::Command::new("echo").arg("into the file").status()?;
 /// drop(files);
 /// assert_eq!(std::fs::read_to_string(folder.join("logs/build.out"))?, "into the file\n");
@@ -42,16 +42,18 @@ pub fn redirect_output(base: impl AsRef<Path>) -> io::Result<RedirectedOutput> {
         fs::create_dir_all(folder)?;
     }
     let (out, err) = (append(base, ".out")?, append(base, ".err")?);
-    let out = Diversion::new(Stream::Out, out.into())?;
-    let err = Diversion::new(Stream::Err, err.into())?;
+    let out = Redirect::new(StandardStream::Out, out.into())?;
+    let err = Redirect::new(StandardStream::Err, err.into())?;
     Ok(RedirectedOutput { _streams: [out, err] })
 }
 
-/// Does some work, with its output [redirected](redirect_output) meanwhile.
+/// Runs `work` with standard output and standard error
+/// [redirected](redirect_output) to files.
 ///
 /// # Errors
 ///
-/// Those of the folder and the files; then the work is not done.
+/// Returns an error if the folder or a file cannot be created or opened. `work`
+/// does not run then.
 pub fn with_output_redirected<T>(
     base: impl AsRef<Path>,
     work: impl FnOnce() -> T,
@@ -62,12 +64,12 @@ pub fn with_output_redirected<T>(
 
 /// The guard of [`redirect_output`].
 #[derive(Debug)]
-#[must_use = "the streams are given back when this is dropped"]
+#[must_use = "the streams are restored when the guard is dropped"]
 pub struct RedirectedOutput {
-    _streams: [Diversion; 2],
+    _streams: [Redirect; 2],
 }
 
-/// Opens `base` with this at its end.
+/// Opens the file whose path is `base` followed by `end`.
 fn append(base: &Path, end: &str) -> io::Result<File> {
     let mut path = OsString::from(base);
     path.push(end);

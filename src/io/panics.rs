@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 #[cfg(all(unix, feature = "capture"))]
-use crate::io::redirect::{self, Stream};
+use crate::io::redirect::{self, StandardStream};
 
 /// How long a panic may take to unwind.
 pub(crate) const UNWINDING: Duration = Duration::from_secs(1);
 
-/// Tells whether the messages of panics go to standard error as it was. Look
-/// often.
+/// Knows whether the messages of panics are printed to the original standard
+/// error. It must be checked often.
 #[derive(Debug)]
 pub(crate) struct Panics {
-    /// How often what diverted standard error had ended at the last look, and how
-    /// often by panics.
+    /// The numbers of ended redirects at the last check: all, and those that
+    /// panics dropped.
     #[cfg(all(unix, feature = "capture"))]
     seen: (u64, u64),
-    /// When there was one more.
+    /// When a check found one more that a panic dropped.
     #[cfg(all(unix, feature = "capture"))]
     saw: Option<Duration>,
 }
@@ -24,25 +24,25 @@ pub(crate) struct Panics {
 #[cfg(all(unix, feature = "capture"))]
 impl Panics {
     pub(crate) fn new() -> Self {
-        Self { seen: redirect::released(), saw: None }
+        Self { seen: redirect::ended(), saw: None }
     }
 
-    /// Whether the message of a panic since the last look went elsewhere: it is of
-    /// a thread that has ended, and what diverted standard error may have, too.
-    pub(crate) fn went_elsewhere(&mut self, now: Duration) -> bool {
-        let released = redirect::released().0 != self.seen.0;
-        self.are_elsewhere(now) || released
+    /// Whether the message of a panic since the last check was redirected. Its
+    /// thread, and the redirect, may be gone by now.
+    pub(crate) fn was_redirected(&mut self, now: Duration) -> bool {
+        let ended = redirect::ended().0 != self.seen.0;
+        self.is_redirected(now) || ended
     }
 
-    /// Whether the message of a panic of this moment went elsewhere: standard
-    /// error is diverted, or was until the panic dropped what diverted it.
-    pub(crate) fn are_elsewhere(&mut self, now: Duration) -> bool {
-        let released = redirect::released();
-        if std::mem::replace(&mut self.seen, released).1 != released.1 {
+    /// Whether the message of a panic that is unwinding was redirected: standard
+    /// error is redirected, or was until the panic dropped the redirect.
+    pub(crate) fn is_redirected(&mut self, now: Duration) -> bool {
+        let ended = redirect::ended();
+        if std::mem::replace(&mut self.seen, ended).1 != ended.1 {
             self.saw = Some(now);
         }
         let lately = self.saw.is_some_and(|saw| now.saturating_sub(saw) < UNWINDING);
-        lately || redirect::is_diverted(Stream::Err)
+        lately || redirect::is_redirected(StandardStream::Err)
     }
 }
 
@@ -52,13 +52,13 @@ impl Panics {
         Self {}
     }
 
-    /// Nothing is ever diverted.
-    pub(crate) fn went_elsewhere(&mut self, _now: Duration) -> bool {
+    /// Always `false`: nothing redirects without the feature `capture`.
+    pub(crate) fn was_redirected(&mut self, _now: Duration) -> bool {
         false
     }
 
-    /// Nothing is ever diverted.
-    pub(crate) fn are_elsewhere(&mut self, _now: Duration) -> bool {
+    /// Always `false`: nothing redirects without the feature `capture`.
+    pub(crate) fn is_redirected(&mut self, _now: Duration) -> bool {
         false
     }
 }

@@ -1,4 +1,4 @@
-//! Standard streams that lead elsewhere for a while.
+//! Redirection of the standard streams of the process.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,86 +7,87 @@ use std::thread;
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
-/// One of the two standard streams that are written to.
+/// A standard stream that can be redirected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub(crate) enum StandardStream {
     Out,
     Err,
 }
 
-/// The descriptors belong to the whole process, and so does this.
-static WAYS: Mutex<Ways> = Mutex::new(Ways {
-    out: Way::new(),
-    err: Way::new(),
-    diversions: 0,
-    released: 0,
-    released_by_panics: 0,
+/// The redirects of this process. Descriptors belong to the whole process, so
+/// this is global.
+static REDIRECTS: Mutex<Redirects> = Mutex::new(Redirects {
+    out: Target::new(),
+    err: Target::new(),
+    created: 0,
+    ended: 0,
+    ended_by_panics: 0,
 });
 
-struct Ways {
-    out: Way,
-    err: Way,
-    /// How many there have been.
-    diversions: u64,
-    /// How many of standard error ended.
-    released: u64,
-    /// How many of these a panic dropped.
-    released_by_panics: u64,
+struct Redirects {
+    out: Target,
+    err: Target,
+    /// Number of redirects created so far.
+    created: u64,
+    /// Number of redirects of standard error that have ended.
+    ended: u64,
+    /// Number of those that ended because a panic dropped them.
+    ended_by_panics: u64,
 }
 
-/// The way of a stream.
-struct Way {
-    /// Where it led before the first diversion, while there is one.
+/// The file that a standard stream writes to.
+struct Target {
+    /// The file before the first redirect; `None` without redirects.
     original: Option<OwnedFd>,
-    /// Where it was led since, by the number of the diversion. It leads to
-    /// the last of them.
-    diversions: Vec<(u64, OwnedFd)>,
+    /// The active redirects with their numbers. The last one is in effect.
+    stack: Vec<(u64, OwnedFd)>,
 }
 
-/// Leads a stream elsewhere. When it is dropped, the stream leads where it
-/// would without it, whatever was diverted before and since.
+/// Redirects a standard stream until it is dropped.
+///
+/// Redirects may be dropped in any order: the newest active one is in effect.
 #[derive(Debug)]
-pub(crate) struct Diversion {
-    stream: Stream,
+pub(crate) struct Redirect {
+    stream: StandardStream,
     number: u64,
 }
 
-impl Diversion {
-    pub(crate) fn new(stream: Stream, to: OwnedFd) -> io::Result<Self> {
+impl Redirect {
+    pub(crate) fn new(stream: StandardStream, to: OwnedFd) -> io::Result<Self> {
         #[cfg(panic = "abort")]
-        release_at_panic();
+        restore_at_panic();
         stream.flush();
-        let mut ways = ways();
-        let number = ways.diversions;
-        ways.diversions += 1;
-        ways.of(stream).divert(stream, number, to)?;
+        let mut redirects = redirects();
+        let number = redirects.created;
+        redirects.created += 1;
+        redirects.of(stream).push(stream, number, to)?;
         Ok(Self { stream, number })
     }
 }
 
-impl Drop for Diversion {
+impl Drop for Redirect {
     fn drop(&mut self) {
         self.stream.flush();
-        let mut ways = ways();
-        ways.of(self.stream).release(self.stream, self.number);
-        if self.stream == Stream::Err {
-            ways.released += 1;
-            ways.released_by_panics += u64::from(thread::panicking());
+        let mut redirects = redirects();
+        redirects.of(self.stream).remove(self.stream, self.number);
+        if self.stream == StandardStream::Err {
+            redirects.ended += 1;
+            redirects.ended_by_panics += u64::from(thread::panicking());
         }
     }
 }
 
-/// Ends all diversions at the next panic: it aborts, so that nothing is dropped
-/// and nobody reads its message elsewhere.
+/// Installs a panic hook that restores the streams. With `panic = "abort"`
+/// nothing is dropped, and the message would never leave the redirect.
 #[cfg(panic = "abort")]
-fn release_at_panic() {
+fn restore_at_panic() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            for stream in [Stream::Out, Stream::Err] {
+            for stream in [StandardStream::Out, StandardStream::Err] {
                 if let Ok(original) = original(stream) {
-                    let _ = stream.lead(original.as_fd());
+                    let _ = stream.point_at(original.as_fd());
                 }
             }
             before(panic);
@@ -94,64 +95,65 @@ fn release_at_panic() {
     });
 }
 
-/// Where a stream leads when nobody has diverted it.
-pub(crate) fn original(stream: Stream) -> io::Result<OwnedFd> {
-    match &ways().of(stream).original {
+/// The file that a stream writes to when it is not redirected.
+pub(crate) fn original(stream: StandardStream) -> io::Result<OwnedFd> {
+    match &redirects().of(stream).original {
         Some(original) => original.try_clone(),
         None => stream.duplicate(),
     }
 }
 
-pub(crate) fn is_diverted(stream: Stream) -> bool {
-    ways().of(stream).original.is_some()
+pub(crate) fn is_redirected(stream: StandardStream) -> bool {
+    redirects().of(stream).original.is_some()
 }
 
-/// How many diversions of standard error ended, and how many of these by panics.
-pub(crate) fn released() -> (u64, u64) {
-    let ways = ways();
-    (ways.released, ways.released_by_panics)
+/// The number of redirects of standard error that have ended, and how many of
+/// them were dropped by a panic.
+pub(crate) fn ended() -> (u64, u64) {
+    let redirects = redirects();
+    (redirects.ended, redirects.ended_by_panics)
 }
 
-fn ways() -> MutexGuard<'static, Ways> {
-    WAYS.lock().unwrap_or_else(PoisonError::into_inner)
+fn redirects() -> MutexGuard<'static, Redirects> {
+    REDIRECTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Ways {
-    fn of(&mut self, stream: Stream) -> &mut Way {
+impl Redirects {
+    fn of(&mut self, stream: StandardStream) -> &mut Target {
         match stream {
-            Stream::Out => &mut self.out,
-            Stream::Err => &mut self.err,
+            StandardStream::Out => &mut self.out,
+            StandardStream::Err => &mut self.err,
         }
     }
 }
 
-impl Way {
+impl Target {
     const fn new() -> Self {
-        Self { original: None, diversions: Vec::new() }
+        Self { original: None, stack: Vec::new() }
     }
 
-    fn divert(&mut self, stream: Stream, number: u64, to: OwnedFd) -> io::Result<()> {
+    fn push(&mut self, stream: StandardStream, number: u64, to: OwnedFd) -> io::Result<()> {
         let original = if self.original.is_none() { Some(stream.duplicate()?) } else { None };
-        stream.lead(to.as_fd())?;
+        stream.point_at(to.as_fd())?;
         self.original = original.or(self.original.take());
-        self.diversions.push((number, to));
+        self.stack.push((number, to));
         Ok(())
     }
 
-    fn release(&mut self, stream: Stream, number: u64) {
-        self.diversions.retain(|diversion| diversion.0 != number);
-        let last = self.diversions.last().map(|last| &last.1);
-        if let Some(before) = last.or(self.original.as_ref()) {
-            // It led there once, so it can again.
-            let _ = stream.lead(before.as_fd());
+    fn remove(&mut self, stream: StandardStream, number: u64) {
+        self.stack.retain(|redirect| redirect.0 != number);
+        let newest = self.stack.last().map(|newest| &newest.1);
+        if let Some(target) = newest.or(self.original.as_ref()) {
+            // The stream pointed at this file before, so this cannot fail.
+            let _ = stream.point_at(target.as_fd());
         }
-        if self.diversions.is_empty() {
+        if self.stack.is_empty() {
             self.original = None;
         }
     }
 }
 
-impl Stream {
+impl StandardStream {
     fn duplicate(self) -> io::Result<OwnedFd> {
         match self {
             Self::Out => io::stdout().as_fd().try_clone_to_owned(),
@@ -159,18 +161,18 @@ impl Stream {
         }
     }
 
-    fn lead(self, to: BorrowedFd<'_>) -> io::Result<()> {
-        let lead = || match self {
-            Self::Out => dup2_stdout(to),
-            Self::Err => dup2_stderr(to),
+    fn point_at(self, file: BorrowedFd<'_>) -> io::Result<()> {
+        let duplicate = || match self {
+            Self::Out => dup2_stdout(file),
+            Self::Err => dup2_stderr(file),
         };
-        Ok(rustix::io::retry_on_intr(lead)?)
+        Ok(rustix::io::retry_on_intr(duplicate)?)
     }
 
-    /// What was printed goes where the stream leads now.
+    /// Writes buffered output to the file that the stream points at now.
     fn flush(self) {
         if self == Self::Out {
-            // If it cannot be written, it is lost with or without us.
+            // Output that cannot be written would be lost anyway.
             let _ = io::stdout().flush();
         }
     }

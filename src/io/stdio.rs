@@ -1,15 +1,15 @@
-//! Standard output and standard error, also while they lead elsewhere.
+//! Standard error as it is without redirection.
 
 #[cfg(all(unix, feature = "capture"))]
-use crate::io::redirect::{Stream, original};
+use crate::io::redirect::{StandardStream, original};
 
-/// Standard error as it is when nobody has diverted it.
+/// Standard error, even while it is redirected.
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) fn stderr() -> std::io::Result<std::fs::File> {
-    original(Stream::Err).map(Into::into)
+    original(StandardStream::Err).map(Into::into)
 }
 
-/// Standard error as it is when nobody has diverted it.
+/// Standard error. Nothing redirects it without the feature `capture`.
 #[cfg(not(all(unix, feature = "capture")))]
 pub(crate) fn stderr() -> std::io::Result<std::io::Stderr> {
     Ok(std::io::stderr())

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use active_status::{Console, LiveBoard, board, redirect_output, with_output_redirected};
+use active_status::capture::{Capture, redirect_output, with_output_redirected};
+use active_status::{Console, LiveBoard, board};
 
 use crate::pty::{pseudo_terminal, this_program};
 use crate::support::within_a_minute;
@@ -67,7 +68,7 @@ fn open() -> (active_status::Job, LiveBoard) {
 
 fn print() {
     let (job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     for number in 1..=3 {
         println(format_args!("out {number}"));
         eprintln(format_args!("err {number}"));
@@ -92,7 +93,7 @@ fn library() {
         }
     }
     let (_job, board) = open();
-    let _capture = board.capture().expect("a capture");
+    let _capture = Capture::start(&board).expect("a capture");
     b"from C\n".iter().for_each(|&byte| assert_eq!(c::putchar(byte.into()), i32::from(byte)));
     read_stdin();
 }
@@ -105,7 +106,7 @@ fn shell(script: &str) -> Command {
 
 fn process() {
     let (_job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     println("before");
     let status = shell("echo to stdout; echo to stderr >&2; printf 'no end'").status();
     assert!(status.expect("a shell").success());
@@ -116,7 +117,7 @@ fn process() {
 
 fn terminal() {
     let (_job, board) = open();
-    let _capture = board.capture().expect("a capture");
+    let _capture = Capture::start(&board).expect("a capture");
     let script = "test -t 1 && test -t 2 && stty size <&1; printf '1%%\\r2%%\\n'";
     assert!(shell(script).status().expect("a shell").success());
 }
@@ -124,7 +125,7 @@ fn terminal() {
 fn worker_panics() {
     let (job, board) = open();
     let other = board.add_job("other: ");
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     let worker = thread::Builder::new().name("worker".into());
     let worker = worker.spawn(move || {
         let _job = job;
@@ -140,7 +141,7 @@ fn worker_panics() {
 /// The capture is over before the console looks again.
 fn last_worker_panics() {
     let (job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     println("ready");
     read_stdin();
     board.println("drawn");
@@ -158,7 +159,7 @@ fn main_panics() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let board = Console::auto().open();
         let _job = board.add_job("row: ");
-        let _capture = board.capture().expect("a capture");
+        let _capture = Capture::start(&board).expect("a capture");
         println("ready");
         read_stdin();
         panic!("as it does");
@@ -169,7 +170,7 @@ fn main_panics() {
 
 fn part_of_a_line() {
     let (_job, board) = open();
-    let _capture = board.capture().expect("a capture");
+    let _capture = Capture::start(&board).expect("a capture");
     write!(io::stdout(), "Continue? ").expect("stdout");
     io::stdout().flush().expect("stdout");
     read_stdin();
@@ -177,7 +178,7 @@ fn part_of_a_line() {
 
 fn before_the_console() {
     let (board, events) = board();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     println("early");
     let running = Console::auto().start(events);
     let _job = board.add_job("row: ");
@@ -188,7 +189,7 @@ fn before_the_console() {
 
 fn after_the_close() {
     let (board, events) = board();
-    let _capture = board.capture().expect("a capture");
+    let _capture = Capture::start(&board).expect("a capture");
     let running = Console::auto().start(events);
     let _job = board.add_job("row: ");
     println("open");
@@ -203,7 +204,7 @@ const LINES: usize = 500;
 
 fn threads() {
     let (_job, board) = open();
-    let _capture = board.capture().expect("a capture");
+    let _capture = Capture::start(&board).expect("a capture");
     thread::scope(|scope| {
         for thread in 0..THREADS {
             scope.spawn(move || {
@@ -215,9 +216,9 @@ fn threads() {
 
 fn two_guards() {
     let (one, two) = (Console::auto().open(), board());
-    let first = one.capture().expect("a capture");
+    let first = Capture::start(&one).expect("a capture");
     println("to the first");
-    let second = two.0.capture().expect("another capture");
+    let second = Capture::start(&two.0).expect("another capture");
     println("to the second");
     drop(first);
     println("still to the second");
@@ -230,7 +231,7 @@ fn two_guards() {
 
 fn survivor() {
     let (_job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     let mut survivor = shell("echo captured; read line; echo \"$line\"");
     let mut survivor = survivor.stdin(Stdio::piped()).spawn().expect("a shell");
     println("also captured");
@@ -245,7 +246,7 @@ fn survivor() {
 /// More than a terminal takes before somebody reads.
 fn flood() {
     let (_job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     (0..10_000).for_each(|number| println(format_args!("line {number}")));
     drop(capture);
     say("done");
@@ -278,7 +279,7 @@ fn redirect() {
 
 fn redirect_in_a_capture() {
     let (_job, board) = open();
-    let capture = board.capture().expect("a capture");
+    let capture = Capture::start(&board).expect("a capture");
     println("one");
     with_output_redirected(base(), || println("two")).expect("files");
     println("three");
