@@ -99,11 +99,11 @@ pub use board::record::Record;
 #[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
 #[cfg(feature = "std")]
+pub use console::builder::{Console, LiveBoard, Running};
+#[cfg(feature = "std")]
 pub use console::live::frame::Frame;
 #[cfg(feature = "std")]
 pub use console::live::theme::Theme;
-#[cfg(feature = "std")]
-pub use console::{Console, LiveBoard, Running};
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]
