@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         }
     };
     let board = Console::auto().open();
-    let result = smol::block_on(checksum(arguments, &board));
+    let result = smol::block_on(checksum(arguments, board.board()));
     board.shutdown();
     match result {
         Ok(0) => ExitCode::SUCCESS,

@@ -20,9 +20,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, thread};
 
+use active_status::console::ConsoleHandle;
 use active_status::{
-    Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Running, Status, board,
-    once, run_workers, wrap_with_status,
+    Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Status, board, once,
+    run_workers, wrap_with_status,
 };
 use smol::Timer;
 
@@ -51,12 +52,12 @@ fn main() -> ExitCode {
         smol::block_on(Show::new(&board, seed).run());
     }
     board.close();
-    running.into_iter().for_each(Running::shutdown);
+    running.into_iter().for_each(ConsoleHandle::shutdown);
     ExitCode::SUCCESS
 }
 
 /// Starts the consoles that the arguments ask for, and returns them with the seed.
-fn arguments(events: Events) -> Option<(Vec<Running>, u64)> {
+fn arguments(events: Events) -> Option<(Vec<ConsoleHandle>, u64)> {
     let (mut plain, mut color, mut seed, mut file) = (false, true, 1, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -70,20 +71,20 @@ fn arguments(events: Events) -> Option<(Vec<Running>, u64)> {
             _ => return None,
         }
     }
-    let console = if plain { Console::plain() } else { Console::auto() };
-    let console = if color { console } else { console.colour(false) };
+    let console = if plain { Console::plain().into() } else { Console::auto() };
+    let console = if color { console } else { console.color(false) };
     Some((start(console, file, events), seed))
 }
 
 #[cfg(feature = "json")]
-fn start(console: Console, file: Option<File>, events: Events) -> Vec<Running> {
+fn start(console: Console, file: Option<File>, events: Events) -> Vec<ConsoleHandle> {
     let Some(file) = file else { return vec![console.start(events)] };
     let [screen, record] = active_status::tee(events);
     vec![console.start(screen), Console::json().output(file).start(record)]
 }
 
 #[cfg(not(feature = "json"))]
-fn start(console: Console, _: Option<File>, events: Events) -> Vec<Running> {
+fn start(console: Console, _: Option<File>, events: Events) -> Vec<ConsoleHandle> {
     vec![console.start(events)]
 }
 

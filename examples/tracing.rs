@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 fn main() {
     let board = Console::auto().open();
-    let lines = board.clone();
+    let lines = board.board().clone();
     tracing_subscriber::fmt().with_writer(move || lines.writer()).init();
 
     thread::scope(|scope| {

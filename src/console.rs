@@ -1,13 +1,20 @@
-//! Consoles: what shows a board.
+//! What runs a [`Console`](crate::Console): its handle, its futures, its kinds.
 
 pub(crate) mod builder;
 mod clock;
 mod driver;
 mod environment;
 pub(crate) mod live;
+pub(crate) mod open;
 mod output;
 mod plain;
 mod text;
 mod thread;
 mod view;
 mod wait;
+
+#[cfg(feature = "json")]
+pub use builder::Json;
+pub use builder::{Auto, Live, Plain};
+pub use driver::{Run, RunWhile};
+pub use thread::ConsoleHandle;

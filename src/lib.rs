@@ -66,7 +66,7 @@ mod pool;
 #[cfg(feature = "std")]
 mod board;
 #[cfg(feature = "std")]
-mod console;
+pub mod console;
 #[cfg(feature = "std")]
 mod io;
 #[cfg(feature = "std")]
@@ -99,11 +99,13 @@ pub use board::record::Record;
 #[cfg(feature = "std")]
 pub use board::{Board, BoardWriter, board, board_with_clock};
 #[cfg(feature = "std")]
-pub use console::builder::{Console, LiveBoard, Running};
+pub use console::builder::Console;
 #[cfg(feature = "std")]
 pub use console::live::frame::Frame;
 #[cfg(feature = "std")]
 pub use console::live::theme::Theme;
+#[cfg(feature = "std")]
+pub use console::open::OpenBoard;
 #[cfg(feature = "json")]
 pub use record::json::{Records, read_records};
 #[cfg(feature = "std")]

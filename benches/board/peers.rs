@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use active_status::{Console, Job, JobOptions, LiveBoard, Status};
+use active_status::{Console, Job, JobOptions, OpenBoard, Status};
 use clx::progress::{ProgressJob, ProgressJobBuilder, ProgressStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kdam::{Bar, BarBuilder, BarExt};
@@ -39,7 +39,7 @@ const fn changes(number: u64) -> bool {
     number.count_ones() & 1 == 0
 }
 
-pub(crate) struct ActiveStatus(LiveBoard);
+pub(crate) struct ActiveStatus(OpenBoard);
 
 impl Peer for ActiveStatus {
     const NAME: &str = "active-status";

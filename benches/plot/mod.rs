@@ -18,7 +18,7 @@ pub(crate) struct Panel {
 pub(crate) struct Plot(pub(crate) Vec<Panel>);
 
 /// Ours first, the darkest.
-const COLOURS: [&str; 9] = [
+const COLORS: [&str; 9] = [
     "#111111", "#d62728", "#1f77b4", "#17becf", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
     "#e377c2",
 ];
@@ -59,10 +59,10 @@ impl Display for Plot {
 
 fn legend(f: &mut Formatter<'_>, lines: &[Line]) -> fmt::Result {
     const COLUMN: f64 = 215.0;
-    for (number, (line, colour)) in lines.iter().zip(COLOURS).enumerate() {
+    for (number, (line, color)) in lines.iter().zip(COLORS).enumerate() {
         let x = 24.0 + (number % 5) as f64 * COLUMN;
         let y = 40.0 + (number / 5) as f64 * 16.0;
-        writeln!(f, r#"<rect x="{x}" y="{}" width="14" height="3" fill="{colour}"/>"#, y - 5.0)?;
+        writeln!(f, r#"<rect x="{x}" y="{}" width="14" height="3" fill="{color}"/>"#, y - 5.0)?;
         writeln!(f, r#"<text x="{}" y="{y}">{}</text>"#, x + 20.0, line.name)?;
     }
     Ok(())
@@ -78,7 +78,7 @@ impl Display for Panel {
             writeln!(f, r#"<text x="-4" y="{:.1}" text-anchor="end">{share}</text>"#, y + 3.0)?;
         }
         // Ours is drawn last, above the others.
-        for (line, colour) in self.lines.iter().zip(COLOURS).rev() {
+        for (line, color) in self.lines.iter().zip(COLORS).rev() {
             let last = line.shares.len().saturating_sub(1).max(1) as f64;
             let mut points = String::new();
             for (number, share) in line.shares.iter().enumerate() {
@@ -88,7 +88,7 @@ impl Display for Panel {
             }
             writeln!(
                 f,
-                r#"<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{}"/>"#,
+                r#"<polyline fill="none" stroke="{color}" stroke-width="1.5" points="{}"/>"#,
                 points.trim_end()
             )?;
         }

@@ -34,11 +34,11 @@ impl fmt::Display for JobId {
     }
 }
 
-/// How a job is doing: the colour of its row.
+/// How a job is doing: the color of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 pub enum Status {
-    /// Nothing to remark: no colour.
+    /// Nothing to remark: no color.
     #[default]
     Normal,
     /// Green.
@@ -96,7 +96,7 @@ pub struct Row {
     pub prefix: String,
     /// What the job is doing.
     pub text: String,
-    /// The colour.
+    /// The color.
     pub status: Status,
     /// Whether the row stays below the others while it runs.
     pub pinned: bool,

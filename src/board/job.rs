@@ -92,7 +92,7 @@ impl Job {
         self.update(|cell| cell.set_prefix(prefix));
     }
 
-    /// Says how the job is doing: the colour of its row.
+    /// Says how the job is doing: the color of its row.
     pub fn set_status(&self, status: Status) {
         self.update(|cell| cell.set_status(status));
     }
@@ -283,7 +283,7 @@ impl JobOptions {
         self
     }
 
-    /// The colour of the row.
+    /// The color of the row.
     pub const fn status(mut self, status: Status) -> Self {
         self.row.status = status;
         self

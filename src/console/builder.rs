@@ -1,63 +1,70 @@
-//! The board on a terminal or in a log.
+//! The builder of a console: what it shows, where, and by which clock.
 
 use std::fmt;
 use std::io::Write;
-use std::ops::Deref;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
 
 use crate::board::event::Event;
-use crate::board::{Board, board_with_clock, monotonic};
+use crate::board::{board_with_clock, monotonic};
 use crate::console::clock::{Clock, Now};
 use crate::console::driver::{Run, RunWhile};
 use crate::console::environment::Environment;
 use crate::console::live::painter::Painter;
 use crate::console::live::theme::Theme;
+use crate::console::open::OpenBoard;
 use crate::console::output::{Output, Size};
-pub use crate::console::thread::Running;
+use crate::console::thread::ConsoleHandle;
 use crate::console::view::View;
 use crate::record::replay::Replay;
 
-/// Shows what happens on a board: live on a terminal, or as lines of a log.
+/// Shows what happens on a board: as live rows on a terminal, or as lines of a log.
 ///
-/// It draws ten times a second at most, the first time at once, and writes
-/// nothing while nothing changes. It never keeps a worker or an executor
-/// waiting: bytes are written on a thread of its own, and while the terminal
-/// takes none the board goes on, the next frame being the latest.
+/// A console draws at most ten frames per second, the first one immediately, and
+/// writes nothing while nothing changes. It never blocks a worker or an executor:
+/// a thread of its own writes the bytes. While the terminal accepts none, the board
+/// goes on, and the next frame shows the latest state.
 ///
 /// | | draws on | for |
 /// |---|---|---|
 /// | [`open`](Self::open) | a thread | a program with one board |
 /// | [`start`](Self::start) | a thread | any stream of events |
-/// | [`run_while`](Self::run_while) | your executor | the time that some work takes |
-/// | [`run`](Self::run) | your executor | any stream of events |
+/// | [`run_while`](Self::run_while) | an executor | the duration of a future |
+/// | [`run`](Self::run) | an executor | any stream of events |
 ///
-/// Output goes to stderr, so that results can go to stdout. If it cannot be
-/// written, nothing more is drawn; the board goes on.
+/// Output goes to standard error, so that results can go to standard output. If
+/// writing fails, the console draws nothing more, and the board goes on.
 ///
-/// # Live
+/// The type parameter is the kind of console. Options that a kind would ignore do
+/// not exist on it: [`size`](Self::size), [`color`](Self::color),
+/// [`theme`](Self::theme) and [`terminal_progress`](Self::terminal_progress) belong to
+/// [`Auto`] and [`Live`].
 ///
-/// Rows are drawn over where they stand, and leave upwards when their jobs have
-/// ended. There is no cursor hidden and no signal handled, so Ctrl-C leaves the
-/// terminal as it should be. The size is asked for at every frame: a terminal that
-/// gets narrower wraps the rows, and those that this pushes off its top stay in what
-/// scrolled away, as they were. After a job that
-/// [panicked](crate::Outcome::Panicked) the board goes on below the message, whose
-/// length nobody knows, so that a copy of the rows stays above it unless others'
-/// output is captured (feature `capture`).
-/// After Ctrl-Z and `fg` it goes on below what the shell wrote, if something was
-/// due to change meanwhile: there is no signal handler, but a thread that wakes a
-/// second too late.
+/// # Live consoles
 ///
-/// # Plain
+/// Rows are redrawn in place. When a job has ended, its row leaves the board
+/// upwards. The cursor is never hidden and no signal is handled, so Ctrl-C leaves
+/// the terminal in order. Every frame asks for the size of the terminal. Rows that
+/// a resize pushes off the top remain in the scrollback unchanged.
 ///
-/// No escape sequences but those in printed lines. A line whenever a job has a
-/// new text or another tenth done, at most one a job in 5 s, the last one always;
-/// one for its end; after 30 s of silence one of what still runs; when the board
-/// closes, one that counts the outcomes. The text that a job starts with is not
-/// said.
+/// After a job has [panicked](crate::Outcome::Panicked), the board continues below
+/// the message. The length of the message is unknown, so a copy of the rows stays
+/// above it unless output is [captured](crate::capture::Capture).
+///
+/// After Ctrl-Z and `fg`, the board continues below what the shell has written, if
+/// a change was due meanwhile. A thread that wakes more than a second late detects
+/// this without a signal handler.
+///
+/// # Plain consoles
+///
+/// There are no escape sequences except those in printed lines. A job writes a line
+/// when its text changes or another tenth of its work is done, at most one line per
+/// 5 s, and always the last one. Its end is another line. After 30 s of silence, one
+/// line names the running jobs. When the board closes, a last line counts the
+/// outcomes. The first text of a job is not written.
 ///
 /// # Examples
 ///
@@ -70,19 +77,57 @@ use crate::record::replay::Replay;
 /// job.finish();
 /// board.shutdown();
 /// ```
+///
+/// A kind that is chosen at run time:
+///
+/// ```
+/// use active_status::Console;
+///
+/// # let quiet = true;
+/// let console = if quiet { Console::plain().into() } else { Console::auto() };
+/// let board = console.open();
+/// board.shutdown();
+/// ```
 #[must_use = "a console shows nothing until it is opened, started or run"]
-pub struct Console {
+pub struct Console<K = Auto> {
     kind: Kind,
     output: Option<Box<dyn Write + Send>>,
     size: Option<(u16, u16)>,
-    colour: Option<bool>,
+    color: Option<bool>,
     theme: Option<Theme>,
     progress: Option<bool>,
     clock: Option<Now>,
     /// How many times as fast as time the clock runs.
     rate: f64,
+    marker: PhantomData<K>,
 }
 
+/// The kind of [`Console::auto`]: live or plain, as the environment says.
+#[derive(Debug)]
+pub enum Auto {}
+
+/// The kind of [`Console::live`].
+#[derive(Debug)]
+pub enum Live {}
+
+/// The kind of [`Console::plain`].
+#[derive(Debug)]
+pub enum Plain {}
+
+/// The kind of [`Console::json`].
+#[cfg(feature = "json")]
+#[derive(Debug)]
+pub enum Json {}
+
+mod sealed {
+    /// A kind of console that may draw rows.
+    pub trait DrawsRows {}
+
+    impl DrawsRows for super::Auto {}
+    impl DrawsRows for super::Live {}
+}
+
+/// The kind as a value.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Auto,
@@ -92,39 +137,47 @@ enum Kind {
     Json,
 }
 
-impl Console {
-    /// Live if stderr is a terminal that can do it, else plain.
+impl Console<Auto> {
+    /// A live console if standard error is a terminal that can show one, otherwise a
+    /// plain one.
     ///
-    /// It is live if stderr is a terminal, `TERM` is set and not `dumb`, and
-    /// neither `CI` nor `ACCESSIBLE` is set, or only to `0` or `false`. The latter
-    /// is for people whose screen reader needs lines that stay: they get the plain
-    /// board on a terminal too, with a sign of life at least every 30 s. With an
-    /// [`output`](Self::output) of yours it is plain.
+    /// The console is live if standard error is a terminal, `TERM` is set and is not
+    /// `dumb`, and neither `CI` nor `ACCESSIBLE` is set to anything but `0` or
+    /// `false`. `ACCESSIBLE` is for screen readers, which need lines that stay: there
+    /// is one at least every 30 s, even on a terminal. A console with another
+    /// [`output`](Self::output) is plain.
     pub fn auto() -> Self {
         Self::new(Kind::Auto)
     }
+}
 
-    /// Live, whatever the output is.
+impl Console<Live> {
+    /// A live console, whatever the output is.
     pub fn live() -> Self {
         Self::new(Kind::Live)
     }
+}
 
-    /// Plain, whatever the output is.
+impl Console<Plain> {
+    /// A plain console, whatever the output is.
     pub fn plain() -> Self {
         Self::new(Kind::Plain)
     }
+}
 
-    /// As lines of JSON: each event that was taken is one, a [`Record`](crate::Record)
-    /// says what is in it.
+#[cfg(feature = "json")]
+impl Console<Json> {
+    /// A console that writes every event as a line of JSON.
     ///
-    /// With an [`output`](Self::output) that is a file this keeps a run, to be read
-    /// by [`read_records`](crate::read_records) or by `jq`. Lines are written as
-    /// they come, ten times a second at most. While the output takes nothing, about
-    /// 1 MiB is taken from the board and the rest waits there, where news merges.
+    /// With a file as [`output`](Self::output) this records a run, for
+    /// [`read_records`](crate::read_records) or `jq`. Lines are written as events
+    /// arrive, at most ten times per second. While the output accepts nothing, the
+    /// console takes about 1 MiB from the board; the rest waits there, where updates
+    /// merge.
     ///
     /// # Examples
     ///
-    /// On the terminal and in a file, here in memory:
+    /// A board on the terminal and in a file, here in memory:
     ///
     /// ```
     /// use active_status::{Console, board, tee};
@@ -138,32 +191,93 @@ impl Console {
     /// screen.shutdown();
     /// file.shutdown();
     /// ```
-    #[cfg(feature = "json")]
     pub fn json() -> Self {
         Self::new(Kind::Json)
     }
+}
 
+impl<K: sealed::DrawsRows> Console<K> {
+    /// Sets the size of the screen, instead of asking the terminal.
+    ///
+    /// An [`output`](Self::output) other than standard error cannot be asked: its
+    /// size is 80 columns and 24 rows by default.
+    pub const fn size(mut self, columns: u16, rows: u16) -> Self {
+        self.size = Some((columns, rows));
+        self
+    }
+
+    /// Turns color on or off.
+    ///
+    /// By default, color is off if `NO_COLOR` is not empty. Otherwise it is on if
+    /// `FORCE_COLOR` or `CLICOLOR_FORCE` is set to anything but `0`, or if the output
+    /// is standard error and a terminal. Plain output has no color.
+    pub const fn color(mut self, color: bool) -> Self {
+        self.color = Some(color);
+        self
+    }
+
+    /// Sets the marks, colors and bars of live rows.
+    ///
+    /// The default is [`Theme::new`], or [`Theme::ascii`] on standard error if the
+    /// locale is not UTF-8. The locale is the first of `LC_ALL`, `LC_CTYPE` and
+    /// `LANG` that is not empty.
+    pub fn theme(mut self, theme: Theme) -> Self {
+        self.theme = Some(theme);
+        self
+    }
+
+    /// Sets whether a live console reports overall progress to the terminal
+    /// (`OSC 9;4`), for its tab, its title or the taskbar.
+    ///
+    /// The progress is the mean of the pinned jobs with a total if one of them runs,
+    /// otherwise of all jobs with a total; jobs that have ended count as done. If no
+    /// running job has a total, the terminal shows that something runs. It shows an
+    /// error as soon as a job has failed or panicked. The console clears the progress
+    /// at the end; a program that is killed, or ended by Ctrl-C, cannot.
+    ///
+    /// By default, progress goes to standard error if its terminal is known to
+    /// understand it: ConEmu, Ghostty, iTerm2 from 3.6.6, mintty from 3.4.2, Ptyxis
+    /// from 48, WezTerm and Windows Terminal, but not within tmux, GNU screen or
+    /// Zellij. Other terminals may take the sequence for a notification.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().terminal_progress(false).open();
+    /// board.add_job("copy: ").finish();
+    /// board.shutdown();
+    /// ```
+    pub const fn terminal_progress(mut self, progress: bool) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}
+
+impl<K> Console<K> {
     const fn new(kind: Kind) -> Self {
         Self {
             kind,
             output: None,
             size: None,
-            colour: None,
+            color: None,
             theme: None,
             progress: None,
             clock: None,
             rate: 1.0,
+            marker: PhantomData,
         }
     }
 
-    /// Writes to this instead of stderr.
+    /// Writes to `output` instead of standard error.
     ///
-    /// It is written to on one thread, a frame a call unless that is large. An
-    /// error, or a panic, ends the drawing and nothing else.
+    /// One thread writes to it, one frame per call unless the frame is large. An
+    /// error or a panic ends the drawing and nothing else.
     ///
     /// # Examples
     ///
-    /// What a test may do:
+    /// An output in memory, for a test:
     ///
     /// ```
     /// use std::io::{self, Write};
@@ -195,84 +309,27 @@ impl Console {
         self
     }
 
-    /// Takes the screen to have this size, instead of asking the terminal.
-    ///
-    /// An [`output`](Self::output) of yours cannot be asked: its size is 80
-    /// columns and 24 rows unless it is set here.
-    pub const fn size(mut self, columns: u16, rows: u16) -> Self {
-        self.size = Some((columns, rows));
-        self
-    }
-
-    /// With colours or without.
-    ///
-    /// Unless it is set, there are none if `NO_COLOR` is not empty; else there
-    /// are if `FORCE_COLOR` or `CLICOLOR_FORCE` is set, and not to `0`; else if
-    /// stderr is a terminal and the output. Plain output has no colours.
-    pub const fn colour(mut self, colour: bool) -> Self {
-        self.colour = Some(colour);
-        self
-    }
-
-    /// What rows are drawn with when they are live.
-    ///
-    /// Unless it is set, it is [`Theme::new`], or [`Theme::ascii`] on stderr if the
-    /// locale is not UTF-8: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is
-    /// not empty counts.
-    pub fn theme(mut self, theme: Theme) -> Self {
-        self.theme = Some(theme);
-        self
-    }
-
-    /// Whether a live board also tells the terminal how far it is, for its tab, its
-    /// title or the taskbar (`OSC 9;4`).
-    ///
-    /// The terminal shows the mean of the pinned jobs that have a total, if one of
-    /// them runs, else of all that have one, where those that ended count as done;
-    /// if no job that runs has a total, only that something runs. It shows an
-    /// error as soon as a job failed or panicked. At the end it shows nothing any
-    /// more. A program that is killed, or ended by Ctrl-C, cannot take it back.
-    ///
-    /// Unless it is set, stderr is told if its terminal is known to understand it:
-    /// ConEmu, Ghostty, iTerm2 from 3.6.6, mintty from 3.4.2, Ptyxis from 48,
-    /// WezTerm and Windows Terminal, and not within tmux, GNU screen or Zellij.
-    /// Others may take it for a notification.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use active_status::Console;
-    ///
-    /// let board = Console::auto().terminal_progress(false).open();
-    /// board.add_job("copy: ").finish();
-    /// board.shutdown();
-    /// ```
-    pub const fn terminal_progress(mut self, progress: bool) -> Self {
-        self.progress = Some(progress);
-        self
-    }
-
-    /// The clock that the times of the events are on, as given to
+    /// Sets the clock of the event times, as given to
     /// [`board_with_clock`](crate::board_with_clock).
     ///
-    /// It tells how old things on the board are; when frames are drawn does not
-    /// depend on it. Unless it is set, it is worked out from the events, which
-    /// may take the first of them for newer than they are.
+    /// The clock tells how old things on the board are. It does not decide when frames
+    /// are drawn. By default, the console estimates it from the times of events; the
+    /// first event may then seem newer than it is.
     pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(now));
         self.rate = 1.0;
         self
     }
 
-    /// Goes by the time in this replay, at its speed, so that all is as old as it
-    /// was in the run.
+    /// Follows the time and the speed of a replay, so that everything is as old as it
+    /// was in the recorded run.
     pub fn follow<I, F, T>(self, replay: &Replay<I, F, T>) -> Self {
         Self { rate: replay.rate(), ..self.clock(replay.clock()) }
     }
 
-    /// Makes a board and shows it, on a thread of its own.
+    /// Creates a board and shows it, on a thread.
     ///
-    /// If the system gives no thread, the board shows nothing.
+    /// If the system provides no thread, nothing is shown.
     ///
     /// # Examples
     ///
@@ -288,17 +345,17 @@ impl Console {
     /// });
     /// board.shutdown();
     /// ```
-    pub fn open(mut self) -> LiveBoard {
+    pub fn open(mut self) -> OpenBoard {
         let now = self.clock.take().unwrap_or_else(|| Arc::new(monotonic()));
         self.clock = Some(Arc::clone(&now));
         let (board, events) = board_with_clock(move || now());
-        LiveBoard { board, running: self.start(events) }
+        OpenBoard::new(board, self.start(events))
     }
 
-    /// Shows what these events tell, on a thread of its own, until they end or
-    /// the board is [closed](Event::Closed).
+    /// Shows a stream of events, on a thread, until it ends or the board is
+    /// [closed](Event::Closed).
     ///
-    /// If the system gives no thread, nothing is shown and the stream is dropped.
+    /// If the system provides no thread, the stream is dropped and nothing is shown.
     ///
     /// # Examples
     ///
@@ -306,32 +363,32 @@ impl Console {
     /// use active_status::{Console, board};
     ///
     /// let (board, events) = board();
-    /// let running = Console::plain().start(events);
+    /// let console = Console::plain().start(events);
     /// board.println("hello");
-    /// running.shutdown();
+    /// console.shutdown();
     /// ```
-    pub fn start<S>(self, events: S) -> Running
+    pub fn start<S>(self, events: S) -> ConsoleHandle
     where
         S: Stream<Item = Event> + Send + 'static,
     {
         let (view, output) = self.prepare();
-        Running::start(Box::pin(events), view, output)
+        ConsoleHandle::start(Box::pin(events), view, output)
     }
 
-    /// Shows what these events tell, on the executor that polls the future,
-    /// until they end or the board is [closed](Event::Closed).
+    /// Shows a stream of events on the executor that polls the future, until the
+    /// stream ends or the board is [closed](Event::Closed).
     ///
-    /// `sleep` makes a future that waits for a time: the timer of your executor,
-    /// such as `tokio::time::sleep` or `smol::Timer::after`. A thread is started
-    /// at the first poll; it only writes.
+    /// `sleep` returns a future that waits for the given time: the timer of the
+    /// executor, such as `tokio::time::sleep` or `smol::Timer::after`. The first poll
+    /// starts a thread that only writes.
     ///
-    /// At the end the future waits for the terminal to take the last frame, at
-    /// most 2 s while it takes nothing.
+    /// At the end, the future waits until the terminal has accepted the last frame, at
+    /// most for 2 s without progress.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped it takes the events that are there and hands
-    /// over the last frame, without waiting until it is written.
+    /// If the future is dropped, it takes the events that are ready and hands over the
+    /// last frame without waiting until it is written.
     ///
     /// # Examples
     ///
@@ -349,7 +406,7 @@ impl Console {
     /// smol::future::zip(show, work).await;
     /// # });
     /// ```
-    pub fn run<S, F, T>(self, events: S, sleep: F) -> impl Future<Output = ()>
+    pub fn run<S, F, T>(self, events: S, sleep: F) -> Run<S, F, T>
     where
         S: Stream<Item = Event>,
         F: FnMut(Duration) -> T,
@@ -359,12 +416,11 @@ impl Console {
         Run::new(events, sleep, view, output)
     }
 
-    /// Does some work and shows meanwhile what these events tell, as
-    /// [`run`](Self::run) does; then draws the last frame and gives what came
-    /// out of the work.
+    /// Runs `work`, shows a stream of events meanwhile as [`run`](Self::run) does, then
+    /// draws the last frame and returns the output of `work`.
     ///
-    /// Jobs that run when the work is done are shown as abandoned. The work is
-    /// dropped before that, and also before the board when the future is.
+    /// Jobs that still run when `work` is done are shown as abandoned. `work` is dropped
+    /// before the last frame is drawn. If the future is dropped, `work` is dropped first.
     ///
     /// # Examples
     ///
@@ -383,20 +439,14 @@ impl Console {
     /// assert_eq!(sheep, 12);
     /// # });
     /// ```
-    pub fn run_while<S, F, T, W>(
-        self,
-        events: S,
-        sleep: F,
-        work: W,
-    ) -> impl Future<Output = W::Output>
+    pub fn run_while<S, F, T, W>(self, events: S, sleep: F, work: W) -> RunWhile<S, F, T, W>
     where
         S: Stream<Item = Event>,
         F: FnMut(Duration) -> T,
         T: Future,
         W: Future,
     {
-        let (view, output) = self.prepare();
-        RunWhile::new(work, Run::new(events, sleep, view, output))
+        RunWhile::new(work, self.run(events, sleep))
     }
 
     fn prepare(self) -> (View, Output) {
@@ -415,83 +465,58 @@ impl Console {
             Kind::Plain => View::plain(clock),
             Kind::Auto if !environment.is_live() => View::plain(clock),
             Kind::Auto | Kind::Live => {
-                let colour = self.colour.unwrap_or_else(|| environment.has_colour());
+                let color = self.color.unwrap_or_else(|| environment.has_color());
                 let theme = self.theme.unwrap_or_else(|| match environment.has_unicode() {
                     true => Theme::new(),
                     false => Theme::ascii(),
                 });
-                let painter = Painter::new(theme, colour, environment.reflows());
-                let tells = self.progress.unwrap_or_else(|| environment.shows_progress());
-                View::live(if tells { painter.with_progress() } else { painter }, size, clock)
+                let painter = Painter::new(theme, color, environment.reflows());
+                let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
+                View::live(if reports { painter.with_progress() } else { painter }, size, clock)
             }
         };
         (view, self.output.map_or_else(Output::stderr, Output::new))
     }
+
+    fn into_auto(self) -> Console<Auto> {
+        let Self { kind, output, size, color, theme, progress, clock, rate, marker: _ } = self;
+        Console { kind, output, size, color, theme, progress, clock, rate, marker: PhantomData }
+    }
 }
 
-impl fmt::Debug for Console {
+/// A console whose kind is chosen at run time. It stays live.
+impl From<Console<Live>> for Console<Auto> {
+    fn from(console: Console<Live>) -> Self {
+        console.into_auto()
+    }
+}
+
+/// A console whose kind is chosen at run time. It stays plain: options of live rows
+/// that are set afterwards have no effect.
+impl From<Console<Plain>> for Console<Auto> {
+    fn from(console: Console<Plain>) -> Self {
+        console.into_auto()
+    }
+}
+
+/// A console whose kind is chosen at run time. It keeps writing JSON: options of
+/// live rows that are set afterwards have no effect.
+#[cfg(feature = "json")]
+impl From<Console<Json>> for Console<Auto> {
+    fn from(console: Console<Json>) -> Self {
+        console.into_auto()
+    }
+}
+
+impl<K> fmt::Debug for Console<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console")
             .field("kind", &self.kind)
             .field("stderr", &self.output.is_none())
             .field("size", &self.size)
-            .field("colour", &self.colour)
+            .field("color", &self.color)
             .field("theme", &self.theme)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
-    }
-}
-
-/// A board that is shown: a [`Board`], and the console that shows it.
-///
-/// When it is dropped, the board is closed and the last frame drawn, as by
-/// [`shutdown`](Self::shutdown).
-///
-/// # Examples
-///
-/// ```
-/// use active_status::Console;
-///
-/// let board = Console::auto().open();
-/// board.println("hello");
-/// let handle = board.clone();
-/// board.shutdown();
-/// handle.println("nobody reads this");
-/// ```
-#[derive(Debug)]
-#[must_use = "the board is closed when this is dropped"]
-pub struct LiveBoard {
-    board: Board,
-    /// Dropped after the close: it waits for the last frame.
-    running: Running,
-}
-
-impl LiveBoard {
-    /// Closes the board, and waits until all that was said is drawn: 2 s at most
-    /// while the terminal takes nothing.
-    ///
-    /// It blocks the thread. Async code uses [`Console::run_while`].
-    pub fn shutdown(self) {}
-}
-
-impl AsRef<Board> for LiveBoard {
-    fn as_ref(&self) -> &Board {
-        &self.board
-    }
-}
-
-impl Deref for LiveBoard {
-    type Target = Board;
-
-    fn deref(&self) -> &Board {
-        &self.board
-    }
-}
-
-impl Drop for LiveBoard {
-    fn drop(&mut self) {
-        // The stop first: it says whether this is a panic, the close does not.
-        self.running.stop();
-        self.board.close();
     }
 }

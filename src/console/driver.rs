@@ -1,5 +1,6 @@
 //! Futures that fold and draw; a thread writes for them.
 
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -19,9 +20,9 @@ const TURN: usize = 1_024;
 /// executor.
 const STEPS: usize = 16;
 
-/// The future of `Console::run`.
+/// The future of [`Console::run`](crate::Console::run).
 #[must_use = "futures do nothing unless polled"]
-pub(crate) struct Run<S: Stream<Item = Event>, F, T> {
+pub struct Run<S: Stream<Item = Event>, F, T> {
     events: Pin<Box<S>>,
     view: View,
     writer: WriterThread,
@@ -111,6 +112,12 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         let mut bytes = self.writer.buffer();
         self.view.finish(self.panics, &mut bytes);
         self.writer.write(bytes);
+    }
+}
+
+impl<S: Stream<Item = Event>, F, T> fmt::Debug for Run<S, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("view", &self.view).finish_non_exhaustive()
     }
 }
 
@@ -276,10 +283,11 @@ where
     }
 }
 
-/// The future of `Console::run_while`. Fields are dropped in this order: the
-/// work first, so that the board still shows what became of it.
+/// The future of [`Console::run_while`](crate::Console::run_while).
+// Fields are dropped in this order: the work first, so that the last frame shows
+// its outcome.
 #[must_use = "futures do nothing unless polled"]
-pub(crate) struct RunWhile<S: Stream<Item = Event>, F, T, W: Future> {
+pub struct RunWhile<S: Stream<Item = Event>, F, T, W: Future> {
     work: Option<Pin<Box<W>>>,
     run: Run<S, F, T>,
     output: Option<W::Output>,
@@ -303,6 +311,12 @@ impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
             self.run.stop();
         }
         self.run.panics = false;
+    }
+}
+
+impl<S: Stream<Item = Event>, F, T, W: Future> fmt::Debug for RunWhile<S, F, T, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunWhile").field("run", &self.run).finish_non_exhaustive()
     }
 }
 

@@ -61,8 +61,8 @@ impl Environment {
         able && !is_on(&self.ci) && !is_on(&self.accessible)
     }
 
-    /// Whether rows are coloured. Colour that is forced makes nothing live.
-    pub(crate) fn has_colour(&self) -> bool {
+    /// Whether rows are colored. Color that is forced makes nothing live.
+    pub(crate) fn has_color(&self) -> bool {
         let forced = is_on(&self.force_color) || is_on(&self.clicolor_force);
         self.no_color.is_empty() && (forced || self.terminal)
     }
@@ -176,8 +176,8 @@ mod tests {
 
     // Rule 22
     #[test]
-    fn colour_is_on_by_force_or_on_a_terminal_and_off_by_no_color() {
-        for (terminal, variables, colour) in [
+    fn color_is_on_by_force_or_on_a_terminal_and_off_by_no_color() {
+        for (terminal, variables, color) in [
             (true, &[][..], true),
             (false, &[], false),
             (true, &[("NO_COLOR", "1")], false),
@@ -194,8 +194,8 @@ mod tests {
             (true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false),
             (false, &[("NO_COLOR", ""), ("FORCE_COLOR", "1")], true),
         ] {
-            let has_colour = environment(terminal, variables).has_colour();
-            assert_eq!(has_colour, colour, "terminal: {terminal}, {variables:?}");
+            let has_color = environment(terminal, variables).has_color();
+            assert_eq!(has_color, color, "terminal: {terminal}, {variables:?}");
         }
     }
 

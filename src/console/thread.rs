@@ -20,11 +20,12 @@ use crate::console::wait::Wait;
 /// The shortest wait: clocks that stand still, or nearly, are not asked more often.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// A console that shows a stream of events on a thread of its own.
+/// A console that shows a stream of events on a thread, made by
+/// [`Console::start`](crate::Console::start).
 ///
-/// When it is dropped, the last frame is drawn, as by [`shutdown`](Self::shutdown).
+/// Dropping it draws the last frame, as [`shutdown`](Self::shutdown) does.
 #[must_use = "the console stops when this is dropped"]
-pub struct Running {
+pub struct ConsoleHandle {
     shared: Arc<Shared>,
     /// `None` if the system gave none.
     thread: Option<Thread>,
@@ -50,7 +51,7 @@ struct Stop {
     panics: bool,
 }
 
-impl Running {
+impl ConsoleHandle {
     pub(crate) fn start<S>(events: Pin<Box<S>>, view: View, output: Output) -> Self
     where
         S: Stream<Item = Event> + Send + 'static,
@@ -67,10 +68,10 @@ impl Running {
         Self { shared, thread: thread.map(|handle| handle.thread().clone()) }
     }
 
-    /// Takes the events that are there, draws the last frame, and waits until
-    /// the terminal has taken it: 2 s at most while it takes nothing.
+    /// Takes the events that are ready, draws the last frame, and waits until the
+    /// terminal has accepted it, at most for 2 s without progress.
     ///
-    /// It blocks the thread. Async code uses [`Console::run`](crate::Console::run).
+    /// This blocks the thread. Async code uses [`Console::run`](crate::Console::run).
     pub fn shutdown(self) {}
 
     /// Tells the thread to take what is there and then to end.
@@ -82,7 +83,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ConsoleHandle {
     fn drop(&mut self) {
         self.stop();
         if self.thread.is_some() {
@@ -91,9 +92,11 @@ impl Drop for Running {
     }
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for ConsoleHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("ended", &self.shared.lock().ended).finish_non_exhaustive()
+        f.debug_struct("ConsoleHandle")
+            .field("ended", &self.shared.lock().ended)
+            .finish_non_exhaustive()
     }
 }
 

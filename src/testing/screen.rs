@@ -14,7 +14,7 @@ use crate::console::live::theme::Theme;
 ///
 /// It shows the text of what a [`Console`](crate::Console) draws, at the times
 /// when it is asked to. It is no terminal: bytes are not interpreted, there are
-/// no colours and weights, and lines that a terminal would wrap stay whole.
+/// no colors and weights, and lines that a terminal would wrap stay whole.
 /// [`Console::output`](crate::Console::output) has the bytes.
 ///
 /// What was said about a job is news at the time when it is taken, so

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use active_status::capture::{Capture, redirect_output, with_output_redirected};
-use active_status::{Console, LiveBoard, board};
+use active_status::{Console, OpenBoard, board};
 
 use crate::pty::{pseudo_terminal, this_program};
 use crate::support::within_a_minute;
@@ -61,7 +61,7 @@ fn eprintln(line: impl std::fmt::Display) {
 }
 
 /// A row that outlives its live board.
-fn open() -> (active_status::Job, LiveBoard) {
+fn open() -> (active_status::Job, OpenBoard) {
     let board = Console::auto().open();
     (board.add_job("row: "), board)
 }

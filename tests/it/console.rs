@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use active_status::console::{ConsoleHandle, Live};
 use active_status::{
-    Board, Change, Console, Event, JobId, LiveBoard, Outcome, Running, board, board_with_clock,
+    Board, Change, Console, Event, JobId, OpenBoard, Outcome, board, board_with_clock,
 };
 use futures::Stream;
 use futures::stream::{self, StreamExt};
@@ -20,7 +21,7 @@ use crate::stage::{News, Show, Tells, Time, held, millis, next_frame, screen, wr
 use crate::support::within_a_minute;
 
 /// A board on a virtual clock that `console` shows.
-fn shown(console: Console, time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+fn shown(console: Console<Live>, time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.clock());
     let console = console.clock(time.clock()).size(40, 10);
     let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
@@ -36,8 +37,8 @@ fn the_console_goes_anywhere() {
     let (_board, events) = board();
     goes(&Console::auto().run_while(events, |_| ready(()), pending::<()>()));
     fn both<T: Send + Sync>() {}
-    both::<LiveBoard>();
-    both::<Running>();
+    both::<OpenBoard>();
+    both::<ConsoleHandle>();
 }
 
 // Rule 15
@@ -634,7 +635,7 @@ fn an_executor_may_log_into_the_board_when_it_is_woken() {
 }
 
 /// A live board on a thread whose terminal takes nothing until it is told to.
-fn opened_and_stalled() -> (LiveBoard, Receiver<News>, Sender<()>) {
+fn opened_and_stalled() -> (OpenBoard, Receiver<News>, Sender<()>) {
     let (sender, news) = mpsc::channel();
     let (held, order) = held(Tells(sender));
     (Console::live().output(held).size(40, 10).open(), news, order)
@@ -674,7 +675,7 @@ fn a_board_that_is_dropped_is_shut_down() {
 fn a_board_that_is_closed_may_be_shut_down_and_told_more() {
     let (sender, news) = mpsc::channel();
     let board = Console::plain().output(Tells(sender)).open();
-    let handle = board.clone();
+    let handle = board.board().clone();
     let job = board.add_job("copy: ");
     board.close();
     board.println("after the close");
@@ -872,7 +873,7 @@ fn a_board_that_is_opened_has_the_clock_of_the_console() {
 #[test]
 fn what_is_printed_is_on_a_plain_board_as_it_was() {
     let (sender, news) = mpsc::channel();
-    let board = Console::plain().output(Tells(sender)).colour(false).open();
+    let board = Console::plain().output(Tells(sender)).open();
     board.println("\u{1b}[31mred\u{1b}[m\tand\nmore");
     board.shutdown();
     assert_eq!(wrote(&news), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");

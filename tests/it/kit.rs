@@ -119,7 +119,7 @@ fn a_screen_shows_what_a_console_draws() {
     let clock = VirtualClock::new();
     let (told, mut events) = clock.board();
     let (drawn, others) = clock.board();
-    let console = Console::live().clock(clock.reader()).size(40, 10).colour(false);
+    let console = Console::live().clock(clock.reader()).size(40, 10).color(false);
     let sleep = |time| clock.sleep(time);
     let mut show = Show::new(|tells| console.output(tells).run(others, sleep));
     let mut screen = Screen::new(40, 10);

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use active_status::{Console, Job, LiveBoard, board};
+use active_status::{Console, Job, OpenBoard, board};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use smol::Timer;
 
@@ -38,7 +38,7 @@ fn child() {
     std::process::exit(0);
 }
 
-fn copy(board: LiveBoard) {
+fn copy(board: OpenBoard) {
     let job = board.add_job("copy: ");
     job.set_text("a.txt");
     job.fail("no space");
@@ -46,7 +46,7 @@ fn copy(board: LiveBoard) {
     say("done");
 }
 
-fn wide(board: LiveBoard) {
+fn wide(board: OpenBoard) {
     let job = board.add_job("copy: ");
     job.set_text("a name that is longer than the screen is wide");
     say("ready");
@@ -55,7 +55,7 @@ fn wide(board: LiveBoard) {
 }
 
 /// More than a terminal takes before somebody reads.
-fn flood(board: LiveBoard) {
+fn flood(board: OpenBoard) {
     let job = board.add_job("flood: ");
     for number in 0..10_000 {
         board.println(format_args!("line {number}"));
@@ -66,13 +66,13 @@ fn flood(board: LiveBoard) {
 }
 
 /// Waits for ever, or for the end of stdin.
-fn wait(board: LiveBoard) {
+fn wait(board: OpenBoard) {
     let _job = board.add_job("wait: ");
     let _ = io::stdin().read(&mut [0]);
 }
 
 /// Says in each row how many bytes came from stdin, and then in a line.
-fn count(board: LiveBoard) {
+fn count(board: OpenBoard) {
     let jobs: Vec<_> = (1..=4).map(|number| board.add_job(format!("job {number}: "))).collect();
     (1..=20).for_each(|number| board.println(format_args!("line {number}")));
     for number in (21..).take_while(|_| matches!(io::stdin().read(&mut [0]), Ok(1))) {
@@ -83,14 +83,14 @@ fn count(board: LiveBoard) {
 }
 
 /// Ten megabytes in one update.
-fn huge(board: LiveBoard) {
+fn huge(board: OpenBoard) {
     let job = board.add_job("read: ");
     job.set_text("ten megabytes ".repeat(10 << 16));
     job.finish();
 }
 
 /// Something is due every second, until the end of stdin.
-fn on_a_thread(board: LiveBoard) {
+fn on_a_thread(board: OpenBoard) {
     board.show_elapsed();
     let _ = io::stdin().read(&mut [0]);
 }
@@ -178,7 +178,7 @@ fn copied(variables: &'static [(&str, &str)]) -> String {
 
 // Rule 22
 #[test]
-fn on_a_terminal_the_board_is_live_and_coloured() {
+fn on_a_terminal_the_board_is_live_and_colored() {
     let bytes = copied(&[]);
     assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt ✘ no space");
     assert!(bytes.contains("\u{1b}[?2026h") && bytes.contains("\u{1b}[31m"), "{bytes:?}");
@@ -186,7 +186,7 @@ fn on_a_terminal_the_board_is_live_and_coloured() {
 
 // Rule 22
 #[test]
-fn without_colour_the_board_is_still_live() {
+fn without_color_the_board_is_still_live() {
     let bytes = copied(&[("NO_COLOR", "1")]);
     assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt ✘ no space");
     assert!(bytes.contains("\u{1b}[?2026h") && !bytes.contains("\u{1b}[31m"), "{bytes:?}");

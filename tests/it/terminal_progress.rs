@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::sync::mpsc;
 
-use active_status::{Board, Console, Job, JobOptions, Running, board, board_with_clock};
+use active_status::console::ConsoleHandle;
+use active_status::{Board, Console, Job, JobOptions, board, board_with_clock};
 
 use crate::stage::{News, Show, Tells, Time, millis, next_frame, wrote};
 
@@ -169,7 +170,7 @@ fn a_dropped_future_takes_the_progress_back() {
 }
 
 /// A board on a thread that has told some progress.
-fn started() -> (Job, Running, mpsc::Receiver<News>) {
+fn started() -> (Job, ConsoleHandle, mpsc::Receiver<News>) {
     let (sender, news) = mpsc::channel();
     let (board, events) = board();
     let console = Console::live().terminal_progress(true).output(Tells(sender));
@@ -202,9 +203,9 @@ fn a_panic_takes_the_progress_back() {
 fn nothing_is_told_unless_it_is_asked_for_or_known_to_be_understood() {
     let time = Time::default();
     for console in [
-        Console::live(),
-        Console::live().terminal_progress(false),
-        Console::plain().terminal_progress(true),
+        Console::live().into(),
+        Console::live().terminal_progress(false).into(),
+        Console::from(Console::plain()).terminal_progress(true),
         Console::auto().terminal_progress(true),
     ] {
         let (board, events) = board_with_clock(time.clock());

@@ -1,4 +1,4 @@
-//! What rows are drawn with: marks, colours and bars to choose, and ASCII.
+//! What rows are drawn with: marks, colors and bars to choose, and ASCII.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::stage::{Show, Time, millis, screen};
 /// A board with this theme, and what shows it.
 fn shown(
     theme: Theme,
-    colour: bool,
+    color: bool,
     time: &Time,
 ) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.clock());
-    let console = Console::live().clock(time.clock()).size(40, 10).theme(theme).colour(colour);
+    let console = Console::live().clock(time.clock()).size(40, 10).theme(theme).color(color);
     let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
     (board, show)
 }
 
 /// The bytes that show a board on which this happens, and then a minute nothing.
-fn bytes(theme: Theme, colour: bool, happens: impl FnOnce(&Board)) -> String {
+fn bytes(theme: Theme, color: bool, happens: impl FnOnce(&Board)) -> String {
     let time = Time::default();
-    let (board, mut show) = shown(theme, colour, &time);
+    let (board, mut show) = shown(theme, color, &time);
     happens(&board);
     let mut bytes = show.frame();
     time.pass(millis(100));
@@ -114,20 +114,20 @@ fn the_characters_of_a_bar_can_be_chosen_if_they_take_one_column_each() {
 }
 
 #[test]
-fn colours_can_be_chosen_and_without_them_effects_remain() {
+fn colors_can_be_chosen_and_without_them_effects_remain() {
     let theme = Theme::new()
-        .colour(Status::Normal, AnsiColor::Blue.on_default())
-        .colour(Status::Success, AnsiColor::Cyan.on_default() | Effects::UNDERLINE);
-    for (colour, normal, success) in [
+        .color(Status::Normal, AnsiColor::Blue.on_default())
+        .color(Status::Success, AnsiColor::Cyan.on_default() | Effects::UNDERLINE);
+    for (color, normal, success) in [
         (true, "\u{1b}[34mnormal", "\u{1b}[4m\u{1b}[36msuccess"),
         (false, "normal", "\u{1b}[4msuccess"),
     ] {
-        let bytes = bytes(theme.clone(), colour, |board| {
+        let bytes = bytes(theme.clone(), color, |board| {
             board.add_job(JobOptions::new().text("normal")).detach();
             let status = JobOptions::new().text("success").status(Status::Success);
             board.add_job(status).detach();
         });
         assert!(bytes.contains(normal) && bytes.contains(success), "{bytes:?}");
-        assert_eq!(bytes.contains("\u{1b}[34m") || bytes.contains("\u{1b}[36m"), colour);
+        assert_eq!(bytes.contains("\u{1b}[34m") || bytes.contains("\u{1b}[36m"), color);
     }
 }

@@ -205,7 +205,7 @@ mod tests {
         model.apply(&Event::Ended { job: id(job), at, outcome }, at);
     }
 
-    /// The colours and weights of the rows, those that leave first.
+    /// The colors and weights of the rows, those that leave first.
     fn looks(model: &Model, now: Duration) -> Vec<(Status, Weight)> {
         let frame = model.frame(80, 24, now);
         let looks = frame.above.iter().chain(&frame.live).map(|line| match line {
@@ -217,7 +217,7 @@ mod tests {
 
     // Rule 5
     #[test]
-    fn an_end_that_is_no_success_colours_the_row() {
+    fn an_end_that_is_no_success_colors_the_row() {
         for (outcome, ended) in [
             (Outcome::Finished, Status::Success),
             (Outcome::Abandoned, Status::Success),

@@ -56,12 +56,12 @@ const TAB: usize = 8;
 
 /// Writes frames, and remembers what is on the screen.
 ///
-/// Without colour, rows keep bold, italic and faint, which are no colours;
+/// Without color, rows keep bold, italic and faint, which are no colors;
 /// printed lines lose all their sequences.
 #[derive(Debug)]
 pub(crate) struct Painter {
     theme: Theme,
-    colour: bool,
+    color: bool,
     /// Whether the terminal wraps rows anew when it gets narrower; or it cuts them.
     reflows: bool,
     /// The rows of the board that are on the screen.
@@ -78,10 +78,10 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
-    pub(crate) fn new(theme: Theme, colour: bool, reflows: bool) -> Self {
+    pub(crate) fn new(theme: Theme, color: bool, reflows: bool) -> Self {
         Self {
             theme,
-            colour,
+            color,
             reflows,
             drawn: Vec::new(),
             size: None,
@@ -233,7 +233,7 @@ impl Painter {
                 self.push_row(line, bytes);
                 width(text)
             }
-            Line::Printed(line) => push_printed(line, self.colour, bytes),
+            Line::Printed(line) => push_printed(line, self.color, bytes),
         };
         push(bytes, NEXT_ROW);
         columns
@@ -255,7 +255,7 @@ impl Painter {
 
     fn style(&self, status: Status, weight: Weight) -> Style {
         let style = self.theme.style(status);
-        let style = if self.colour { style } else { Style::new() | style.get_effects() };
+        let style = if self.color { style } else { Style::new() | style.get_effects() };
         match weight {
             Weight::Normal => style,
             Weight::Bold => style.bold(),
@@ -307,7 +307,7 @@ fn clear_up(way: usize) -> Vec<u8> {
     bytes
 }
 
-/// Appends a printed line and returns its columns. Colours, weights and
+/// Appends a printed line and returns its columns. Colors, weights and
 /// hyperlinks are kept if `styled`, and end with the line; tabs become spaces;
 /// other controls are left out.
 fn push_printed(line: &str, styled: bool, bytes: &mut Vec<u8>) -> usize {
@@ -344,7 +344,7 @@ fn push_printed(line: &str, styled: bool, bytes: &mut Vec<u8>) -> usize {
     column
 }
 
-/// Whether a sequence sets colours and weights.
+/// Whether a sequence sets colors and weights.
 fn is_style(sequence: &str) -> bool {
     let parameters = sequence.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix('m'));
     parameters.is_some_and(|parameters| {
@@ -366,9 +366,9 @@ mod tests {
         Line::Row { text: text.into(), status, weight, faint: text.len() }
     }
 
-    fn live(colour: bool, line: &Line) -> String {
+    fn live(color: bool, line: &Line) -> String {
         let mut bytes = Vec::new();
-        Painter::new(Theme::new(), colour, true).push_live(line, &mut bytes);
+        Painter::new(Theme::new(), color, true).push_live(line, &mut bytes);
         String::from_utf8(bytes).expect("text")
     }
 
@@ -380,7 +380,7 @@ mod tests {
 
     // Rule 9
     #[test]
-    fn a_status_is_a_colour_of_the_whole_row() {
+    fn a_status_is_a_color_of_the_whole_row() {
         for (status, weight, shown) in [
             (Status::Normal, Weight::Normal, "a\x1b[K\r\n"),
             (Status::Normal, Weight::Bold, "\x1b[1ma\x1b[0m\x1b[K\r\n"),
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn without_colour_weights_remain() {
+    fn without_color_weights_remain() {
         let line = row("a", Status::Error, Weight::Bold);
         assert_eq!(live(false, &line), "\x1b[1ma\x1b[0m\x1b[K\r\n");
     }

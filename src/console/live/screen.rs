@@ -138,7 +138,7 @@ impl Screen {
             if !text.is_empty() {
                 let pen = shown.cells()[0].pen();
                 assert_eq!(pen.is_bold(), *weight == Weight::Bold);
-                assert_eq!(pen.foreground(), colour(*status));
+                assert_eq!(pen.foreground(), color(*status));
             }
         }
         for line in self.terminal.screen().visible_lines().skip(cursor.row) {
@@ -150,7 +150,7 @@ impl Screen {
     }
 }
 
-fn colour(status: Status) -> Option<avt::Color> {
+fn color(status: Status) -> Option<avt::Color> {
     let number = match status {
         Status::Normal => return None,
         Status::Success => 2,
@@ -359,7 +359,7 @@ fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
 
 // Rule 20
 #[test]
-fn a_printed_line_keeps_its_colours_and_loses_other_sequences() {
+fn a_printed_line_keeps_its_colors_and_loses_other_sequences() {
     let mut screen = Screen::new(40, 8);
     let line = format!("line {ESCAPE}[31mred{ESCAPE}[2J{ESCAPE}[1;1H\u{7} still\tred");
     screen.apply(&Event::Line(line));

@@ -1,4 +1,4 @@
-//! What rows are drawn with: marks, colours, bars.
+//! What rows are drawn with: marks, colors, bars.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::board::event::{Outcome, Status};
 use crate::console::text::{clean, cut, width};
 
-/// What rows are drawn with: the marks of outcomes, the colours of statuses, the
+/// What rows are drawn with: the marks of outcomes, the colors of statuses, the
 /// characters of bars.
 ///
 /// | | [`new`](Self::new) | [`ascii`](Self::ascii) |
@@ -33,8 +33,8 @@ use crate::console::text::{clean, cut, width};
 /// let theme = Theme::new()
 ///     .bar('█', '·')
 ///     .finished("done")
-///     .colour(Status::Success, AnsiColor::Cyan.on_default())
-///     .colour(Status::Error, AnsiColor::BrightRed.on_default() | Effects::BOLD);
+///     .color(Status::Success, AnsiColor::Cyan.on_default())
+///     .color(Status::Error, AnsiColor::BrightRed.on_default() | Effects::BOLD);
 /// let board = Console::auto().theme(theme).open();
 /// board.shutdown();
 /// ```
@@ -118,8 +118,8 @@ impl Theme {
     }
 
     /// How a row with this status is drawn. The board itself makes rows bold,
-    /// italic and faint. Without colours only the effects of a style count.
-    pub const fn colour(mut self, status: Status, style: Style) -> Self {
+    /// italic and faint. Without colors only the effects of a style count.
+    pub const fn color(mut self, status: Status, style: Style) -> Self {
         *match status {
             Status::Normal => &mut self.normal,
             Status::Success => &mut self.success,
@@ -150,7 +150,7 @@ impl Default for Theme {
 }
 
 impl Theme {
-    /// How a job ended, readable without colour, for a row of so many columns.
+    /// How a job ended, readable without color, for a row of so many columns.
     pub(crate) fn outcome(&self, outcome: &Outcome, columns: usize) -> String {
         let (mark, message) = match outcome {
             Outcome::Finished => (&self.finished, ""),
