@@ -34,6 +34,29 @@ const ALL: [&str; 12] = [
     r#"{"event":"closed","at":0.3}"#,
 ];
 
+/// Lines of every kind, each field in every state it may have; times that need
+/// all digits, and the shortest and longest ones.
+const MORE: [&str; 18] = [
+    r#"{"event":"added","at":1e-9,"job":18446744073709551615,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
+    r#"{"event":"added","at":0.1,"job":3,"prefix":"p","text":"t\n","status":"error","pinned":false,"elapsed":true,"progress":{"position":0,"total":0,"text":""}}"#,
+    r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"warning","pinned":true,"elapsed":false,"progress":{"position":18446744073709551615,"total":18446744073709551615,"text":null}}"#,
+    r#"{"event":"changed","at":1036799.999999999,"job":1,"prefix":""}"#,
+    r#"{"event":"changed","at":123456.789012345,"job":1,"text":""}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"status":"normal"}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"status":"success"}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"progress":null}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":null,"text":null}}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":9,"text":" 77% - 7/9"}}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"detached":true}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"text":"t","progress":null,"detached":true}"#,
+    r#"{"event":"ended","at":3.3,"job":1,"outcome":"failed","message":""}"#,
+    r#"{"event":"ended","at":3.3,"job":1,"outcome":"failed","message":"two\nlines \\ \"quoted\""}"#,
+    r#"{"event":"ended","at":1.8446744073709552e+19,"job":1,"outcome":"finished"}"#,
+    r#"{"event":"line","at":0.000123,"text":""}"#,
+    r#"{"event":"line","at":1.849448205,"text":"\t\u0000 世界"}"#,
+    r#"{"event":"closed","at":1036800.000000001}"#,
+];
+
 fn all() -> [Record; 12] {
     let job = JobId::new(1).unwrap();
     let at = millis(50);
@@ -96,6 +119,14 @@ fn every_record_is_a_flat_line() {
 fn every_line_is_read_as_its_record() {
     let lines = ALL.join("\n");
     assert_eq!(read(lines.as_bytes()), all().map(Ok));
+}
+
+#[test]
+fn a_line_that_is_read_is_written_byte_for_byte() {
+    for line in ALL.into_iter().chain(MORE) {
+        let record: Record = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+    }
 }
 
 #[test]
