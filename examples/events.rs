@@ -22,10 +22,10 @@ fn main() {
     while let Ok(event) = received.try_recv() {
         seen.push(match event {
             Event::Added { job, row, .. } => format!("{job} added, {}", row.prefix),
-            Event::Changed { job, change } => {
+            Event::Changed { job, change, .. } => {
                 format!("{job} reads {}", change.text.unwrap_or_default())
             }
-            Event::Line(line) => line,
+            Event::Line { text, .. } => text,
             Event::Ended { job, outcome: Outcome::Failed(message), .. } => {
                 format!("{job} failed, {message}")
             }

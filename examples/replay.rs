@@ -15,9 +15,10 @@ use std::process::{self, ExitCode};
 use std::time::Duration;
 use std::{cell::RefCell, env};
 
+use active_status::record::{read_records, replay};
 use active_status::{
-    Board, Console, JobOptions, ProgressStyle, Record, Status, board, once, read_records, replay,
-    run_workers, tee, wrap_with_status,
+    Board, Console, Event, JobOptions, ProgressStyle, Status, board, once, run_workers, tee,
+    wrap_with_status,
 };
 use smol::Timer;
 
@@ -127,16 +128,16 @@ fn show(path: &Path, speed: f64, width: Option<u16>) -> io::Result<()> {
 }
 
 /// Reads the events in a file, and reports the lines that are not valid.
-fn read(path: &Path) -> io::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for record in read_records(BufReader::new(File::open(path)?)) {
-        match record {
-            Ok(record) => records.push(record),
+fn read(path: &Path) -> io::Result<Vec<Event>> {
+    let mut events = Vec::new();
+    for event in read_records(BufReader::new(File::open(path)?)) {
+        match event {
+            Ok(event) => events.push(event),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 say(format_args!("{}: {error}", path.display()));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(records)
+    Ok(events)
 }

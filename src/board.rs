@@ -6,7 +6,6 @@ pub(crate) mod events;
 pub(crate) mod job;
 pub(crate) mod model;
 mod notify;
-pub(crate) mod record;
 pub(crate) mod unpark;
 
 use std::fmt;
@@ -131,8 +130,10 @@ impl Board {
     ///
     /// let (board, mut events) = board();
     /// board.println("one\ntwo");
-    /// let lines: Vec<Event> = events.drain().collect();
-    /// assert_eq!(lines, [Event::Line("one".into()), Event::Line("two".into())]);
+    /// for expected in ["one", "two"] {
+    ///     let Some(Event::Line { text, .. }) = events.try_recv() else { unreachable!() };
+    ///     assert_eq!(text, expected);
+    /// }
     /// ```
     pub fn println(&self, text: impl fmt::Display) {
         self.print(&job::format(text));
@@ -152,7 +153,8 @@ impl Board {
     /// write!(log, "disk is ").unwrap();
     /// assert_eq!(events.try_recv(), None);
     /// writeln!(log, "full").unwrap();
-    /// assert_eq!(events.try_recv(), Some(Event::Line("disk is full".into())));
+    /// let Some(Event::Line { text, .. }) = events.try_recv() else { unreachable!() };
+    /// assert_eq!(text, "disk is full");
     /// ```
     pub fn writer(&self) -> BoardWriter {
         BoardWriter { board: self.clone(), partial: Vec::new() }

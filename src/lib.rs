@@ -70,7 +70,7 @@ pub mod console;
 #[cfg(feature = "std")]
 mod io;
 #[cfg(feature = "std")]
-mod record;
+pub mod record;
 #[cfg(feature = "std")]
 mod report_progress;
 #[cfg(feature = "std")]
@@ -83,33 +83,23 @@ mod with_status;
 pub use pool::{Join, Key, Keyed, Merge, NextMany, Once, TryJoin, WorkerId, once, run_workers};
 
 #[cfg(feature = "std")]
-pub use board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};
+pub use board::event::{Event, JobId, Outcome, Status};
 #[cfg(feature = "std")]
-pub use board::events::tee::{Tee, tee};
+pub use board::events::Events;
 #[cfg(feature = "std")]
-pub use board::events::{Drain, Events, Forward, Ready, Sampled};
+pub use board::events::tee::tee;
 #[cfg(feature = "std")]
 pub use board::job::style::ProgressStyle;
 #[cfg(feature = "std")]
 pub use board::job::{Job, JobOptions};
 #[cfg(feature = "std")]
-pub use board::model::{Counts, Model};
-#[cfg(feature = "std")]
-pub use board::record::Record;
-#[cfg(feature = "std")]
-pub use board::{Board, BoardWriter, board, board_with_clock};
+pub use board::{Board, board, board_with_clock};
 #[cfg(feature = "std")]
 pub use console::builder::Console;
-#[cfg(feature = "std")]
-pub use console::live::frame::Frame;
 #[cfg(feature = "std")]
 pub use console::live::theme::Theme;
 #[cfg(feature = "std")]
 pub use console::open::OpenBoard;
-#[cfg(feature = "json")]
-pub use record::json::{Records, read_records};
-#[cfg(feature = "std")]
-pub use record::replay::{Replay, replay, replay_with_clock};
 #[cfg(feature = "std")]
 pub use report_progress::report_progress;
 #[cfg(feature = "std")]
@@ -122,6 +112,32 @@ pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
 pub mod capture {
     pub use crate::io::capture::Capture;
     pub use crate::io::files::{RedirectedOutput, redirect_output, with_output_redirected};
+}
+
+/// What events hold, and the streams of them.
+///
+/// An [`Event`] is plain data: it can be compared, stored, sent and serialized. Outside
+/// of the crate its parts are built from their constructors, such as
+/// [`Row::new`](event::Row::new). The streams are returned by the methods of [`Events`]
+/// and by [`tee()`].
+#[cfg(feature = "std")]
+pub mod event {
+    pub use crate::board::BoardWriter;
+    pub use crate::board::event::{Change, Progress, ProgressChange, Row};
+    pub use crate::board::events::tee::Tee;
+    pub use crate::board::events::{Drain, Forward, Ready, Sampled};
+}
+
+/// What a board looks like, computed from its events.
+///
+/// A [`Model`](model::Model) is the state of a board after some [`Event`]s, and a
+/// [`Frame`](model::Frame) the lines that show it, for any size and time. Neither needs
+/// a terminal, a thread or a clock.
+#[cfg(feature = "std")]
+pub mod model {
+    pub use crate::board::event::Counts;
+    pub use crate::board::model::Model;
+    pub use crate::console::live::frame::Frame;
 }
 
 /// Progress: what a style formats, and the formats of numbers.

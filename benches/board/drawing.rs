@@ -10,9 +10,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use active_status::{
-    Change, Console, Event, Job, JobId, JobOptions, Model, Progress, Row, board_with_clock,
-};
+use active_status::event::{Change, Progress, Row};
+use active_status::model::Model;
+use active_status::{Console, Event, Job, JobId, JobOptions, board_with_clock};
 
 use crate::peers::TOTAL;
 use crate::time::{cpu, until};
@@ -46,20 +46,16 @@ fn id(number: usize) -> JobId {
 fn model(jobs: usize) -> Model {
     let mut model = Model::new();
     for number in 0..jobs {
-        let progress = Progress { total: Some(TOTAL), ..Progress::default() };
-        let prefix = format!("job {number}: ");
-        let row = Row { prefix, progress: Some(progress), ..Row::default() };
-        let event = Event::Added { job: id(number), at: Duration::ZERO, row };
-        model.apply(&event, Duration::ZERO);
+        let row = Row::new(format!("job {number}: ")).with_progress(Progress::new(0, TOTAL));
+        model.apply(&Event::Added { at: Duration::ZERO, job: id(number), row });
     }
     model
 }
 
 fn change(job: usize, number: u64) -> Event {
-    let progress = Progress { position: number, total: Some(TOTAL), text: None };
-    let text = Some(format!("item {number}"));
-    let change = Change { text, progress: Some(Some(progress)), ..Change::default() };
-    Event::Changed { job: id(job), change }
+    let change = Change::default().with_text(format!("item {number}"));
+    let change = change.with_progress(Progress::new(number, TOTAL));
+    Event::Changed { at: Duration::from_micros(number), job: id(job), change }
 }
 
 /// Returns jobs in pseudorandom order.
@@ -73,7 +69,7 @@ fn fold(jobs: usize, time: Duration) -> f64 {
         (0..10_000).map(|number| change(scattered(number, jobs), number)).collect();
     let before = cpu();
     let calls = until(time, |number| {
-        model.apply(&events[number as usize % events.len()], Duration::from_micros(number));
+        model.apply(&events[number as usize % events.len()]);
     });
     (cpu() - before).as_nanos() as f64 / calls as f64
 }

@@ -7,14 +7,15 @@ use core::time::Duration;
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-/// Which job of a board this is. Ids count from 1 and are local to their board.
+/// The number of a job on its board. Ids count from 1 on each board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct JobId(NonZeroU64);
 
 impl JobId {
-    /// The id with this number; `None` for 0. A relay that joins the events of
-    /// several boards gives their jobs ids of its own.
+    /// The id with the given number; `None` for 0.
+    ///
+    /// A relay that merges the events of several boards gives their jobs new ids.
     pub const fn new(id: u64) -> Option<Self> {
         match NonZeroU64::new(id) {
             Some(id) => Some(Self(id)),
@@ -22,7 +23,7 @@ impl JobId {
         }
     }
 
-    /// The number, from 1.
+    /// The id as a number, from 1.
     pub const fn get(self) -> u64 {
         self.0.get()
     }
@@ -37,6 +38,7 @@ impl fmt::Display for JobId {
 /// How a job is doing: the color of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
 pub enum Status {
     /// Nothing to remark: no color.
     #[default]
@@ -51,17 +53,24 @@ pub enum Status {
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, Deserialize),
+    serde(tag = "outcome", content = "message", rename_all = "lowercase")
+)]
+#[non_exhaustive]
 pub enum Outcome {
-    /// It did what it was to do. The row keeps its status.
+    /// The job did its work. The row keeps its status.
     Finished,
-    /// It failed, and this is why. The row's status becomes [`Status::Error`].
+    /// The job failed, for the given reason. The row's status becomes [`Status::Error`].
     Failed(String),
-    /// It was dropped before its end. The row's status becomes [`Status::Warning`].
+    /// The last handle was dropped before the end. The row's status becomes
+    /// [`Status::Warning`].
     Cancelled,
-    /// It was dropped while its thread unwound. The row's status becomes [`Status::Error`].
+    /// The last handle was dropped while its thread unwound. The row's status becomes
+    /// [`Status::Error`].
     Panicked,
-    /// It was still running when the board closed. The row keeps its status.
+    /// The board closed while the job was running. The row keeps its status.
     Abandoned,
 }
 
@@ -75,205 +84,474 @@ impl<T, E: fmt::Display> From<&Result<T, E>> for Outcome {
     }
 }
 
+/// How many jobs are running, and how many ended with each [`Outcome`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Jobs that are running.
+    pub running: usize,
+    /// Jobs that [finished](Outcome::Finished), including those that the close of
+    /// the board finished.
+    pub finished: usize,
+    /// Jobs that [failed](Outcome::Failed).
+    pub failed: usize,
+    /// Jobs that were [cancelled](Outcome::Cancelled).
+    pub cancelled: usize,
+    /// Jobs that [panicked](Outcome::Panicked).
+    pub panicked: usize,
+    /// Jobs that were [abandoned](Outcome::Abandoned).
+    pub abandoned: usize,
+}
+
+impl Counts {
+    /// Counts one more job that ended with this outcome.
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        *match outcome {
+            Outcome::Finished => &mut self.finished,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Cancelled => &mut self.cancelled,
+            Outcome::Panicked => &mut self.panicked,
+            Outcome::Abandoned => &mut self.abandoned,
+        } += 1;
+    }
+}
+
 /// How far a job is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[non_exhaustive]
 pub struct Progress {
-    /// How much is done, in the job's own unit.
+    /// How much is done, in the job's unit.
     pub position: u64,
-    /// How much there is to do; `None` if that is not known.
+    /// How much there is to do; `None` if that is unknown.
     pub total: Option<u64>,
-    /// What a progress style made of the numbers. It stands in their place,
-    /// behind the bar if there is a total.
+    /// The numbers in words, made by the job's
+    /// [style](crate::JobOptions::style): the row shows them instead of position and
+    /// total. A row with a total shows the bar as well.
     pub text: Option<String>,
 }
 
-/// A row as it is when its job is added.
+impl Progress {
+    /// A position, and the total if it is known.
+    pub fn new(position: u64, total: impl Into<Option<u64>>) -> Self {
+        Self { position, total: total.into(), text: None }
+    }
+
+    /// Replaces the text.
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// How many of the given number of equal parts are done, rounded down and at most
+    /// all of them; `None` without a total and for a total of 0.
+    pub(crate) fn done_of(&self, parts: u64) -> Option<u64> {
+        let done = u128::from(self.position) * u128::from(parts);
+        let done = done.checked_div(u128::from(self.total?))?;
+        Some(done.min(parts.into()) as u64)
+    }
+}
+
+/// A position and a total as ` 25% - 3/12`, with the percentage in three columns;
+/// `None` if either is 0.
+pub(crate) fn percentage<T: fmt::Display>(
+    position: u64,
+    total: u64,
+    unit: impl Fn(u64) -> T,
+) -> Option<String> {
+    let percent = (u128::from(position) * 100).checked_div(total.into())?;
+    (position > 0).then(|| format!("{percent:3}% - {}/{}", unit(position), unit(total)))
+}
+
+/// The state of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
+#[non_exhaustive]
 pub struct Row {
-    /// What stands before the text, its separator included.
+    /// The words before the text, with their separator.
     pub prefix: String,
     /// What the job is doing.
     pub text: String,
     /// The color.
     pub status: Status,
-    /// Whether the row stays below the others while it runs.
+    /// Whether the row stays below the others while the job is running.
     pub pinned: bool,
-    /// Whether the row shows the time since it was added, behind its text.
+    /// Whether the row shows the time since it was added, after its text.
     pub elapsed: bool,
-    /// How far it is, if it counts at all.
+    /// How far the job is; `None` if it does not count.
     pub progress: Option<Progress>,
-}
-
-/// What is new about a job: absolute values, so that the latest one counts and
-/// nothing is lost where several are merged into one.
-///
-/// A change with no field set is news all the same: the job was told something
-/// that it knew already.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
-pub struct Change {
-    /// The new prefix.
-    pub prefix: Option<String>,
-    /// The new text.
-    pub text: Option<String>,
-    /// The new status.
-    pub status: Option<Status>,
-    /// The new progress; `Some(None)` takes it off the row.
-    #[cfg_attr(feature = "serde", serde(with = "wire"))]
-    pub progress: Option<Option<Progress>>,
-    /// Whether the job was detached: it has no handle any more and runs on
-    /// until the board closes, which finishes it.
+    /// Whether the job was [detached](crate::Job::detach): the close of the board
+    /// finishes it. A board adds every row with `false`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub detached: bool,
 }
 
-/// What happens on a board, in order: a job is added, changes, ends; a line is
-/// printed; the board closes.
+impl Row {
+    /// A row with a prefix and nothing else.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..Self::default() }
+    }
+
+    /// Replaces the text.
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    /// Replaces the status.
+    pub const fn with_status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Sets whether the row stays below the others while the job is running.
+    pub const fn with_pinned(mut self, pinned: bool) -> Self {
+        self.pinned = pinned;
+        self
+    }
+
+    /// Sets whether the row shows the time since it was added.
+    pub const fn with_elapsed(mut self, elapsed: bool) -> Self {
+        self.elapsed = elapsed;
+        self
+    }
+
+    /// Replaces the progress.
+    pub fn with_progress(mut self, progress: impl Into<Option<Progress>>) -> Self {
+        self.progress = progress.into();
+        self
+    }
+
+    /// Updates the row with a change of its job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::event::{Change, Row};
+    ///
+    /// let mut row = Row::new("copy: ").with_text("a.txt");
+    /// row.apply(&Change::default().with_text("b.txt"));
+    /// assert_eq!(row, Row::new("copy: ").with_text("b.txt"));
+    /// ```
+    pub fn apply(&mut self, change: &Change) {
+        if let Some(prefix) = &change.prefix {
+            self.prefix.clone_from(prefix);
+        }
+        if let Some(text) = &change.text {
+            self.text.clone_from(text);
+        }
+        if let Some(status) = change.status {
+            self.status = status;
+        }
+        match &change.progress {
+            ProgressChange::Unchanged => {}
+            ProgressChange::Cleared => self.progress = None,
+            ProgressChange::Set(progress) => self.progress = Some(progress.clone()),
+        }
+        self.detached |= change.detached;
+    }
+
+    /// Whether the close of the board finishes the job, rather than abandons it.
+    pub(crate) const fn finishes_at_close(&self) -> bool {
+        self.detached || self.elapsed
+    }
+}
+
+/// The fields of a row that were updated, with their new values.
 ///
-/// Each job is added once and ends at most once, with its changes between. The
-/// last event is [`Event::Closed`]; jobs that run then are
-/// [abandoned](Outcome::Abandoned), except those that were
-/// [detached](Change::detached) or show [elapsed](Row::elapsed) time, which
-/// finish.
+/// Values are absolute: of two changes of a job, the newer value of each field counts.
+/// A change without any field says that the job was updated with values that it
+/// already had; that also makes its row bold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
+#[non_exhaustive]
+pub struct Change {
+    /// The new prefix.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub prefix: Option<String>,
+    /// The new text.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub text: Option<String>,
+    /// The new status.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub status: Option<Status>,
+    /// The new progress.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "ProgressChange::is_unchanged"))]
+    pub progress: ProgressChange,
+    /// Whether the job was [detached](crate::Job::detach): it has no handle any more and
+    /// runs until the close of the board finishes it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub detached: bool,
+}
+
+impl Change {
+    /// Replaces the prefix.
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Replaces the text.
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Replaces the status.
+    pub const fn with_status(mut self, status: Status) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Replaces the progress: with a [`Progress`], or with `None` to clear it.
+    pub fn with_progress(mut self, progress: impl Into<ProgressChange>) -> Self {
+        self.progress = progress.into();
+        self
+    }
+
+    /// Sets whether the job was detached.
+    pub const fn with_detached(mut self, detached: bool) -> Self {
+        self.detached = detached;
+        self
+    }
+
+    /// Merges a newer change of the same job into this one.
+    pub(crate) fn merge(&mut self, newer: &Self) {
+        fn replace<T: Clone>(old: &mut Option<T>, newer: &Option<T>) {
+            if newer.is_some() {
+                old.clone_from(newer);
+            }
+        }
+        replace(&mut self.prefix, &newer.prefix);
+        replace(&mut self.text, &newer.text);
+        replace(&mut self.status, &newer.status);
+        if !newer.progress.is_unchanged() {
+            self.progress.clone_from(&newer.progress);
+        }
+        self.detached |= newer.detached;
+    }
+}
+
+/// What a change says of the progress of its job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, Deserialize),
+    serde(untagged, from = "Option<Progress>")
+)]
+#[non_exhaustive]
+pub enum ProgressChange {
+    /// The progress is as it was.
+    #[default]
+    Unchanged,
+    /// The row shows no progress any more.
+    Cleared,
+    /// The job has this progress now.
+    Set(Progress),
+}
+
+impl ProgressChange {
+    /// Whether the progress is as it was.
+    pub const fn is_unchanged(&self) -> bool {
+        matches!(self, Self::Unchanged)
+    }
+}
+
+impl From<Progress> for ProgressChange {
+    fn from(progress: Progress) -> Self {
+        Self::Set(progress)
+    }
+}
+
+/// `None` is [`ProgressChange::Cleared`].
+impl From<Option<Progress>> for ProgressChange {
+    fn from(progress: Option<Progress>) -> Self {
+        progress.map_or(Self::Cleared, Self::Set)
+    }
+}
+
+/// Something that happened on a board: a job was added, changed or ended; a line was
+/// printed; the board closed.
+///
+/// A job is added once and ends at most once; its changes come between. The last event
+/// is [`Event::Closed`]. The close [abandons](Outcome::Abandoned) the jobs that are
+/// running, except that it finishes those that were [detached](Row::detached) or show
+/// the [elapsed](Row::elapsed) time.
+///
+/// # Times
+///
+/// Times are on the board's clock. Jobs are added and ended, and the board is closed, at
+/// the time of the call. Changes and lines have the time at which they were taken from
+/// the board, because updates that wait are merged into one change. An event may
+/// therefore be older than the one before it.
+///
+/// # JSON
+///
+/// With the feature `serde` an event is flat; its format must name the fields. As JSON,
+/// one example of each kind:
+///
+/// ```json
+/// {"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}
+/// {"event":"changed","at":0.1,"job":1,"text":"a.txt","progress":{"position":3,"total":5,"text":null}}
+/// {"event":"ended","at":0.25,"job":1,"outcome":"failed","message":"no disk"}
+/// {"event":"line","at":0.3,"text":"a printed line"}
+/// {"event":"closed","at":0.3}
+/// ```
+///
+/// - `at` is in seconds. Up to twelve days, it is exact to the nanosecond.
+/// - `status` is `normal`, `success`, `warning` or `error`.
+/// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,
+///   `progress`, which is `null` if it was cleared, and `detached`, which is `true`.
+/// - `outcome` is `finished`, `failed`, `cancelled`, `panicked` or `abandoned`;
+///   `message` belongs to `failed` only.
+///
+/// Readers should ignore unknown fields, as this crate does.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::{Event, board_with_clock};
+///
+/// let (board, mut events) = board_with_clock(|| Duration::from_secs(7));
+/// board.println("hello");
+/// let event = events.try_recv().unwrap();
+/// assert_eq!(event, Event::Line { at: Duration::from_secs(7), text: "hello".into() });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(Serialize, Deserialize),
+    serde(tag = "event", rename_all = "lowercase")
+)]
 #[non_exhaustive]
 pub enum Event {
     /// A job was added.
     Added {
-        /// Its id.
-        job: JobId,
-        /// When, on the board's clock.
+        /// When the job was added.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
-        /// Its row.
+        /// The job.
+        job: JobId,
+        /// The row at first.
+        #[cfg_attr(feature = "serde", serde(flatten))]
         row: Row,
     },
-    /// There is news of a job.
+    /// A job was updated.
     Changed {
-        /// Its id.
+        /// When the change was taken from the board.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+        at: Duration,
+        /// The job.
         job: JobId,
-        /// The news.
+        /// The updates since the last change of the job.
+        #[cfg_attr(feature = "serde", serde(flatten))]
         change: Change,
     },
     /// A job ended.
     Ended {
-        /// Its id.
-        job: JobId,
-        /// When, on the board's clock.
+        /// When the job ended.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
-        /// How.
+        /// The job.
+        job: JobId,
+        /// How the job ended.
+        #[cfg_attr(feature = "serde", serde(flatten))]
         outcome: Outcome,
     },
-    /// A line was printed. It holds no newline.
-    Line(String),
-    /// The board closed: the last event.
+    /// A line was printed.
+    Line {
+        /// When the line was taken from the board.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+        at: Duration,
+        /// The line, without a newline.
+        text: String,
+    },
+    /// The board closed. This is the last event.
     Closed {
-        /// When, on the board's clock.
+        /// When the board closed.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
     },
 }
 
 impl Event {
-    /// When it happened, if it tells that: a change and a line do not.
-    pub const fn at(&self) -> Option<Duration> {
+    /// The time of the event, on the board's clock.
+    pub const fn at(&self) -> Duration {
         match self {
-            Self::Added { at, .. } | Self::Ended { at, .. } | Self::Closed { at } => Some(*at),
-            Self::Changed { .. } | Self::Line(_) => None,
+            Self::Added { at, .. }
+            | Self::Changed { at, .. }
+            | Self::Ended { at, .. }
+            | Self::Line { at, .. }
+            | Self::Closed { at } => *at,
+        }
+    }
+
+    /// The job that the event is about; `None` for a line and the close.
+    pub const fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Added { job, .. } | Self::Changed { job, .. } | Self::Ended { job, .. } => {
+                Some(*job)
+            }
+            Self::Line { .. } | Self::Closed { .. } => None,
         }
     }
 }
 
-/// `Option<Option<_>>` as three named cases: most formats write `Some(None)`
-/// and `None` alike.
+/// A time as a number of seconds.
 #[cfg(feature = "serde")]
-mod wire {
-    use super::Progress;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename = "ProgressChange")]
-    enum News<P> {
-        Kept,
-        Cleared,
-        Shown(P),
-    }
-
-    pub(super) fn serialize<S: Serializer>(
-        news: &Option<Option<Progress>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match news {
-            None => News::Kept,
-            Some(None) => News::Cleared,
-            Some(Some(progress)) => News::Shown(progress),
-        }
-        .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<Progress>>, D::Error> {
-        Ok(match News::deserialize(deserializer)? {
-            News::Kept => None,
-            News::Cleared => Some(None),
-            News::Shown(progress) => Some(Some(progress)),
-        })
-    }
-}
-
-#[cfg(all(test, feature = "serde"))]
-mod tests {
-    use super::{Change, Event, JobId, Outcome, Progress, Row, Status};
+pub(crate) mod seconds {
     use core::time::Duration;
 
-    /// Every event, with every field in every state it may have.
-    fn events() -> Vec<Event> {
-        let job = JobId::new(7).unwrap();
-        let at = Duration::new(1, 23);
-        let progress = Progress { position: u64::MAX, total: Some(3), text: Some("x\n\"".into()) };
-        let row = Row {
-            prefix: "p: ".into(),
-            text: "ü\t".into(),
-            status: Status::Success,
-            pinned: true,
-            elapsed: true,
-            progress: Some(progress.clone()),
-        };
-        let added = [row, Row::default()].map(|row| Event::Added { job, at, row });
-        let full = Change {
-            prefix: Some("p: ".into()),
-            text: Some(String::new()),
-            status: Some(Status::Warning),
-            progress: Some(Some(progress)),
-            detached: true,
-        };
-        let cleared = Change { progress: Some(None), ..Change::default() };
-        let changed =
-            [full, cleared, Change::default()].map(|change| Event::Changed { job, change });
-        let ended = [
-            Outcome::Finished,
-            Outcome::Failed("no disk".into()),
-            Outcome::Cancelled,
-            Outcome::Panicked,
-            Outcome::Abandoned,
-        ]
-        .map(|outcome| Event::Ended { job, at, outcome });
-        let rest = [Event::Line("a line".into()), Event::Closed { at }];
-        [added.to_vec(), changed.to_vec(), ended.to_vec(), rest.to_vec()].concat()
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        // Rounded once: `as_secs_f64` adds two rounded parts, which is visible.
+        to.serialize_f64(time.as_nanos() as f64 / 1e9)
     }
 
-    // Rule 3
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(from)?;
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(time) => Ok(time),
+            Err(_) if seconds > 0.0 => Ok(Duration::MAX),
+            Err(_) => Err(D::Error::custom("a time is not negative")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, percentage};
+
     #[test]
-    fn events_go_over_a_wire_and_back() {
-        for event in events() {
-            let wire = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<Event>(&wire).unwrap(), event, "{wire}");
+    fn no_more_than_all_parts_are_done() {
+        for (position, total, done) in [
+            (0, Some(3), Some(0)),
+            (1, Some(3), Some(333)),
+            (3, Some(3), Some(1_000)),
+            (4, Some(3), Some(1_000)),
+            (u64::MAX, Some(u64::MAX), Some(1_000)),
+            (u64::MAX / 2, Some(u64::MAX), Some(499)),
+            (5, Some(0), None),
+            (5, None, None),
+        ] {
+            assert_eq!(Progress::new(position, total).done_of(1_000), done, "{position}/{total:?}");
         }
     }
 
     #[test]
-    fn a_job_has_no_id_of_zero_on_the_wire_either() {
-        assert!(serde_json::from_str::<JobId>("0").is_err());
+    fn a_percentage_takes_three_columns_or_more() {
+        for (position, total, text) in [
+            (1, 100, Some("  1% - 1/100")),
+            (3, 12, Some(" 25% - 3/12")),
+            (12, 12, Some("100% - 12/12")),
+            (u64::MAX, 1, Some("1844674407370955161500% - 18446744073709551615/1")),
+            (0, 12, None),
+            (3, 0, None),
+        ] {
+            assert_eq!(percentage(position, total, |count| count).as_deref(), text);
+        }
     }
 }

@@ -57,7 +57,7 @@ use crate::board::unpark::unpark_this_thread;
 /// board.println("hello");
 /// board.close();
 ///
-/// assert_eq!(events.recv_blocking(), Some(Event::Line("hello".into())));
+/// assert!(matches!(events.recv_blocking(), Some(Event::Line { text, .. }) if text == "hello"));
 /// assert!(matches!(events.recv_blocking(), Some(Event::Closed { .. })));
 /// assert_eq!(events.recv_blocking(), None);
 /// ```
@@ -208,7 +208,7 @@ impl Events {
     /// board.println("hello");
     /// drop(board);
     /// events.forward(sink).await;
-    /// assert_eq!(mine.recv().await, Ok(Event::Line("hello".into())));
+    /// assert!(matches!(mine.recv().await, Ok(Event::Line { text, .. }) if text == "hello"));
     /// # });
     /// ```
     pub fn forward(self, sink: Sender<Event>) -> Forward {
@@ -249,7 +249,7 @@ impl Events {
     fn read_row(&mut self, cell: Arc<Cell>) {
         let job = cell.id();
         if let Some((at, row)) = cell.read_row(self.now()) {
-            self.read.push_back(Event::Added { job, at, row });
+            self.read.push_back(Event::Added { at, job, row });
             self.live.insert(job, cell);
         }
     }
@@ -258,26 +258,27 @@ impl Events {
         // An update that raced the end may be queued behind it.
         let job = cell.id();
         if self.live.contains_key(&job) {
-            let change = cell.read(self.now());
-            self.read.push_back(Event::Changed { job, change });
+            let at = self.now();
+            self.read.push_back(Event::Changed { at, job, change: cell.read(at) });
         }
     }
 
     fn read_end(&mut self, cell: &Cell) {
-        let job = cell.id();
-        if let Some(change) = cell.read_rest(self.now()) {
-            self.read.push_back(Event::Changed { job, change });
+        let (job, at) = (cell.id(), self.now());
+        if let Some(change) = cell.read_rest(at) {
+            self.read.push_back(Event::Changed { at, job, change });
         }
         if let Some((at, outcome)) = cell.read_end() {
-            self.read.push_back(Event::Ended { job, at, outcome });
+            self.read.push_back(Event::Ended { at, job, outcome });
             self.live.remove(&job);
         }
     }
 
     fn read_line(&mut self, line: String) {
+        let at = self.now();
         let left_out = self.shared.line_taken(line.len());
-        self.read.push_back(Event::Line(line));
-        self.read.extend(left_out.map(Event::Line));
+        let lines = [Some(line), left_out].into_iter().flatten();
+        self.read.extend(lines.map(|text| Event::Line { at, text }));
     }
 
     /// The board is closed and its channel empty. An update that was about to

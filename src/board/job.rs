@@ -267,6 +267,7 @@ impl JobOptions {
             pinned: false,
             elapsed: false,
             progress: None,
+            detached: false,
         };
         Self { row, format: None }
     }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::board::event::{Change, Event, JobId, Outcome, Row};
+use crate::board::event::{Change, Counts, Event, JobId, Outcome, Row};
 
 mod index;
 mod overall;
@@ -28,12 +28,14 @@ pub(crate) use row::JobRow;
 ///
 /// ```
 /// use std::time::Duration;
-/// use active_status::{Event, JobId, Model, Row};
+/// use active_status::event::Row;
+/// use active_status::model::Model;
+/// use active_status::{Event, JobId};
 ///
 /// let mut model = Model::new();
-/// let job = JobId::new(1).expect("ids count from 1");
-/// let row = Row { prefix: "copy: ".into(), text: "a.txt".into(), ..Row::default() };
-/// model.apply(&Event::Added { job, at: Duration::ZERO, row }, Duration::ZERO);
+/// let (at, job) = (Duration::ZERO, JobId::new(1).expect("ids count from 1"));
+/// let row = Row::new("copy: ").with_text("a.txt");
+/// model.apply(&Event::Added { at, job, row });
 /// assert_eq!(model.frame(80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
 /// // The row is bold, and dims after a second.
 /// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_secs(1)));
@@ -53,25 +55,6 @@ pub struct Model {
     closed: bool,
 }
 
-/// How many jobs a board has and what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Jobs that run.
-    pub running: usize,
-    /// Jobs that [finished](Outcome::Finished), those among them that did so
-    /// because the board closed.
-    pub finished: usize,
-    /// Jobs that [failed](Outcome::Failed).
-    pub failed: usize,
-    /// Jobs that were [cancelled](Outcome::Cancelled).
-    pub cancelled: usize,
-    /// Jobs that [panicked](Outcome::Panicked).
-    pub panicked: usize,
-    /// Jobs that were [abandoned](Outcome::Abandoned).
-    pub abandoned: usize,
-}
-
 /// What leaves the live region for good.
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
@@ -87,18 +70,15 @@ impl Model {
         Self::default()
     }
 
-    /// Folds one event in, taken at `now`.
-    ///
-    /// A change is news at `now`. An event that tells when it happened is news
-    /// at that time, or at `now` if that is earlier.
-    pub fn apply(&mut self, event: &Event, now: Duration) {
+    /// Folds one event in.
+    pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Line(line) => self.print(line),
+            Event::Line { text, .. } => self.print(text),
             _ if self.closed => {}
-            Event::Added { job, at, row } => self.add(*job, row, now.min(*at)),
-            Event::Changed { job, change } => self.change(*job, change, now),
-            Event::Ended { job, at, outcome } => self.end(*job, outcome, now.min(*at)),
-            Event::Closed { at } => self.close(now.min(*at)),
+            Event::Added { at, job, row } => self.add(*job, row, *at),
+            Event::Changed { at, job, change } => self.change(*job, change, *at),
+            Event::Ended { at, job, outcome } => self.end(*job, outcome, *at),
+            Event::Closed { at } => self.close(*at),
         }
     }
 
@@ -177,10 +157,10 @@ impl Model {
         self.running.insert(job, row);
     }
 
-    fn change(&mut self, job: JobId, change: &Change, now: Duration) {
+    fn change(&mut self, job: JobId, change: &Change, at: Duration) {
         let Some(row) = self.running.get_mut(&job) else { return };
         self.index.remove_running(job, row);
-        row.change(change, now);
+        row.change(change, at);
         self.index.add_running(job, row);
     }
 
@@ -200,8 +180,8 @@ impl Model {
         let in_order: Vec<JobId> = pinned(false).chain(pinned(true)).collect();
         for job in in_order {
             let Some(row) = self.take(job) else { continue };
-            let finishes = row.detached || row.data.elapsed;
-            self.complete(row, (!finishes).then_some(Outcome::Abandoned), at);
+            let abandoned = !row.data.finishes_at_close();
+            self.complete(row, abandoned.then_some(Outcome::Abandoned), at);
         }
         self.retire_completed();
     }
@@ -214,13 +194,7 @@ impl Model {
 
     /// Puts the row of a job that ends below those that completed before.
     fn complete(&mut self, mut row: JobRow, outcome: Option<Outcome>, at: Duration) {
-        *match outcome {
-            Some(Outcome::Finished) | None => &mut self.counts.finished,
-            Some(Outcome::Failed(_)) => &mut self.counts.failed,
-            Some(Outcome::Cancelled) => &mut self.counts.cancelled,
-            Some(Outcome::Panicked) => &mut self.counts.panicked,
-            Some(Outcome::Abandoned) => &mut self.counts.abandoned,
-        } += 1;
+        self.counts.add(outcome.as_ref().unwrap_or(&Outcome::Finished));
         row.end(outcome, at);
         if let Some(above) = self.cooling.back() {
             // Rows leave from the top, so none may dim before the one above it.

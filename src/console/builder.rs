@@ -19,7 +19,7 @@ use crate::console::open::OpenBoard;
 use crate::console::output::{Output, Size};
 use crate::console::thread::ConsoleHandle;
 use crate::console::view::View;
-use crate::record::replay::Replay;
+use crate::record::Replay;
 
 /// Shows what happens on a board: as live rows on a terminal, or as lines of a log.
 ///
@@ -170,7 +170,7 @@ impl Console<Json> {
     /// A console that writes every event as a line of JSON.
     ///
     /// With a file as [`output`](Self::output) this records a run, for
-    /// [`read_records`](crate::read_records) or `jq`. Lines are written as events
+    /// [`read_records`](crate::record::read_records) or `jq`. Lines are written as events
     /// arrive, at most ten times per second. While the output accepts nothing, the
     /// console takes about 1 MiB from the board; the rest waits there, where updates
     /// merge.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row};
+use crate::board::event::{Change, Counts, Event, JobId, Outcome, Progress, Row, percentage};
 use crate::console::text::clean;
 use crate::units::format_elapsed_short;
 
@@ -28,7 +28,7 @@ pub(crate) struct Plain {
     /// Jobs that may have something to say, by the time from which they may say
     /// it.
     waiting: BTreeSet<(Duration, JobId)>,
-    tally: Tally,
+    counts: Counts,
     /// When the first job was added.
     began: Option<Duration>,
     /// When the last line was written, or work began after there was none.
@@ -39,20 +39,20 @@ pub(crate) struct Plain {
 impl Plain {
     /// Folds an event and writes what cannot wait until [`due`](Self::due): an
     /// end, or a printed line and what was to be said before it.
-    pub(crate) fn apply(&mut self, event: &Event, now: Duration, out: &mut String) {
+    pub(crate) fn apply(&mut self, event: &Event, out: &mut String) {
         match event {
-            Event::Added { job, at, row } => self.add(*job, *at, row, now),
-            Event::Changed { job, change } => self.change(*job, change, now),
-            Event::Ended { job, at, outcome } => {
+            Event::Added { at, job, row } => self.add(*job, row, *at),
+            Event::Changed { at, job, change } => self.change(*job, change, *at),
+            Event::Ended { at, job, outcome } => {
                 if let Some(entry) = self.jobs.remove(job) {
-                    self.end(*job, &entry, *at, outcome, now, out);
+                    self.end(*job, &entry, outcome, *at, out);
                 }
             }
-            Event::Line(line) => {
-                self.speak(now, out);
-                self.say(now, out, format_args!("{line}"));
+            Event::Line { at, text } => {
+                self.speak(*at, out);
+                self.say(*at, out, format_args!("{text}"));
             }
-            Event::Closed { at } => self.close(*at, now, out),
+            Event::Closed { at } => self.close(*at, out),
         }
     }
 
@@ -72,12 +72,12 @@ impl Plain {
         waiting.into_iter().chain(silence).min()
     }
 
-    fn add(&mut self, job: JobId, at: Duration, row: &Row, now: Duration) {
+    fn add(&mut self, job: JobId, row: &Row, at: Duration) {
         if self.closed {
             return;
         }
         if !self.works() {
-            self.spoke = self.spoke.max(now);
+            self.spoke = self.spoke.max(at);
         }
         self.began = Some(self.began.map_or(at, |began| began.min(at)));
         if let Some(before) = self.jobs.insert(job, Entry::new(at, row)) {
@@ -85,11 +85,11 @@ impl Plain {
         }
     }
 
-    fn change(&mut self, job: JobId, change: &Change, now: Duration) {
+    fn change(&mut self, job: JobId, change: &Change, at: Duration) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.update(change);
         if entry.has_news() && entry.waits.is_none() {
-            let from = entry.may_speak.max(now);
+            let from = entry.may_speak.max(at);
             entry.waits = Some(from);
             self.waiting.insert((from, job));
         }
@@ -117,13 +117,12 @@ impl Plain {
         &mut self,
         job: JobId,
         entry: &Entry,
-        at: Duration,
         outcome: &Outcome,
-        now: Duration,
+        at: Duration,
         out: &mut String,
     ) {
         self.forget(job, entry);
-        self.tally.count(outcome);
+        self.counts.add(outcome);
         let state = entry.state(job);
         let took = format_elapsed_short(at.saturating_sub(entry.added));
         let (verb, message) = match outcome {
@@ -135,10 +134,10 @@ impl Plain {
         };
         let message = cleaned(message);
         let colon = if message.is_empty() { "" } else { ": " };
-        self.say(now, out, format_args!("{state} ({verb} {took}){colon}{message}"));
+        self.say(at, out, format_args!("{state} ({verb} {took}){colon}{message}"));
     }
 
-    fn close(&mut self, at: Duration, now: Duration, out: &mut String) {
+    fn close(&mut self, at: Duration, out: &mut String) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
@@ -146,15 +145,17 @@ impl Plain {
             if entry.is_clock() {
                 continue;
             }
-            let outcome = if entry.runs_on() { Outcome::Finished } else { Outcome::Abandoned };
-            self.end(job, &entry, at, &outcome, now, out);
+            let finishes = entry.row.finishes_at_close();
+            let outcome = if finishes { Outcome::Finished } else { Outcome::Abandoned };
+            self.end(job, &entry, &outcome, at, out);
         }
         self.waiting.clear();
         if let Some(began) = self.began
-            && self.tally != Tally::default()
+            && self.counts != Counts::default()
         {
-            let (tally, took) = (self.tally, format_elapsed_short(at.saturating_sub(began)));
-            self.say(now, out, format_args!("{tally} in {took}"));
+            let (counts, took) =
+                (Summary(self.counts), format_elapsed_short(at.saturating_sub(began)));
+            self.say(at, out, format_args!("{counts} in {took}"));
         }
     }
 
@@ -174,15 +175,11 @@ impl Plain {
 #[derive(Debug)]
 struct Entry {
     added: Duration,
-    prefix: String,
-    text: String,
-    progress: Option<Progress>,
-    elapsed: bool,
-    detached: bool,
+    row: Row,
     /// Prefix and text as they were last said. What it started with is not news.
     said: String,
     /// The tenths that were done when it last said so.
-    said_tenth: u8,
+    said_tenth: u64,
     may_speak: Duration,
     /// Since when it may say what it has to say, if it has.
     waits: Option<Duration>,
@@ -192,11 +189,7 @@ impl Entry {
     fn new(added: Duration, row: &Row) -> Self {
         let mut entry = Self {
             added,
-            prefix: row.prefix.clone(),
-            text: row.text.clone(),
-            progress: row.progress.clone(),
-            elapsed: row.elapsed,
-            detached: false,
+            row: row.clone(),
             said: String::new(),
             said_tenth: 0,
             may_speak: Duration::ZERO,
@@ -208,16 +201,7 @@ impl Entry {
     }
 
     fn update(&mut self, change: &Change) {
-        if let Some(prefix) = &change.prefix {
-            self.prefix.clone_from(prefix);
-        }
-        if let Some(text) = &change.text {
-            self.text.clone_from(text);
-        }
-        if let Some(progress) = &change.progress {
-            self.progress.clone_from(progress);
-        }
-        self.detached |= change.detached;
+        self.row.apply(change);
         if self.tenth() == 0 {
             // It started again: the first tenth is news once more.
             self.said_tenth = 0;
@@ -225,7 +209,7 @@ impl Entry {
     }
 
     fn has_news(&self) -> bool {
-        self.tenth() != self.said_tenth || (!self.text.is_empty() && self.words() != self.said)
+        self.tenth() != self.said_tenth || (!self.row.text.is_empty() && self.words() != self.said)
     }
 
     /// Its turn to speak: what it says, unless that is no news any more.
@@ -241,14 +225,12 @@ impl Entry {
     }
 
     fn words(&self) -> String {
-        format!("{}{}", self.prefix, self.text)
+        format!("{}{}", self.row.prefix, self.row.text)
     }
 
     /// How many tenths of the work are done.
-    fn tenth(&self) -> u8 {
-        let Some(Progress { position, total: Some(total), .. }) = self.progress else { return 0 };
-        let tenths = (u128::from(position) * 10).checked_div(u128::from(total)).unwrap_or(0);
-        tenths.min(10) as u8
+    fn tenth(&self) -> u64 {
+        self.row.progress.as_ref().and_then(|progress| progress.done_of(10)).unwrap_or(0)
     }
 
     /// All there is to say, on one line.
@@ -257,7 +239,7 @@ impl Entry {
         if state.trim().is_empty() {
             state = format!("job {job}");
         }
-        if let Some(progress) = &self.progress {
+        if let Some(progress) = &self.row.progress {
             push_progress(&mut state, progress);
         }
         state.truncate(state.trim_end().len());
@@ -266,30 +248,22 @@ impl Entry {
 
     /// Whether the row only tells the time, which every end does.
     fn is_clock(&self) -> bool {
-        self.elapsed && self.text.is_empty() && self.progress.is_none()
-    }
-
-    /// Whether the row finishes when the board closes.
-    fn runs_on(&self) -> bool {
-        self.elapsed || self.detached
+        self.row.elapsed && self.row.text.is_empty() && self.row.progress.is_none()
     }
 
     fn is_work(&self) -> bool {
-        !self.detached && !self.is_clock()
+        !self.row.detached && !self.is_clock()
     }
 }
 
 fn push_progress(line: &mut String, progress: &Progress) {
     let &Progress { position, total, ref text } = progress;
     let words = match (text, total) {
-        (Some(text), _) => cleaned(text),
-        (None, None) => position.to_string(),
-        (None, Some(total)) if position == 0 || total == 0 => return,
-        (None, Some(total)) => {
-            let percent = u128::from(position) * 100 / u128::from(total);
-            format!("{percent}% - {position}/{total}")
-        }
+        (Some(text), _) => Some(cleaned(text)),
+        (None, None) => Some(position.to_string()),
+        (None, Some(total)) => percentage(position, total, |count| count),
     };
+    let Some(words) = words else { return };
     if !line.ends_with(' ') {
         line.push(' ');
     }
@@ -316,36 +290,18 @@ impl fmt::Display for Running<'_> {
     }
 }
 
-/// How many jobs ended, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    done: u64,
-    failed: u64,
-    cancelled: u64,
-    panicked: u64,
-    abandoned: u64,
-}
+/// The outcomes in the last line: `12 done, 1 failed`.
+struct Summary(Counts);
 
-impl Tally {
-    fn count(&mut self, outcome: &Outcome) {
-        *match outcome {
-            Outcome::Finished => &mut self.done,
-            Outcome::Failed(_) => &mut self.failed,
-            Outcome::Cancelled => &mut self.cancelled,
-            Outcome::Panicked => &mut self.panicked,
-            Outcome::Abandoned => &mut self.abandoned,
-        } += 1;
-    }
-}
-
-impl fmt::Display for Tally {
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} done", self.done)?;
+        let Self(counts) = self;
+        write!(f, "{} done", counts.finished)?;
         let others = [
-            (self.failed, "failed"),
-            (self.cancelled, "cancelled"),
-            (self.panicked, "panicked"),
-            (self.abandoned, "abandoned"),
+            (counts.failed, "failed"),
+            (counts.cancelled, "cancelled"),
+            (counts.panicked, "panicked"),
+            (counts.abandoned, "abandoned"),
         ];
         for (count, word) in others.into_iter().filter(|&(count, _)| count > 0) {
             write!(f, ", {count} {word}")?;
@@ -373,11 +329,11 @@ mod tests {
     }
 
     fn row(prefix: &str, text: &str) -> Row {
-        Row { prefix: prefix.into(), text: text.into(), ..Row::default() }
+        Row::new(prefix).with_text(text)
     }
 
     fn count(position: u64, total: impl Into<Option<u64>>) -> Option<Progress> {
-        Some(Progress { position, total: total.into(), text: None })
+        Some(Progress::new(position, total))
     }
 
     /// A log that is written as time passes.
@@ -413,38 +369,35 @@ mod tests {
         }
 
         fn event(&mut self, event: Event) -> &mut Self {
-            self.write(|plain, now, out| plain.apply(&event, now, out))
+            self.write(|plain, _, out| plain.apply(&event, out))
         }
 
         fn add(&mut self, job: u64, row: Row) -> &mut Self {
-            let at = self.now;
-            self.event(Event::Added { job: id(job), at, row })
+            self.event(Event::Added { at: self.now, job: id(job), row })
         }
 
         fn change(&mut self, job: u64, change: Change) -> &mut Self {
-            self.event(Event::Changed { job: id(job), change })
+            self.event(Event::Changed { at: self.now, job: id(job), change })
         }
 
         fn text(&mut self, job: u64, text: &str) -> &mut Self {
-            self.change(job, Change { text: Some(text.into()), ..Change::default() })
+            self.change(job, Change::default().with_text(text))
         }
 
         fn progress(&mut self, job: u64, progress: Option<Progress>) -> &mut Self {
-            self.change(job, Change { progress: Some(progress), ..Change::default() })
+            self.change(job, Change::default().with_progress(progress))
         }
 
         fn end(&mut self, job: u64, outcome: Outcome) -> &mut Self {
-            let at = self.now;
-            self.event(Event::Ended { job: id(job), at, outcome })
+            self.event(Event::Ended { at: self.now, job: id(job), outcome })
         }
 
         fn line(&mut self, line: &str) -> &mut Self {
-            self.event(Event::Line(line.into()))
+            self.event(Event::Line { at: self.now, text: line.into() })
         }
 
         fn close(&mut self) -> &mut Self {
-            let at = self.now;
-            self.event(Event::Closed { at })
+            self.event(Event::Closed { at: self.now })
         }
 
         #[track_caller]
@@ -470,7 +423,7 @@ mod tests {
     #[test]
     fn a_new_prefix_is_said() {
         let mut log = Log::default();
-        let change = Change { prefix: Some("move: ".into()), ..Change::default() };
+        let change = Change::default().with_prefix("move: ");
         log.add(1, row("copy: ", "a.txt")).change(1, change).says(&["   0 move: a.txt"]);
     }
 
@@ -485,7 +438,7 @@ mod tests {
     #[test]
     fn a_status_alone_says_nothing() {
         let mut log = Log::default();
-        let change = Change { status: Some(Status::Warning), ..Change::default() };
+        let change = Change::default().with_status(Status::Warning);
         log.add(1, row("copy: ", "waiting")).change(1, change).at(20.0).says(&[]);
     }
 
@@ -540,7 +493,7 @@ mod tests {
 
     #[test]
     fn progress_is_written_for_any_numbers() {
-        let styled = Progress { position: 1, total: Some(2), text: Some(" 50% - 1 B/2 B".into()) };
+        let styled = Progress::new(1, 2).with_text(" 50% - 1 B/2 B");
         let most = u64::MAX;
         for (progress, text) in [
             (count(0, 10), "copy"),
@@ -553,7 +506,7 @@ mod tests {
             (None, "copy"),
         ] {
             let mut log = Log::default();
-            log.add(1, Row { progress, ..row("copy", "") }).end(1, Outcome::Finished);
+            log.add(1, Row::new("copy").with_progress(progress)).end(1, Outcome::Finished);
             log.says(&[&format!("   0 {text} (finished in 0s)")]);
         }
     }
@@ -625,9 +578,9 @@ mod tests {
     #[test]
     fn silence_without_work_is_not_broken() {
         let mut log = Log::default();
-        let clock = Row { elapsed: true, ..row("elapsed time: ", "") };
+        let clock = Row::new("elapsed time: ").with_elapsed(true);
         log.add(1, clock).add(2, row("", "notice"));
-        log.change(2, Change { detached: true, ..Change::default() });
+        log.change(2, Change::default().with_detached(true));
         log.at(100.0).says(&[]);
         log.at(120.0).add(3, row("", "work")).at(149.0).says(&[]);
     }
@@ -646,7 +599,7 @@ mod tests {
     fn a_close_abandons_what_runs_and_finishes_what_was_detached() {
         let mut log = Log::default();
         log.add(1, row("", "work")).add(2, row("", "notice"));
-        log.change(2, Change { detached: true, ..Change::default() }).at(4.0).close();
+        log.change(2, Change::default().with_detached(true)).at(4.0).close();
         log.says(&[
             "   4 work (abandoned after 4s)",
             "   4 notice (finished in 4s)",
@@ -676,7 +629,7 @@ mod tests {
 
     #[test]
     fn a_board_without_jobs_ends_without_a_word() {
-        let clock = Row { elapsed: true, ..row("elapsed time: ", "") };
+        let clock = Row::new("elapsed time: ").with_elapsed(true);
         Log::default().add(1, clock).at(4.0).close().says(&[]);
     }
 

@@ -18,7 +18,7 @@ use crate::console::output::Size;
 use crate::console::plain::Plain;
 use crate::io::panics::{Panics, UNWINDING};
 #[cfg(feature = "json")]
-use crate::record::json;
+use crate::record;
 
 /// The time from one frame to the next, at least.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
@@ -176,26 +176,24 @@ impl View {
     }
 
     fn fold(&mut self, event: &Event) {
-        if let Some(at) = event.at() {
-            self.clock.saw(at);
-        }
+        self.clock.saw(event.at());
         let now = self.clock.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
                 self.below |= !self.panics.was_redirected(now);
                 self.panicked = Some(now);
             }
-            Event::Line(line) => self.printed += line.len(),
+            Event::Line { text, .. } => self.printed += text.len(),
             Event::Closed { .. } => self.closed = true,
             _ => {}
         }
         self.news = true;
         match &mut self.kind {
-            Kind::Live(live) => live.model.apply(event, now),
-            Kind::Plain(plain, out) => plain.apply(event, now, out),
+            Kind::Live(live) => live.model.apply(event),
+            Kind::Plain(plain, out) => plain.apply(event, out),
             #[cfg(feature = "json")]
             Kind::Json(lines) => {
-                json::write(event, now, lines);
+                record::write(event, lines);
                 self.printed = lines.len();
             }
             Kind::Blind => {}
@@ -347,9 +345,9 @@ mod tests {
         let clock = Clock::exact(Arc::new(|| Duration::ZERO));
         let mut view =
             View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), clock);
-        let row = Row { text: "copying".into(), ..Row::default() };
+        let row = Row::default().with_text("copying");
         let job = JobId::new(1).expect("ids count from 1");
-        view.fold(&Event::Added { job, at: Duration::ZERO, row });
+        view.fold(&Event::Added { at: Duration::ZERO, job, row });
         view.draw(&mut Vec::new());
         assert!(!view.is_due());
         view.was_stopped();

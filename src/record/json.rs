@@ -1,15 +1,13 @@
-//! Records as lines of JSON, and back.
+//! Events as lines of JSON, and back.
 
 use std::io::{self, BufRead, ErrorKind};
-use std::time::Duration;
 
 use crate::board::event::Event;
-use crate::board::record::{Record, wire::Flat};
 
-/// Appends an event that was taken at `now`, as a line.
-pub(crate) fn write(event: &Event, now: Duration, lines: &mut Vec<u8>) {
-    // There are no maps, whose keys could be wrong, and a `Vec` takes all.
-    let _ = serde_json::to_writer(&mut *lines, &Flat::new(event, now));
+/// Appends an event as a line.
+pub(crate) fn write(event: &Event, lines: &mut Vec<u8>) {
+    // An event has no maps, whose keys could be wrong, and a `Vec` takes all bytes.
+    let _ = serde_json::to_writer(&mut *lines, event);
     lines.push(b'\n');
 }
 
@@ -18,7 +16,7 @@ pub(crate) fn write(event: &Event, now: Duration, lines: &mut Vec<u8>) {
 ///
 /// # Errors
 ///
-/// The iterator yields an error for each line that is no [`Record`], with its
+/// The iterator yields an error for each line that is no [`Event`], with its
 /// number and, where that is known, the column; then it goes on with the next
 /// one. If the program was killed while it wrote, that is the last line. An error
 /// of the reader is yielded as it is.
@@ -26,12 +24,15 @@ pub(crate) fn write(event: &Event, now: Duration, lines: &mut Vec<u8>) {
 /// # Examples
 ///
 /// ```
-/// use active_status::{Event, read_records};
+/// use std::time::Duration;
+///
+/// use active_status::Event;
+/// use active_status::record::read_records;
 ///
 /// let file = "{\"event\":\"line\",\"at\":1.5,\"text\":\"hello\"}\n{\"event\":\"clo";
 /// let mut records = read_records(file.as_bytes());
-/// let record = records.next().unwrap().unwrap();
-/// assert_eq!((record.at.as_millis(), record.event), (1_500, Event::Line("hello".into())));
+/// let event = records.next().unwrap().unwrap();
+/// assert_eq!(event, Event::Line { at: Duration::from_millis(1_500), text: "hello".into() });
 ///
 /// let error = records.next().unwrap().unwrap_err();
 /// assert_eq!(error.to_string(), "line 2, column 13: EOF while parsing a string");
@@ -53,9 +54,9 @@ pub struct Records<R> {
 }
 
 impl<R: BufRead> Iterator for Records<R> {
-    type Item = io::Result<Record>;
+    type Item = io::Result<Event>;
 
-    fn next(&mut self) -> Option<io::Result<Record>> {
+    fn next(&mut self) -> Option<io::Result<Event>> {
         loop {
             self.line.clear();
             match self.reader.read_until(b'\n', &mut self.line) {

@@ -11,7 +11,6 @@ use futures_core::Stream;
 
 use crate::board::event::Event;
 use crate::board::monotonic;
-use crate::board::record::Record;
 
 /// The events of a run once more, each at its time: the first at once, the others
 /// as long after it as they were then.
@@ -22,11 +21,11 @@ use crate::board::record::Record;
 /// [size](crate::Console::size) shows it, told to [`follow`](crate::Console::follow)
 /// its time.
 ///
-/// A record that is earlier than one before it comes right after that. Who is
+/// An event that is earlier than one before it comes right after that. Who is
 /// late to poll gets what is due at once; nothing is left out.
 ///
-/// To look at a run without waiting, fold its records into a
-/// [`Model`](crate::Model).
+/// To look at a run without waiting, fold its events into a
+/// [`Model`](crate::model::Model).
 ///
 /// # Cancel safety
 ///
@@ -39,22 +38,25 @@ use crate::board::record::Record;
 /// ```
 /// use std::time::Duration;
 ///
-/// use active_status::{Console, Event, Record, replay};
+/// use active_status::record::replay;
+/// use active_status::{Console, Event};
 ///
 /// # smol::block_on(async {
-/// let line = |at, text: &str| Record { at, event: Event::Line(text.into()) };
-/// let records = [line(Duration::ZERO, "one"), line(Duration::from_secs(7_200), "two")];
-/// let replay = replay(records, smol::Timer::after).speed(72_000.0);
+/// let line = |hours: u64, text: &str| {
+///     let at = Duration::from_secs(hours * 3_600);
+///     Event::Line { at, text: text.into() }
+/// };
+/// let replay = replay([line(0, "one"), line(2, "two")], smol::Timer::after).speed(72_000.0);
 /// Console::plain().follow(&replay).run(replay, smol::Timer::after).await;
 /// # });
 /// ```
-pub fn replay<I, F, T>(records: I, sleep: F) -> Replay<I::IntoIter, F, T>
+pub fn replay<I, F, T>(events: I, sleep: F) -> Replay<I::IntoIter, F, T>
 where
-    I: IntoIterator<Item = Record>,
+    I: IntoIterator<Item = Event>,
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    replay_with_clock(records, monotonic(), sleep)
+    replay_with_clock(events, monotonic(), sleep)
 }
 
 /// A replay whose clock is yours as well, so that a test need not wait for time.
@@ -66,7 +68,8 @@ where
 /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// use std::{future::ready, sync::Arc, time::Duration};
 ///
-/// use active_status::{Event, Record, replay_with_clock};
+/// use active_status::Event;
+/// use active_status::record::replay_with_clock;
 /// use futures::StreamExt;
 ///
 /// let now = Arc::new(AtomicU64::new(0));
@@ -77,33 +80,33 @@ where
 ///     ready(())
 /// };
 ///
-/// let line = |at| Record { at: Duration::from_secs(at), event: Event::Line(String::new()) };
+/// let line = |at| Event::Line { at: Duration::from_secs(at), text: String::new() };
 /// let replay = replay_with_clock([line(10), line(13)], clock, sleep).speed(2.0);
 /// let told = futures::executor::block_on(replay.count());
 /// assert_eq!((told, now.load(Relaxed)), (2, 1_500));
 /// ```
 pub fn replay_with_clock<I, F, T>(
-    records: I,
+    events: I,
     now: impl Fn() -> Duration + Send + Sync + 'static,
     sleep: F,
 ) -> Replay<I::IntoIter, F, T>
 where
-    I: IntoIterator<Item = Record>,
+    I: IntoIterator<Item = Event>,
     F: FnMut(Duration) -> T,
     T: Future,
 {
     let way = Way { start: None, next: None, reached: Duration::ZERO };
     let tape = Arc::new(Tape { now: Box::new(now), speed: 1.0, way: Mutex::new(way) });
-    let records = records.into_iter().fuse();
-    Replay { records, next: None, timer: None, sleep, tape }
+    let events = events.into_iter().fuse();
+    Replay { events, next: None, timer: None, sleep, tape }
 }
 
 /// The stream of [`replay`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Replay<I, F, T> {
-    records: Fuse<I>,
-    /// What is told next; `None` before the first poll and after the last record.
-    next: Option<Record>,
+    events: Fuse<I>,
+    /// What is told next; `None` before the first poll and after the last event.
+    next: Option<Event>,
     /// The time until then.
     timer: Option<Pin<Box<T>>>,
     sleep: F,
@@ -118,11 +121,11 @@ struct Tape {
 }
 
 struct Way {
-    /// The time of the first record, and what the clock said then.
+    /// The time of the first event, and what the clock said then.
     start: Option<(Duration, Duration)>,
-    /// The time of the next record.
+    /// The time of the next event.
     next: Option<Duration>,
-    /// The time in the run, when it was asked for last or a record was told.
+    /// The time in the run, when it was asked for last or an event was told.
     reached: Duration,
 }
 
@@ -142,7 +145,7 @@ impl<I, F, T> Replay<I, F, T> {
 
     /// The time in the run, for who folds the events: right after one it is the
     /// time of that, and goes on at the speed of the replay until the next is due.
-    /// It does not pass a record that was not taken, and stands after the last.
+    /// It does not pass an event that was not taken, and stands after the last.
     ///
     /// A [`Console`](crate::Console) that [follows](crate::Console::follow) the
     /// replay goes by it.
@@ -159,14 +162,14 @@ impl<I, F, T> Replay<I, F, T> {
 
 impl<I, F, T> Replay<I, F, T>
 where
-    I: Iterator<Item = Record>,
+    I: Iterator<Item = Event>,
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    /// Gets the next record, and a timer if it is not due.
+    /// Gets the next event, and a timer if it is not due.
     fn fetch(&mut self) {
-        self.next = self.records.next();
-        let wait = self.tape.expect(self.next.as_ref().map(|record| record.at));
+        self.next = self.events.next();
+        let wait = self.tape.expect(self.next.as_ref().map(Event::at));
         self.timer = (!wait.is_zero()).then(|| Box::pin((self.sleep)(wait)));
     }
 }
@@ -176,7 +179,7 @@ impl<I, F, T> Unpin for Replay<I, F, T> {}
 
 impl<I, F, T> Stream for Replay<I, F, T>
 where
-    I: Iterator<Item = Record>,
+    I: Iterator<Item = Event>,
     F: FnMut(Duration) -> T,
     T: Future,
 {
@@ -191,10 +194,10 @@ where
             ready!(timer.as_mut().poll(cx));
             this.timer = None;
         }
-        let Some(record) = this.next.take() else { return Poll::Ready(None) };
-        this.tape.tell(record.at);
+        let Some(event) = this.next.take() else { return Poll::Ready(None) };
+        this.tape.tell(event.at());
         this.fetch();
-        Poll::Ready(Some(record.event))
+        Poll::Ready(Some(event))
     }
 }
 
@@ -203,7 +206,7 @@ impl Tape {
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time in the run. A record that is due and was not told holds it up.
+    /// The time in the run. An event that is due and was not told holds it up.
     fn time(&self) -> Duration {
         let now = (self.now)();
         let mut way = self.way();
@@ -214,13 +217,13 @@ impl Tape {
         way.reached
     }
 
-    /// A record of this time was told.
+    /// An event of this time was told.
     fn tell(&self, at: Duration) {
         let mut way = self.way();
         way.reached = way.reached.max(at);
     }
 
-    /// This is the time of the next record; how long it is until then. The first
+    /// This is the time of the next event; how long it is until then. The first
     /// one starts the run.
     fn expect(&self, at: Option<Duration>) -> Duration {
         let now = (self.now)();

@@ -90,15 +90,15 @@ impl Screen {
     pub fn show(&mut self, events: &mut Events) -> &Self {
         let now = events.now();
         for event in events.drain() {
-            self.apply(&event, now);
+            self.apply(&event);
         }
         self.draw(now)
     }
 
-    /// Takes one event, at `now`: one that came another way. It is shown by the
-    /// next [`draw`](Self::draw).
-    pub fn apply(&mut self, event: &Event, now: Duration) {
-        self.model.apply(event, now);
+    /// Folds in one event that did not come from [`Events`]. The next
+    /// [`draw`](Self::draw) shows it.
+    pub fn apply(&mut self, event: &Event) {
+        self.model.apply(event);
     }
 
     /// Shows the board as it is at `now`.

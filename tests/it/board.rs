@@ -6,11 +6,9 @@ use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use active_status::event::{BoardWriter, Forward, Sampled};
 use active_status::progress::ProgressSnapshot;
-use active_status::{
-    Board, BoardWriter, Event, Events, Forward, Job, JobOptions, Sampled, StatusOptions,
-    WithStatus, board,
-};
+use active_status::{Board, Event, Events, Job, JobOptions, StatusOptions, WithStatus, board};
 
 use crate::support::Parent;
 use crate::told::{Clock, told};

@@ -15,6 +15,7 @@ use active_status::{Console, OpenBoard, board};
 use crate::pty::{pseudo_terminal, this_program};
 use crate::support::within_a_minute;
 use crate::terminal::{PART, screen};
+use crate::told::told;
 
 const SIZE: (u16, u16) = (60, 20);
 
@@ -225,7 +226,7 @@ fn two_guards() {
     drop(second);
     drop(one);
     println("to the terminal");
-    let lines: Vec<_> = { two.1 }.drain().collect();
+    let lines = told(&mut { two.1 });
     println(format_args!("{lines:?}"));
 }
 
@@ -467,7 +468,7 @@ fn lines_of_several_threads_come_out_whole_and_in_order() {
 
 #[test]
 fn of_two_guards_the_newer_one_captures_until_it_is_dropped() {
-    let lines = r#"[Line("to the second"), Line("still to the second")]"#;
+    let lines = r#"["| to the second", "| still to the second"]"#;
     assert_eq!(played("two guards"), format!("to the first\nto the terminal\n{lines}"));
 }
 

@@ -11,14 +11,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use active_status::console::{ConsoleHandle, Live};
-use active_status::{
-    Board, Change, Console, Event, JobId, OpenBoard, Outcome, board, board_with_clock,
-};
+use active_status::event::Change;
+use active_status::{Board, Console, Event, JobId, OpenBoard, Outcome, board, board_with_clock};
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
 use crate::stage::{News, Show, Tells, Time, held, millis, next_frame, screen, wrote};
 use crate::support::within_a_minute;
+use crate::told::printed;
 
 /// A board on a virtual clock that `console` shows.
 fn shown(console: Console<Live>, time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
@@ -234,7 +234,7 @@ fn yielding(lines: usize) -> impl Stream<Item = Event> + Send {
             return Poll::Pending;
         }
         line += 1;
-        Poll::Ready(Some(Event::Line(line.to_string())))
+        Poll::Ready(Some(printed(line.to_string())))
     })
 }
 
@@ -263,7 +263,7 @@ fn a_stream_that_yields_is_read_to_its_end_when_the_console_is_shut_down() {
 
 #[test]
 fn the_close_is_the_end_also_of_a_stream_that_goes_on() {
-    let events = stream::iter([Event::Line("hello".into()), Event::Closed { at: millis(0) }]);
+    let events = stream::iter([printed("hello"), Event::Closed { at: millis(0) }]);
     let events = events.chain(stream::pending());
     let time = Time::default();
     let show = Show::new(|tells| Console::plain().output(tells).run(events, time.sleep()));
@@ -273,7 +273,7 @@ fn the_close_is_the_end_also_of_a_stream_that_goes_on() {
 #[test]
 fn a_stream_that_always_has_more_leaves_the_executor_its_turn_and_is_drawn() {
     let time = Time::default();
-    let events = stream::repeat(Event::Line("again".into()));
+    let events = stream::repeat(printed("again"));
     let mut show = Show::new(|tells| Console::plain().output(tells).run(events, time.sleep()));
     assert_eq!(show.polls, 1);
     assert!(show.frame().starts_with("again\n"));
@@ -336,10 +336,10 @@ fn events_are_taken_while_the_terminal_is_stalled() {
         order = Some(orders);
         Console::plain().output(held).run(events, time.sleep())
     });
-    sink.try_send(Event::Line("first".into())).unwrap();
+    sink.try_send(printed("first")).unwrap();
     show.frame();
     for line in ["a", "b", "c"] {
-        sink.try_send(Event::Line(line.into())).expect("room again");
+        sink.try_send(printed(line)).expect("room again");
         time.pass(millis(100));
         show.settle();
     }
@@ -358,10 +358,10 @@ fn no_more_than_a_mebibyte_of_lines_is_taken_for_a_stalled_terminal() {
         order = Some(orders);
         Console::plain().output(held).run(events, time.sleep())
     });
-    sink.try_send(Event::Line("first".into())).unwrap();
+    sink.try_send(printed("first")).unwrap();
     show.frame();
     for _ in 0..40 {
-        sink.try_send(Event::Line("x".repeat(1 << 16))).unwrap();
+        sink.try_send(printed("x".repeat(1 << 16))).unwrap();
     }
     for _ in 0..10 {
         time.pass(millis(100));
@@ -524,7 +524,8 @@ fn what_work_left_running_was_abandoned() {
 fn work_ends_also_beside_a_stream_that_always_has_more() {
     let time = Time::default();
     let job = JobId::new(1).expect("ids count from 1");
-    let events = stream::repeat(Event::Changed { job, change: Change::default() });
+    let events =
+        stream::repeat(Event::Changed { at: Duration::ZERO, job, change: Change::default() });
     let show =
         Show::new(|tells| Console::plain().output(tells).run_while(events, time.sleep(), ready(7)));
     assert_eq!(show.end(), (7, String::new()));
@@ -595,9 +596,9 @@ fn a_stream_that_panics_is_not_polled_again_and_what_it_gave_is_shown() {
     let events = stream::poll_fn(move |_| {
         polls += 1;
         match polls {
-            1 => Poll::Ready(Some(Event::Line("before".into()))),
+            1 => Poll::Ready(Some(printed("before"))),
             2 => panic!("as it does"),
-            _ => Poll::Ready(Some(Event::Line("after".into()))),
+            _ => Poll::Ready(Some(printed("after"))),
         }
     });
     let (sender, news) = mpsc::channel();
@@ -850,7 +851,7 @@ fn a_stream_that_panics_does_not_hold_up_the_shutdown() {
 #[test]
 fn a_stream_that_always_has_more_does_not_hold_up_the_shutdown() {
     let (sender, news) = mpsc::channel();
-    let events = stream::repeat(Event::Line("again".into()));
+    let events = stream::repeat(printed("again"));
     let running = Console::plain().output(Tells(sender)).start(events);
     next_frame(&news);
     within_a_minute(|| running.shutdown());

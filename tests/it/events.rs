@@ -79,7 +79,7 @@ fn the_stream_ends_after_the_close_and_stays_so() {
     board.println("x");
     drop(board);
     let parent = Parent::new();
-    assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Line(_)))));
+    assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Line { .. }))));
     assert!(!events.is_terminated());
     assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Closed { .. }))));
     assert!(events.is_terminated());
@@ -160,7 +160,7 @@ fn the_stream_leaves_others_their_turn_though_a_worker_goes_on() {
     parent.take_wakes();
     for turn in [2, 2, 2] {
         for _ in 0..turn {
-            assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Line(_)))));
+            assert!(matches!(parent.poll(&mut events), Poll::Ready(Some(Event::Line { .. }))));
             board.println("another");
         }
         assert_eq!(parent.poll(&mut events), Poll::Pending);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use active_status::{Change, Event, JobId, Model, Outcome, Progress, Row, Status};
+use active_status::event::{Change, Progress, Row};
+use active_status::model::Model;
+use active_status::{Event, JobId, Outcome, Status};
 
 /// A model, and the time for what it is told next.
 #[derive(Default)]
@@ -20,25 +22,23 @@ impl Board {
     }
 
     fn add(&mut self, job: u64, row: Row) {
-        let at = self.now;
-        self.model.apply(&Event::Added { job: id(job), at, row }, self.now);
+        self.model.apply(&Event::Added { at: self.now, job: id(job), row });
     }
 
     fn change(&mut self, job: u64, change: Change) {
-        self.model.apply(&Event::Changed { job: id(job), change }, self.now);
+        self.model.apply(&Event::Changed { at: self.now, job: id(job), change });
     }
 
     fn end(&mut self, job: u64, outcome: Outcome) {
-        let at = self.now;
-        self.model.apply(&Event::Ended { job: id(job), at, outcome }, self.now);
+        self.model.apply(&Event::Ended { at: self.now, job: id(job), outcome });
     }
 
     fn print(&mut self, line: &str) {
-        self.model.apply(&Event::Line(line.into()), self.now);
+        self.model.apply(&Event::Line { at: self.now, text: line.into() });
     }
 
     fn close(&mut self) {
-        self.model.apply(&Event::Closed { at: self.now }, self.now);
+        self.model.apply(&Event::Closed { at: self.now });
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -55,28 +55,28 @@ fn id(number: u64) -> JobId {
 }
 
 fn row(text: &str) -> Row {
-    Row { text: text.into(), ..Row::default() }
+    Row::default().with_text(text)
 }
 
 fn progress(position: u64, total: impl Into<Option<u64>>) -> Progress {
-    Progress { position, total: total.into(), text: None }
+    Progress::new(position, total)
 }
 
 fn text(text: &str) -> Change {
-    Change { text: Some(text.into()), ..Change::default() }
+    Change::default().with_text(text)
 }
 
 // Rules 9, 24
 #[test]
 fn a_row_is_its_prefix_and_its_text() {
-    let board = Board::of(Row { prefix: "copy: ".into(), ..row("a.txt") });
+    let board = Board::of(Row::new("copy: ").with_text("a.txt"));
     assert_eq!(board.shows(80, 24), "copy: a.txt\n");
 }
 
 // Rules 6, 9, 10
 #[test]
 fn progress_stands_behind_the_text() {
-    let style = |progress, text: &str| Progress { text: Some(text.into()), ..progress };
+    let style = |progress: Progress, text: &str| progress.with_text(text);
     for (progress, shown) in [
         (progress(0, 7), " ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░"),
         (progress(1, 7), " ▓▓▓▓░░░░░░░░░░░░░░░░░░░░░░░░░░  14% - 1/7"),
@@ -92,7 +92,7 @@ fn progress_stands_behind_the_text() {
         (style(progress(1, 2), "1 MB"), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░ 1 MB"),
         (style(progress(1, None), "1 MB"), " 1 MB"),
     ] {
-        let board = Board::of(Row { progress: Some(progress), ..row("copy") });
+        let board = Board::of(row("copy").with_progress(progress));
         assert_eq!(board.shows(200, 24), format!("copy{shown}\n"));
     }
 }
@@ -100,11 +100,10 @@ fn progress_stands_behind_the_text() {
 // Rule 10
 #[test]
 fn a_spinner_turns_when_the_position_changes() {
-    let mut board = Board::of(Row { progress: Some(progress(0, None)), ..row("read") });
+    let mut board = Board::of(row("read").with_progress(progress(0, None)));
     let mut shown = Vec::new();
     for position in [0, 10, 20, 20] {
-        let progress = Some(Some(progress(position, None)));
-        board.change(1, Change { progress, ..Change::default() });
+        board.change(1, Change::default().with_progress(progress(position, None)));
         shown.push(board.shows(80, 24));
     }
     assert_eq!(shown, ["read ⠋ 0\n", "read ⠙ 10\n", "read ⠹ 20\n", "read ⠹ 20\n"]);
@@ -138,8 +137,7 @@ fn a_mark_stands_one_space_behind_what_there_is() {
         ("n: ", "", Some(progress(2, 0)), "n: ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ ✔\n"),
         ("n", "", Some(progress(2, None)), "n ⠋ 2 ✔\n"),
     ] {
-        let (prefix, text) = (prefix.into(), text.into());
-        let mut board = Board::of(Row { prefix, text, progress, ..Row::default() });
+        let mut board = Board::of(Row::new(prefix).with_text(text).with_progress(progress));
         board.end(1, Outcome::Finished);
         assert_eq!(board.shows(80, 24), shown);
     }
@@ -149,10 +147,10 @@ fn a_mark_stands_one_space_behind_what_there_is() {
 #[test]
 fn the_end_of_the_board_ends_every_row() {
     let mut board = Board::default();
-    board.add(1, Row { pinned: true, elapsed: true, prefix: "time: ".into(), ..row("") });
+    board.add(1, Row::new("time: ").with_pinned(true).with_elapsed(true));
     board.add(2, row("works"));
     board.add(3, row("serves"));
-    board.change(3, Change { detached: true, ..Change::default() });
+    board.change(3, Change::default().with_detached(true));
     board.wait(65);
     board.close();
     board.wait(65);
@@ -192,9 +190,9 @@ fn a_row_without_news_says_so_in_steps() {
 fn pinned_detached_and_elapsed_rows_are_silent() {
     let mut board = Board::default();
     board.add(1, row("detached"));
-    board.add(2, Row { elapsed: true, ..row("elapsed") });
-    board.add(3, Row { pinned: true, ..row("pinned") });
-    board.change(1, Change { detached: true, ..Change::default() });
+    board.add(2, row("elapsed").with_elapsed(true));
+    board.add(3, row("pinned").with_pinned(true));
+    board.change(1, Change::default().with_detached(true));
     board.wait(30);
     assert_eq!(board.shows(80, 24), "detached\nelapsed · 30 seconds\npinned\n");
 }
@@ -203,7 +201,7 @@ fn pinned_detached_and_elapsed_rows_are_silent() {
 #[test]
 fn completed_running_and_pinned_rows_have_zones() {
     let mut board = Board::default();
-    board.add(1, Row { pinned: true, ..row("pinned") });
+    board.add(1, row("pinned").with_pinned(true));
     for (job, name) in [(2, "a"), (3, "b"), (4, "c"), (5, "d")] {
         board.add(job, row(name));
     }
@@ -246,11 +244,11 @@ fn pinned_rows_come_first_then_errors_then_news() {
     for job in 1..=8 {
         board.add(job, row(&format!("job {job}")));
     }
-    board.add(9, Row { pinned: true, ..row("pinned") });
+    board.add(9, row("pinned").with_pinned(true));
     board.wait(1);
     for (job, status) in [(7, Status::Error), (5, Status::Error), (2, Status::Warning)] {
         board.wait(1);
-        board.change(job, Change { status: Some(status), ..Change::default() });
+        board.change(job, Change::default().with_status(status));
     }
     board.wait(1);
     board.change(6, text("news"));
@@ -283,11 +281,8 @@ fn completed_rows_leave_before_running_ones_are_hidden() {
 // Rule 16
 #[test]
 fn the_text_is_cut_first_then_the_bar_then_the_end() {
-    let mut board = Board::of(Row {
-        prefix: "worker 1: ".into(),
-        progress: Some(progress(5, 10)),
-        ..row("hashing a_long_name.txt")
-    });
+    let row = Row::new("worker 1: ").with_text("hashing a_long_name.txt");
+    let mut board = Board::of(row.with_progress(progress(5, 10)));
     board.wait(10);
     for (columns, shown) in [
         (95, "worker 1: hashing a_long_name.txt ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
@@ -369,11 +364,8 @@ fn why_a_job_failed_is_cut_on_the_board_but_not_when_it_leaves() {
 
 #[test]
 fn a_failed_row_that_leaves_is_as_on_the_board_or_whole_and_without_bar() {
-    let mut board = Board::of(Row {
-        prefix: "copy: ".into(),
-        progress: Some(progress(5, 10)),
-        ..row("a_long_name.txt")
-    });
+    let row = Row::new("copy: ").with_text("a_long_name.txt");
+    let mut board = Board::of(row.with_progress(progress(5, 10)));
     board.end(1, Outcome::Failed("no space".into()));
     board.wait(1);
     for (columns, shown) in [
@@ -388,8 +380,8 @@ fn a_failed_row_that_leaves_is_as_on_the_board_or_whole_and_without_bar() {
 
 #[test]
 fn the_mark_of_an_end_is_cut_last() {
-    let progress = Progress { text: Some("100% - 49.4 MiB/49.4 MiB".into()), ..progress(1, 1) };
-    let row = Row { prefix: "download: ".into(), progress: Some(progress), ..row("corpus.tar") };
+    let progress = progress(1, 1).with_text("100% - 49.4 MiB/49.4 MiB");
+    let row = Row::new("download: ").with_text("corpus.tar").with_progress(progress);
     let mut board = Board::of(row);
     board.end(1, Outcome::Finished);
     for (columns, shown) in [
@@ -420,7 +412,7 @@ fn every_size_is_drawn() {
     let mut board = Board::default();
     for job in 1..=4 {
         let pinned = job == 4;
-        board.add(job, Row { pinned, progress: Some(progress(1, 2)), ..row("漢字 and text") });
+        board.add(job, row("漢字 and text").with_pinned(pinned).with_progress(progress(1, 2)));
     }
     board.end(1, Outcome::Failed("a 漢字 message".into()));
     board.wait(20);

@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use active_status::event::{Change, Progress, ProgressChange, Row};
 use active_status::progress::ProgressSnapshot;
-use active_status::{
-    Board, Change, Event, Events, Job, JobId, JobOptions, Outcome, Row, Status, board,
-};
+use active_status::{Board, Event, Events, Job, JobId, JobOptions, Outcome, Status, board};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -30,7 +29,9 @@ fn job() -> (Job, Events) {
 /// The position that was told last.
 fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
     let positions = events.into_iter().filter_map(|event| match event {
-        Event::Changed { change, .. } => change.progress.flatten().map(|it| it.position),
+        Event::Changed {
+            change: Change { progress: ProgressChange::Set(progress), .. }, ..
+        } => Some(progress.position),
         _ => None,
     });
     positions.last().unwrap_or(0)
@@ -389,15 +390,12 @@ fn options_are_the_row_at_first() {
     let job = board.add_job(options);
     job.set_text("later");
     let Some(Event::Added { row, .. }) = events.try_recv() else { panic!("not added") };
-    let progress = Some(active_status::Progress { position: 0, total: Some(3), text: None });
-    let expected = Row {
-        prefix: "p: ".into(),
-        text: "t".into(),
-        status: Status::Success,
-        pinned: true,
-        elapsed: true,
-        progress,
-    };
+    let expected = Row::new("p: ")
+        .with_text("t")
+        .with_status(Status::Success)
+        .with_pinned(true)
+        .with_elapsed(true)
+        .with_progress(Progress::new(0, 3));
     assert_eq!(row, expected);
 }
 
@@ -536,7 +534,7 @@ fn the_last_text_of_each_thread_arrives_under_a_busy_reader() {
     drop(board);
     let mut texts = std::collections::BTreeMap::<JobId, String>::new();
     while let Some(event) = events.recv_blocking() {
-        if let Event::Changed { job, change: Change { text: Some(text), .. } } = event {
+        if let Event::Changed { job, change: Change { text: Some(text), .. }, .. } = event {
             texts.insert(job, text);
         }
     }
@@ -622,9 +620,11 @@ impl Plain {
             Event::Changed { change, .. } => {
                 self.text = change.text.clone().unwrap_or(self.text.clone());
                 self.status = change.status.unwrap_or(self.status);
-                if let Some(progress) = &change.progress {
-                    self.counting = progress.as_ref().map(|progress| progress.total);
-                    self.position = progress.as_ref().map_or(0, |progress| progress.position);
+                if !change.progress.is_unchanged() {
+                    let mut row = Row::default();
+                    row.apply(change);
+                    self.counting = row.progress.as_ref().map(|progress| progress.total);
+                    self.position = row.progress.map_or(0, |progress| progress.position);
                 }
             }
             Event::Ended { .. } => self.end = Some(tell(event).replacen("1 ", "", 1)),

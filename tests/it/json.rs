@@ -1,4 +1,4 @@
-//! Records as lines of JSON: what they look like, and that they come back.
+//! Events as lines of JSON, written and read.
 
 use std::future::ready;
 use std::io::{self, BufReader, Read};
@@ -7,9 +7,11 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
+use active_status::event::{Change, Progress, ProgressChange, Row};
+use active_status::model::Model;
+use active_status::record::read_records;
 use active_status::{
-    Change, Console, Event, JobId, JobOptions, Model, Outcome, Progress, Record, Row, Status,
-    board, board_with_clock, read_records, tee,
+    Console, Event, JobId, JobOptions, Outcome, Status, board, board_with_clock, tee,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -57,38 +59,25 @@ const MORE: [&str; 18] = [
     r#"{"event":"closed","at":1036800.000000001}"#,
 ];
 
-fn all() -> [Record; 12] {
+fn all() -> [Event; 12] {
     let job = JobId::new(1).unwrap();
-    let at = millis(50);
-    let progress = |position, total, text| Progress { position, total, text };
-    let row = Row { prefix: "copy: ".into(), text: "a".into(), ..Row::default() };
-    let full = Row {
-        status: Status::Success,
-        pinned: true,
-        elapsed: true,
-        progress: Some(progress(1, None, Some("x".into()))),
-        ..Row::default()
-    };
-    let other = JobId::new(2).unwrap();
-    let change = Change {
-        prefix: Some("p".into()),
-        text: Some("t".into()),
-        status: Some(Status::Warning),
-        progress: Some(Some(progress(3, Some(5), None))),
-        detached: true,
-    };
-    let cleared = Change { status: Some(Status::Error), progress: Some(None), ..Change::default() };
-    let changed = |change| Record { at: millis(100), event: Event::Changed { job, change } };
-    let ended = |outcome| {
-        let at = millis(250);
-        Record { at, event: Event::Ended { job, at, outcome } }
-    };
+    let full = Row::default()
+        .with_status(Status::Success)
+        .with_pinned(true)
+        .with_elapsed(true)
+        .with_progress(Progress::new(1, None).with_text("x"));
+    let change = Change::default()
+        .with_prefix("p")
+        .with_text("t")
+        .with_status(Status::Warning)
+        .with_progress(Progress::new(3, 5))
+        .with_detached(true);
+    let cleared = Change::default().with_status(Status::Error).with_progress(None);
+    let changed = |change| Event::Changed { at: millis(100), job, change };
+    let ended = |outcome| Event::Ended { at: millis(250), job, outcome };
     [
-        Record { at, event: Event::Added { job, at, row } },
-        Record {
-            at: Duration::ZERO,
-            event: Event::Added { job: other, at: Duration::ZERO, row: full },
-        },
+        Event::Added { at: millis(50), job, row: Row::new("copy: ").with_text("a") },
+        Event::Added { at: Duration::ZERO, job: JobId::new(2).unwrap(), row: full },
         changed(Change::default()),
         changed(change),
         changed(cleared),
@@ -97,26 +86,24 @@ fn all() -> [Record; 12] {
         ended(Outcome::Cancelled),
         ended(Outcome::Panicked),
         ended(Outcome::Abandoned),
-        Record {
-            at: Duration::from_nanos(1_849_448_205), event: Event::Line("\"\x1b[1mü".into())
-        },
-        Record { at: millis(300), event: Event::Closed { at: millis(300) } },
+        Event::Line { at: Duration::from_nanos(1_849_448_205), text: "\"\x1b[1mü".into() },
+        Event::Closed { at: millis(300) },
     ]
 }
 
-fn read(lines: &[u8]) -> Vec<Result<Record, String>> {
+fn read(lines: &[u8]) -> Vec<Result<Event, String>> {
     read_records(lines).map(|read| read.map_err(|error| error.to_string())).collect()
 }
 
 #[test]
-fn every_record_is_a_flat_line() {
-    for (record, line) in all().iter().zip(ALL) {
-        assert_eq!(serde_json::to_string(record).unwrap(), line);
+fn every_event_is_a_flat_line() {
+    for (event, line) in all().iter().zip(ALL) {
+        assert_eq!(serde_json::to_string(event).unwrap(), line);
     }
 }
 
 #[test]
-fn every_line_is_read_as_its_record() {
+fn every_line_is_read_as_its_event() {
     let lines = ALL.join("\n");
     assert_eq!(read(lines.as_bytes()), all().map(Ok));
 }
@@ -124,16 +111,9 @@ fn every_line_is_read_as_its_record() {
 #[test]
 fn a_line_that_is_read_is_written_byte_for_byte() {
     for line in ALL.into_iter().chain(MORE) {
-        let record: Record = serde_json::from_str(line).unwrap();
-        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), line);
     }
-}
-
-#[test]
-fn a_record_has_the_time_of_its_event_or_else_that_when_it_was_taken() {
-    let (then, now) = (millis(1), millis(2));
-    assert_eq!(Record::new(Event::Closed { at: then }, now).at, then);
-    assert_eq!(Record::new(Event::Line("x".into()), now).at, now);
 }
 
 #[test]
@@ -146,12 +126,11 @@ fn what_is_not_there_is_not_news_and_what_is_not_known_is_passed_over() {
     ];
     let job = JobId::new(1).unwrap();
     let at = Duration::from_secs(1);
-    let added = Event::Added { job, at, row: Row::default() };
-    let told = read(lines[..3].join("\n").as_bytes());
-    assert_eq!(told, [Ok(Record { at, event: added })]);
+    let added = Event::Added { at, job, row: Row::default() };
+    assert_eq!(read(lines[..3].join("\n").as_bytes()), [Ok(added)]);
     // No time is too late.
     let late = r#"{"at":1e300,"text":"x","event":"line"}"#;
-    let line = Record { at: Duration::MAX, event: Event::Line("x".into()) };
+    let line = Event::Line { at: Duration::MAX, text: "x".into() };
     assert_eq!(read(late.as_bytes()), [Ok(line)]);
     assert_eq!(read(lines[3].as_bytes()), [Err("line 1, column 12: number out of range".into())]);
 }
@@ -174,7 +153,7 @@ fn each_broken_line_is_named_and_the_next_one_is_read() {
         assert!(error.starts_with(place) && error.contains(what), "{line}: {error}");
     }
     let broken = [b"\xff\n", ALL[11].as_bytes()].concat();
-    assert!(matches!(&read(&broken)[..], [Err(_), Ok(record)] if *record == closed));
+    assert!(matches!(&read(&broken)[..], [Err(_), Ok(event)] if *event == closed));
 }
 
 #[test]
@@ -193,29 +172,29 @@ fn any_text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,5}", any::<String>()]
 }
 
-fn any_record() -> impl Strategy<Value = Record> {
+fn any_event() -> impl Strategy<Value = Event> {
     let progress = (any::<u64>(), any::<Option<u64>>(), option::of(any_text()));
-    let progress = progress.prop_map(|(position, total, text)| Progress { position, total, text });
+    let progress = progress.prop_map(|(position, total, text)| {
+        let progress = Progress::new(position, total);
+        text.into_iter().fold(progress, Progress::with_text)
+    });
     let progress = option::of(progress).boxed();
     let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
     let status = select(statuses.to_vec()).boxed();
     let row = (any_text(), any_text(), status.clone(), any::<(bool, bool)>(), progress.clone());
-    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed), progress)| Row {
-        prefix,
-        text,
-        status,
-        pinned,
-        elapsed,
-        progress,
+    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed), progress)| {
+        let row = Row::new(prefix).with_text(text).with_status(status);
+        row.with_pinned(pinned).with_elapsed(elapsed).with_progress(progress)
     });
     let texts = (option::of(any_text()), option::of(any_text()));
     let change = (texts, option::of(status), option::of(progress), any::<bool>());
-    let change = change.prop_map(|((prefix, text), status, progress, detached)| Change {
-        prefix,
-        text,
-        status,
-        progress,
-        detached,
+    let change = change.prop_map(|((prefix, text), status, progress, detached)| {
+        let mut change = Change::default().with_detached(detached);
+        change.prefix = prefix;
+        change.text = text;
+        change.status = status;
+        change.progress = progress.map_or(ProgressChange::Unchanged, ProgressChange::from);
+        change
     });
     let outcomes = [Outcome::Finished, Outcome::Cancelled, Outcome::Panicked, Outcome::Abandoned];
     let outcome = prop_oneof![select(outcomes.to_vec()), any_text().prop_map(Outcome::Failed)];
@@ -223,43 +202,45 @@ fn any_record() -> impl Strategy<Value = Record> {
     // The first twelve days.
     let at = (0..1_036_800_u64, 0..1_000_000_000_u32);
     let at = at.prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)).boxed();
-    let event = prop_oneof![
-        (job.clone(), at.clone(), row).prop_map(|(job, at, row)| Event::Added { job, at, row }),
-        (job.clone(), change).prop_map(|(job, change)| Event::Changed { job, change }),
-        (job, at.clone(), outcome).prop_map(|(job, at, outcome)| Event::Ended { job, at, outcome }),
-        any_text().prop_map(Event::Line),
-        at.clone().prop_map(|at| Event::Closed { at }),
-    ];
-    (event, at).prop_map(|(event, now)| Record::new(event, now))
+    let added = (at.clone(), job.clone(), row);
+    let changed = (at.clone(), job.clone(), change);
+    prop_oneof![
+        added.prop_map(|(at, job, row)| Event::Added { at, job, row }),
+        changed.prop_map(|(at, job, change)| Event::Changed { at, job, change }),
+        (at.clone(), job, outcome).prop_map(|(at, job, outcome)| Event::Ended { at, job, outcome }),
+        (at.clone(), any_text()).prop_map(|(at, text)| Event::Line { at, text }),
+        at.prop_map(|at| Event::Closed { at }),
+    ]
 }
 
-fn lines(records: &[Record]) -> Vec<u8> {
-    let line = |record| serde_json::to_string(record).unwrap() + "\n";
-    records.iter().map(line).collect::<String>().into_bytes()
+fn lines(events: &[Event]) -> Vec<u8> {
+    let line = |event| serde_json::to_string(event).unwrap() + "\n";
+    events.iter().map(line).collect::<String>().into_bytes()
 }
 
 proptest! {
+    // Rule 3
     #[test]
-    fn records_are_written_and_read_without_loss(records in vec(any_record(), 0..8)) {
-        let all: Vec<_> = records.iter().cloned().map(Ok).collect();
-        prop_assert_eq!(read(&lines(&records)), all);
+    fn events_are_written_and_read_without_loss(events in vec(any_event(), 0..8)) {
+        let all: Vec<_> = events.iter().cloned().map(Ok).collect();
+        prop_assert_eq!(read(&lines(&events)), all);
     }
 
     #[test]
     fn of_a_killed_writer_all_whole_lines_are_read_and_one_error_is_told(
-        records in vec(any_record(), 1..5),
+        events in vec(any_event(), 1..5),
         cut in any::<proptest::sample::Index>(),
     ) {
-        let whole = lines(&records[..records.len() - 1]).len();
-        let all = lines(&records);
+        let whole = lines(&events[..events.len() - 1]).len();
+        let all = lines(&events);
         // At least the newline is missing, and the end of what is before it.
         let at = whole + cut.index(all.len() - whole - 1);
         let mut read = read(&all[..at]);
         if at > whole {
-            let number = format!("line {}", records.len());
+            let number = format!("line {}", events.len());
             prop_assert!(read.pop().unwrap().unwrap_err().starts_with(&number));
         }
-        let before: Vec<_> = records[..records.len() - 1].iter().cloned().map(Ok).collect();
+        let before: Vec<_> = events[..events.len() - 1].iter().cloned().map(Ok).collect();
         prop_assert_eq!(read, before);
     }
 }
@@ -301,7 +282,7 @@ fn a_console_writes_a_line_for_each_event() {
 
 // Rule 3
 #[test]
-fn a_record_folds_to_the_model_of_the_events() {
+fn recorded_lines_fold_to_the_model_of_the_events() {
     let (board, events) = board();
     let [mut events, file] = tee(events);
     let (sender, news) = mpsc::channel();
@@ -316,10 +297,10 @@ fn a_record_folds_to_the_model_of_the_events() {
     running.shutdown();
     let mut models = [Model::new(), Model::new()];
     for event in Parent::new().drain(&mut events) {
-        models[0].apply(&event, Duration::ZERO);
+        models[0].apply(&event);
     }
-    for record in read_records(wrote(&news).as_bytes()) {
-        models[1].apply(&record.unwrap().event, Duration::ZERO);
+    for event in read_records(wrote(&news).as_bytes()) {
+        models[1].apply(&event.unwrap());
     }
     let [one, two] =
         models.map(|model| (model.frame(80, 1_000, Duration::ZERO).to_string(), model.counts()));
@@ -348,10 +329,11 @@ fn nothing_is_lost_while_the_output_takes_nothing() {
     }
     drop((show, orders));
     let lines = wrote(&news);
-    let read: Vec<Record> = read_records(lines.as_bytes()).map(Result::unwrap).collect();
+    let read: Vec<Event> = read_records(lines.as_bytes()).map(Result::unwrap).collect();
     assert_eq!(read.len(), 101);
-    for (number, record) in read[..100].iter().enumerate() {
-        assert_eq!(record.event, Event::Line(format!("{number} {line}")));
+    for (number, event) in read[..100].iter().enumerate() {
+        let expected = format!("{number} {line}");
+        assert!(matches!(event, Event::Line { text, .. } if *text == expected));
     }
 }
 

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use active_status::model::Counts;
 use active_status::testing::{Screen, VirtualClock};
 use active_status::{
-    Board, Console, Counts, Event, Job, JobOptions, ProgressStyle, Status, StatusOptions, Theme,
+    Board, Console, Event, Job, JobOptions, ProgressStyle, Status, StatusOptions, Theme,
     run_workers,
 };
 use futures::{FutureExt, Stream, StreamExt, stream};
@@ -170,7 +171,7 @@ fn a_screen_has_a_theme() {
 #[test]
 fn events_that_came_another_way_are_shown_as_well() {
     let mut screen = Screen::new(40, 10);
-    screen.apply(&Event::Line("hello".into()), seconds(1));
+    screen.apply(&Event::Line { at: seconds(1), text: "hello".into() });
     assert_eq!(screen.to_string(), "");
     assert_eq!(screen.draw(seconds(1)).to_string(), "hello\n");
 }

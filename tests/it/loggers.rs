@@ -19,7 +19,7 @@ fn logged(log: impl Fn(usize, usize) + Sync, mut events: Events) -> Vec<String> 
         }
     });
     let line = |event| match event {
-        Event::Line(line) => line,
+        Event::Line { text, .. } => text,
         other => panic!("not a line: {other:?}"),
     };
     events.drain().map(line).collect()

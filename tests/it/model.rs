@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use active_status::{Change, Event, JobId, Model, Outcome, Row, Status};
+use active_status::event::{Change, Row};
+use active_status::model::Model;
+use active_status::{Event, JobId, Outcome, Status};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -19,19 +21,19 @@ fn id(number: u64) -> JobId {
 }
 
 fn row(text: &str) -> Row {
-    Row { text: text.into(), ..Row::default() }
+    Row::default().with_text(text)
 }
 
 fn add(model: &mut Model, job: u64, row: Row, at: Duration) {
-    model.apply(&Event::Added { job: id(job), at, row }, at);
+    model.apply(&Event::Added { at, job: id(job), row });
 }
 
 fn change(model: &mut Model, job: u64, change: Change, at: Duration) {
-    model.apply(&Event::Changed { job: id(job), change }, at);
+    model.apply(&Event::Changed { at, job: id(job), change });
 }
 
 fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
-    model.apply(&Event::Ended { job: id(job), at, outcome }, at);
+    model.apply(&Event::Ended { at, job: id(job), outcome });
 }
 
 // Rule 9
@@ -66,8 +68,7 @@ fn a_completed_row_does_not_dim_before_the_one_above_it() {
     add(&mut model, 1, row("a"), seconds(0));
     add(&mut model, 2, row("b"), seconds(0));
     end(&mut model, 1, Outcome::Finished, seconds(5));
-    let late = Event::Ended { job: id(2), at: millis(4_500), outcome: Outcome::Finished };
-    model.apply(&late, seconds(5));
+    end(&mut model, 2, Outcome::Finished, millis(4_500));
     assert_eq!(model.next_change(seconds(5)), Some(seconds(6)));
 }
 
@@ -75,7 +76,7 @@ fn a_completed_row_does_not_dim_before_the_one_above_it() {
 fn nothing_happens_to_a_board_without_rows() {
     let mut model = Model::new();
     assert_eq!(model.next_change(seconds(3)), None);
-    model.apply(&Event::Line("a line".into()), seconds(4));
+    model.apply(&Event::Line { at: seconds(4), text: "a line".into() });
     assert_eq!(model.next_change(seconds(4)), None);
 }
 
@@ -92,8 +93,8 @@ fn counts_tell_what_became_of_the_jobs() {
     end(&mut model, 4, Outcome::Panicked, seconds(1));
     end(&mut model, 5, Outcome::Abandoned, seconds(1));
     assert_eq!(model.counts().running, 4);
-    change(&mut model, 6, Change { detached: true, ..Change::default() }, seconds(1));
-    model.apply(&Event::Closed { at: seconds(2) }, seconds(2));
+    change(&mut model, 6, Change::default().with_detached(true), seconds(1));
+    model.apply(&Event::Closed { at: seconds(2) });
     let counts = model.counts();
     assert_eq!((counts.running, counts.finished, counts.failed), (0, 2, 1));
     assert_eq!((counts.cancelled, counts.panicked, counts.abandoned), (1, 1, 4));
@@ -103,15 +104,15 @@ fn counts_tell_what_became_of_the_jobs() {
 #[test]
 fn events_that_make_no_sense_change_nothing() {
     let mut model = Model::new();
-    change(&mut model, 1, Change { text: Some("b".into()), ..Change::default() }, seconds(0));
+    change(&mut model, 1, Change::default().with_text("b"), seconds(0));
     end(&mut model, 1, Outcome::Finished, seconds(0));
     add(&mut model, 1, row("a"), seconds(1));
     end(&mut model, 1, Outcome::Finished, seconds(1));
     end(&mut model, 1, Outcome::Panicked, seconds(1));
-    change(&mut model, 1, Change { status: Some(Status::Error), ..Change::default() }, seconds(1));
-    model.apply(&Event::Closed { at: seconds(2) }, seconds(2));
+    change(&mut model, 1, Change::default().with_status(Status::Error), seconds(1));
+    model.apply(&Event::Closed { at: seconds(2) });
     add(&mut model, 2, row("c"), seconds(2));
-    model.apply(&Event::Closed { at: seconds(3) }, seconds(3));
+    model.apply(&Event::Closed { at: seconds(3) });
     assert_eq!(model.frame(80, 24, seconds(3)).to_string(), "a ✔\n");
 }
 
@@ -143,10 +144,10 @@ proptest! {
             match step {
                 Step::Add { pinned, elapsed } => {
                     jobs += 1;
-                    add(&mut model, jobs, Row { pinned, elapsed, ..row("a") }, now);
+                    add(&mut model, jobs, row("a").with_pinned(pinned).with_elapsed(elapsed), now);
                 }
                 Step::Change { job, detached } => {
-                    change(&mut model, job, Change { detached, ..Change::default() }, now);
+                    change(&mut model, job, Change::default().with_detached(detached), now);
                 }
                 Step::End { job } => end(&mut model, job, Outcome::Finished, now),
                 Step::Wait { millis } => now += Duration::from_millis(millis),

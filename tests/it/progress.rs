@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use active_status::model::Model;
 use active_status::progress::{ProgressSnapshot, ReportProgress, format_bytes};
 use active_status::{
-    Job, JobOptions, Model, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
+    Job, JobOptions, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
 };
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt};
@@ -141,7 +142,7 @@ proptest! {
                 }
                 Step::Frame => {
                     let now = Duration::from_millis(now);
-                    events.drain().for_each(|event| model.apply(&event, now));
+                    events.drain().for_each(|event| model.apply(&event));
                     let left = shown(&model, now);
                     prop_assert!(before.is_none_or(|before| left.is_some_and(|left| left <= before)));
                     before = left;

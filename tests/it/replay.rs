@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use active_status::{
-    Change, Console, Event, JobId, Model, Outcome, Progress, Record, Replay, Row, replay_with_clock,
-};
+use active_status::event::{Change, Progress, Row};
+use active_status::model::Model;
+use active_status::record::{Replay, replay_with_clock};
+use active_status::{Console, Event, JobId, Outcome};
 use futures::stream::Stream;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,15 +17,15 @@ use proptest::prelude::*;
 use crate::stage::{Show, Time, millis, screen};
 use crate::support::{Parent, panic_of};
 
-fn line(at: u64, text: &str) -> Record {
-    Record { at: millis(at), event: Event::Line(text.into()) }
+fn line(at: u64, text: &str) -> Event {
+    Event::Line { at: millis(at), text: text.into() }
 }
 
 /// Polls a replay and lets the time pass that it waits for. What was told, with
 /// the replay's time and ours.
 fn play<I, F, T>(mut replay: Replay<I, F, T>, time: &Time) -> Vec<(Event, Duration, Duration)>
 where
-    I: Iterator<Item = Record>,
+    I: Iterator<Item = Event>,
     F: FnMut(Duration) -> T,
     T: Future,
 {
@@ -54,8 +55,8 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
     ] {
         let time = Time::default();
         time.pass(millis(77));
-        let records = [40, 40, 540, 3_600_040].map(|at| line(at, "x"));
-        let replay = replay_with_clock(records, time.clock(), time.sleep()).speed(speed);
+        let events = [40, 40, 540, 3_600_040].map(|at| line(at, "x"));
+        let replay = replay_with_clock(events, time.clock(), time.sleep()).speed(speed);
         let told = play(replay, &time);
         let times: Vec<_> = told.iter().map(|told| told.2 - millis(77)).collect();
         assert_eq!(times, passed.map(millis), "speed {speed}");
@@ -65,8 +66,8 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
 #[test]
 fn between_two_records_the_clock_goes_on_at_the_speed_of_the_replay() {
     let time = Time::default();
-    let records = [line(1_000, "a"), line(9_000, "b")];
-    let mut replay = replay_with_clock(records, time.clock(), time.sleep()).speed(4.0);
+    let events = [line(1_000, "a"), line(9_000, "b")];
+    let mut replay = replay_with_clock(events, time.clock(), time.sleep()).speed(4.0);
     let clock = replay.clock();
     let parent = Parent::new();
     assert_eq!(clock(), Duration::ZERO);
@@ -85,8 +86,8 @@ fn between_two_records_the_clock_goes_on_at_the_speed_of_the_replay() {
 #[test]
 fn time_waits_for_events_that_are_late_to_be_taken() {
     let time = Time::default();
-    let records = [0, 100, 200, 900].map(|at| line(at, "x"));
-    let mut replay = replay_with_clock(records, time.clock(), time.sleep());
+    let events = [0, 100, 200, 900].map(|at| line(at, "x"));
+    let mut replay = replay_with_clock(events, time.clock(), time.sleep());
     let clock = replay.clock();
     let parent = Parent::new();
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
@@ -102,12 +103,12 @@ fn time_waits_for_events_that_are_late_to_be_taken() {
 
 #[test]
 fn records_that_go_back_in_time_are_told_at_once() {
-    let records = || [500, 100, 600].map(|at| line(at, "x"));
+    let events = || [500, 100, 600].map(|at| line(at, "x"));
     let time = Time::default();
-    let hurried = replay_with_clock(records(), time.clock(), time.sleep()).speed(f64::INFINITY);
+    let hurried = replay_with_clock(events(), time.clock(), time.sleep()).speed(f64::INFINITY);
     let times: Vec<_> = play(hurried, &time).iter().map(|told| told.1).collect();
     assert_eq!(times, [500, 500, 600].map(millis));
-    let told = play(replay_with_clock(records(), time.clock(), time.sleep()), &time);
+    let told = play(replay_with_clock(events(), time.clock(), time.sleep()), &time);
     let times: Vec<_> = told.iter().map(|told| (told.1, told.2)).collect();
     assert_eq!(
         times,
@@ -118,13 +119,13 @@ fn records_that_go_back_in_time_are_told_at_once() {
 #[test]
 fn a_timer_that_ends_early_tells_the_event_all_the_same() {
     // A clock that stands, as where an executor's time is paused.
-    let records = [0, 1_000, 3_000].map(|at| line(at, "x"));
+    let events = [0, 1_000, 3_000].map(|at| line(at, "x"));
     let mut waits = Vec::new();
     let sleep = |time| {
         waits.push(time);
         ready(())
     };
-    let told = Parent::new().drain(&mut replay_with_clock(records, || Duration::ZERO, sleep));
+    let told = Parent::new().drain(&mut replay_with_clock(events, || Duration::ZERO, sleep));
     assert_eq!(told.len(), 3);
     assert_eq!(waits, [1_000, 2_000].map(millis));
 }
@@ -133,12 +134,12 @@ fn a_timer_that_ends_early_tells_the_event_all_the_same() {
 fn nothing_is_fetched_before_the_first_poll_and_nothing_after_the_end() {
     let fetched = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&fetched);
-    let mut records = vec![line(0, "x")].into_iter();
-    let records = std::iter::from_fn(move || {
+    let mut events = vec![line(0, "x")].into_iter();
+    let events = std::iter::from_fn(move || {
         count.fetch_add(1, Ordering::Relaxed);
-        records.next()
+        events.next()
     });
-    let mut replay = replay_with_clock(records, || Duration::ZERO, |_| ready(()));
+    let mut replay = replay_with_clock(events, || Duration::ZERO, |_| ready(()));
     assert_eq!(fetched.load(Ordering::Relaxed), 0);
     let parent = Parent::new();
     assert_eq!(parent.drain(&mut replay).len(), 1);
@@ -154,74 +155,75 @@ fn a_speed_that_is_none_is_refused() {
     }
 }
 
+/// An event, but for its time.
 fn any_event() -> impl Strategy<Value = Event> {
+    let at = Duration::ZERO;
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
-    let at = || (0..5_000_u64).prop_map(millis);
     let change = ("[a-c]{0,2}", 0..9_u64, any::<bool>());
-    let change = change.prop_map(|(text, position, counts)| Change {
-        text: Some(text),
-        progress: counts.then_some(Some(Progress { position, total: None, text: None })),
-        ..Change::default()
+    let change = change.prop_map(|(text, position, counts)| {
+        let change = Change::default().with_text(text);
+        if counts { change.with_progress(Progress::new(position, None)) } else { change }
     });
     prop_oneof![
-        (job(), at()).prop_map(|(job, at)| Event::Added { job, at, row: Row::default() }),
-        (job(), change).prop_map(|(job, change)| Event::Changed { job, change }),
-        (job(), at()).prop_map(|(job, at)| Event::Ended { job, at, outcome: Outcome::Cancelled }),
-        "[a-c]{0,2}".prop_map(Event::Line),
+        job().prop_map(move |job| Event::Added { at, job, row: Row::default() }),
+        (job(), change).prop_map(move |(job, change)| Event::Changed { at, job, change }),
+        job().prop_map(move |job| Event::Ended { at, job, outcome: Outcome::Cancelled }),
+        "[a-c]{0,2}".prop_map(move |text| Event::Line { at, text }),
     ]
+}
+
+/// The event at another time.
+fn at_time(mut event: Event, time: Duration) -> Event {
+    match &mut event {
+        Event::Added { at, .. }
+        | Event::Changed { at, .. }
+        | Event::Ended { at, .. }
+        | Event::Line { at, .. } => *at = time,
+        other => panic!("{other:?}"),
+    }
+    event
 }
 
 proptest! {
     // Rule 3
     #[test]
     fn at_every_event_a_replay_shows_what_the_run_did(
-        taken in vec((any_event(), 0..3_000_u64), 0..40),
+        events in vec((any_event(), 0..3_000_u64), 0..40),
         speed in prop_oneof![Just(1.0), 0.01..100.0, Just(f64::INFINITY)],
     ) {
         let time = Time::default();
         let mut now = Duration::ZERO;
-        let records: Vec<_> = taken
-            .into_iter()
-            .map(|(event, later)| {
-                now += millis(later);
-                // An event is taken after it happened.
-                let event = match event {
-                    Event::Added { job, at, row } => Event::Added { job, at: at.min(now), row },
-                    Event::Ended { job, at, outcome } => {
-                        Event::Ended { job, at: at.min(now), outcome }
-                    }
-                    other => other,
-                };
-                Record { at: now, event }
-            })
-            .collect();
-        let replay = replay_with_clock(records.clone(), time.clock(), time.sleep()).speed(speed);
+        let timed = |(event, later)| {
+            now += millis(later);
+            at_time(event, now)
+        };
+        let events: Vec<_> = events.into_iter().map(timed).collect();
+        let replay = replay_with_clock(events.clone(), time.clock(), time.sleep()).speed(speed);
         let told = play(replay, &time);
-        prop_assert_eq!(told.len(), records.len());
+        prop_assert_eq!(told.len(), events.len());
         let (mut run, mut again) = (Model::new(), Model::new());
-        for (record, (event, at, _)) in records.iter().zip(told) {
+        for (event, (told, at, _)) in events.iter().zip(told) {
             // A speed is a fraction, a time is in whole nanoseconds.
-            let late = at.checked_sub(record.at).expect("no earlier than it was");
+            let late = at.checked_sub(event.at()).expect("no earlier than it was");
             prop_assert!(late < Duration::from_micros(1), "{late:?}");
-            let at = record.at;
-            run.apply(&record.event, at);
-            again.apply(&event, at);
+            let at = event.at();
+            run.apply(event);
+            again.apply(&told);
             let show = |model: &Model| (model.frame(60, 20, at).to_string(), model.next_change(at));
             prop_assert_eq!(show(&run), show(&again));
         }
     }
 }
 
-/// The records of a run in which a job waits, ticks once a second, and ends.
-fn run() -> Vec<Record> {
+/// The events of a run that shows the elapsed time.
+fn run() -> Vec<Event> {
     let at = |at: u64| millis(1_000 * at);
     let job = JobId::new(1).unwrap();
-    let elapsed = Row { prefix: "elapsed: ".into(), elapsed: true, ..Row::default() };
-    let change = Change { text: Some("b".into()), ..Change::default() };
+    let change = Change::default().with_text("b");
     vec![
-        Record::new(Event::Added { job, at: at(0), row: elapsed }, at(0)),
-        Record::new(Event::Changed { job, change }, at(40)),
-        Record::new(Event::Closed { at: at(50) }, at(50)),
+        Event::Added { at: at(0), job, row: Row::new("elapsed: ").with_elapsed(true) },
+        Event::Changed { at: at(40), job, change },
+        Event::Closed { at: at(50) },
     ]
 }
 

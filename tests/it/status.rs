@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use active_status::event::{Change, ProgressChange};
 use active_status::status::OnItem;
 use active_status::{
     Board, Event, Events, Job, Outcome, ProgressStyle, Status, StatusOptions, WithStatus, board,
@@ -60,7 +61,10 @@ fn the_style_of_the_options_formats_the_progress_of_workers() {
     let words: Vec<_> = events
         .drain()
         .filter_map(|event| match event {
-            Event::Changed { change, .. } => change.progress??.text,
+            Event::Changed {
+                change: Change { progress: ProgressChange::Set(progress), .. },
+                ..
+            } => progress.text,
             _ => None,
         })
         .collect();

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use active_status::{
-    Change, Event, Events, JobId, Model, Outcome, Progress, Row, Status, Tee, board, tee,
-};
+use active_status::event::{Change, Progress, ProgressChange, Row, Tee};
+use active_status::model::Model;
+use active_status::{Event, Events, JobId, Outcome, Status, board, tee};
 use futures::StreamExt;
 use futures::stream::{self, FusedStream, Stream};
 use proptest::collection::vec;
@@ -19,7 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::support::{Parent, panic_of, within_a_minute};
-use crate::told::tell;
+use crate::told::{printed, tell};
 
 fn texts(events: &[Event]) -> Vec<String> {
     events.iter().map(tell).collect()
@@ -46,7 +46,7 @@ fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
 /// All that people see of these events.
 fn fold(events: &[Event]) -> String {
     let mut model = Model::new();
-    events.iter().for_each(|event| model.apply(event, Duration::ZERO));
+    events.iter().for_each(|event| model.apply(event));
     let (frame, counts) = (model.frame(200, 10_000, Duration::ZERO), model.counts());
     format!("{frame}{counts:?}")
 }
@@ -56,32 +56,31 @@ fn fold(events: &[Event]) -> String {
 fn any_event() -> impl Strategy<Value = Event> {
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
     let text = || option::of("[a-c]{0,2}".prop_map(String::from));
-    let progress = (0..5_u64, 0..5_u64).prop_map(|(position, total)| Progress {
-        position,
-        total: Some(total),
-        text: None,
-    });
+    let progress =
+        (0..5_u64, 0..5_u64).prop_map(|(position, total)| Progress::new(position, total));
     let progress = option::of(option::of(progress));
     let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
     let status = option::of(proptest::sample::select(statuses.to_vec()));
     let change = (text(), text(), status, progress, any::<bool>());
-    let change = change.prop_map(|(prefix, text, status, progress, detached)| Change {
-        prefix,
-        text,
-        status,
-        progress,
-        detached,
+    let change = change.prop_map(|(prefix, text, status, progress, detached)| {
+        let mut change = Change::default().with_detached(detached);
+        change.prefix = prefix;
+        change.text = text;
+        change.status = status;
+        change.progress = progress.map_or(ProgressChange::Unchanged, ProgressChange::from);
+        change
     });
     let outcomes = [Outcome::Finished, Outcome::Failed("x".into()), Outcome::Cancelled];
     let outcome = proptest::sample::select(outcomes.to_vec());
     let at = Duration::ZERO;
     let row = (any::<bool>(), any::<bool>());
-    let row = row.prop_map(|(pinned, elapsed)| Row { pinned, elapsed, ..Row::default() });
+    let row =
+        row.prop_map(|(pinned, elapsed)| Row::default().with_pinned(pinned).with_elapsed(elapsed));
     prop_oneof![
-        4 => (job(), row).prop_map(move |(job, row)| Event::Added { job, at, row }),
-        12 => (job(), change).prop_map(|(job, change)| Event::Changed { job, change }),
-        3 => (job(), outcome).prop_map(move |(job, outcome)| Event::Ended { job, at, outcome }),
-        3 => "[a-c]{0,2}".prop_map(Event::Line),
+        4 => (job(), row).prop_map(move |(job, row)| Event::Added { at, job, row }),
+        12 => (job(), change).prop_map(move |(job, change)| Event::Changed { at, job, change }),
+        3 => (job(), outcome).prop_map(move |(job, outcome)| Event::Ended { at, job, outcome }),
+        3 => "[a-c]{0,2}".prop_map(printed),
         1 => Just(Event::Closed { at }),
     ]
 }
@@ -141,12 +140,10 @@ fn of_a_job_three_events_wait_at_most() {
 fn news_of_a_job_that_was_added_anew_is_news_of_that_one() {
     let job = JobId::new(1).unwrap();
     let at = Duration::ZERO;
-    let added = Event::Added { job, at, row: Row::default() };
-    let change = |text: &str| {
-        let change = Change { text: Some(text.into()), ..Change::default() };
-        Some(Event::Changed { job, change })
-    };
-    let ended = Event::Ended { job, at, outcome: Outcome::Finished };
+    let added = Event::Added { at, job, row: Row::default() };
+    let change =
+        |text: &str| Some(Event::Changed { at, job, change: Change::default().with_text(text) });
+    let ended = Event::Ended { at, job, outcome: Outcome::Finished };
     let steps = vec![Some(added.clone()), change("a"), Some(ended), Some(added), change("b")];
     let [mut eager, mut lazy] = tee(script(steps));
     let _taken = waiting(&mut eager);
@@ -228,7 +225,7 @@ fn the_events_are_dropped_when_they_end_or_with_the_last_reader() {
     let alive = Rc::new(());
     let events = || {
         let alive = Rc::clone(&alive);
-        script(vec![Some(Event::Line("a".into()))]).inspect(move |_| _ = Rc::strong_count(&alive))
+        script(vec![Some(printed("a"))]).inspect(move |_| _ = Rc::strong_count(&alive))
     };
     let dropped = || Rc::strong_count(&alive) == 1;
     let [one, mut two] = tee(events());
@@ -296,7 +293,7 @@ fn a_reader_that_came_while_another_polled_is_woken() {
             assert_eq!(inside.1[1].poll(&mut reader), Poll::Pending);
             inside.0.set(Some(reader));
         }
-        if polls > 1 { Poll::Ready(Some(Event::Line("a".into()))) } else { Poll::Pending }
+        if polls > 1 { Poll::Ready(Some(printed("a"))) } else { Poll::Pending }
     });
     let events: Pin<Box<dyn Stream<Item = Event>>> = Box::pin(events);
     let [mut one, two] = tee(events);
@@ -315,7 +312,7 @@ fn a_panic_of_the_events_is_the_end_for_the_other_readers() {
         polls += 1;
         match polls {
             1 => Poll::Pending,
-            2 => Poll::Ready(Some(Event::Line("a".into()))),
+            2 => Poll::Ready(Some(printed("a"))),
             3 => Poll::Pending,
             _ => panic!("poll"),
         }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use active_status::event::{Change, Progress, ProgressChange};
 use active_status::testing::VirtualClock;
-use active_status::{Board, Change, Event, Events, Outcome, Progress, Status};
+use active_status::{Board, Event, Events, Outcome, Status};
 
 /// A clock that stands until it is set.
 #[derive(Clone, Default)]
@@ -26,6 +27,11 @@ pub(crate) fn told(events: &mut Events) -> Vec<String> {
     events.drain().map(|event| tell(&event)).collect()
 }
 
+/// A line that was printed at time zero.
+pub(crate) fn printed(line: impl Into<String>) -> Event {
+    Event::Line { at: Duration::ZERO, text: line.into() }
+}
+
 /// An event in a few words: `1 added: a: text`, `1: text x; 3/5`, `1 finished`,
 /// `| line`, `closed`.
 pub(crate) fn tell(event: &Event) -> String {
@@ -35,9 +41,9 @@ pub(crate) fn tell(event: &Event) -> String {
             let progress = progress.map(|progress| format!("; {}", count(progress)));
             format!("{job} added: {}{}{}", row.prefix, row.text, progress.unwrap_or_default())
         }
-        Event::Changed { job, change } => format!("{job}: {}", news(change)),
+        Event::Changed { job, change, .. } => format!("{job}: {}", news(change)),
         Event::Ended { job, outcome, .. } => format!("{job} {}", end(outcome)),
-        Event::Line(line) => format!("| {line}"),
+        Event::Line { text, .. } => format!("| {text}"),
         Event::Closed { .. } => "closed".into(),
         other => panic!("{other:?}"),
     }
@@ -58,10 +64,14 @@ fn news(change: &Change) -> String {
         Status::Success => "success".to_owned(),
         Status::Warning => "warning".to_owned(),
         Status::Error => "error".to_owned(),
+        other => panic!("{other:?}"),
     });
-    let progress = change.progress.as_ref();
-    let progress =
-        progress.map(|progress| progress.as_ref().map_or_else(|| "no progress".into(), count));
+    let progress = match &change.progress {
+        ProgressChange::Unchanged => None,
+        ProgressChange::Cleared => Some("no progress".to_owned()),
+        ProgressChange::Set(progress) => Some(count(progress)),
+        other => panic!("{other:?}"),
+    };
     let detached = change.detached.then(|| "detached".to_owned());
     let news: Vec<String> =
         [prefix, text, status, progress, detached].into_iter().flatten().collect();

@@ -7,6 +7,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
@@ -235,9 +236,10 @@ impl Reader {
     fn add(&mut self, event: &Event) {
         let place = self.taken + self.waiting.len();
         match event {
-            Event::Changed { job, change } => {
-                if let Some(old) = self.waiting_change(*job) {
-                    return merge(old, change);
+            Event::Changed { at, job, change } => {
+                if let Some((old_at, old)) = self.waiting_change(*job) {
+                    *old_at = *at;
+                    return old.merge(change);
                 }
                 self.changes.insert(*job, place);
             }
@@ -246,16 +248,16 @@ impl Reader {
                 self.changes.remove(job);
             }
             Event::Closed { .. } => self.changes.clear(),
-            Event::Line(line) if !self.lines.admit(line.len()) => return,
-            Event::Line(_) => {}
+            Event::Line { text, .. } if !self.lines.admit(text.len()) => return,
+            Event::Line { .. } => {}
         }
         self.waiting.push_back(event.clone());
     }
 
-    fn waiting_change(&mut self, job: JobId) -> Option<&mut Change> {
+    fn waiting_change(&mut self, job: JobId) -> Option<(&mut Duration, &mut Change)> {
         let place = self.changes.get(&job)? - self.taken;
         match &mut self.waiting[place] {
-            Event::Changed { change, .. } => Some(change),
+            Event::Changed { at, change, .. } => Some((at, change)),
             _ => None,
         }
     }
@@ -266,11 +268,11 @@ impl Reader {
             Event::Changed { job, .. } if self.changes.get(job) == Some(&self.taken) => {
                 self.changes.remove(job);
             }
-            Event::Line(line) => {
-                if let Some(left_out) = self.lines.take(line.len()) {
+            Event::Line { at, text } => {
+                if let Some(left_out) = self.lines.take(text.len()) {
                     // In the place of the line that is taken.
                     self.lines.admit(left_out.len());
-                    self.waiting.push_front(Event::Line(left_out));
+                    self.waiting.push_front(Event::Line { at: *at, text: left_out });
                     return Some(event);
                 }
             }
@@ -279,20 +281,6 @@ impl Reader {
         self.taken += 1;
         Some(event)
     }
-}
-
-/// The newer values count.
-fn merge(old: &mut Change, new: &Change) {
-    fn replace<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
-        if new.is_some() {
-            old.clone_from(new);
-        }
-    }
-    replace(&mut old.prefix, &new.prefix);
-    replace(&mut old.text, &new.text);
-    replace(&mut old.status, &new.status);
-    replace(&mut old.progress, &new.progress);
-    old.detached |= new.detached;
 }
 
 /// Who is woken by the events. Wakers are foreign code: they are called and

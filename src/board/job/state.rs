@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::board::event::{Change, JobId, Outcome, Progress, Row, Status};
+use crate::board::event::{Change, JobId, Outcome, Progress, ProgressChange, Row, Status};
 use crate::board::job::position::{MAX_POSITION, Word};
 use crate::board::job::rate::{Format, Meter, ProgressSnapshot};
 
@@ -254,14 +254,14 @@ impl Cell {
             return change;
         }
         let Some(total) = state.counting else {
-            change.progress = Some(None);
+            change.progress = ProgressChange::Cleared;
             return change;
         };
         let snapshot = state.meter.look(position, total, now);
         let format = state.format.clone();
         drop(state);
         let text = self.put_into_words(format, &snapshot);
-        change.progress = Some(Some(Progress { position, total, text }));
+        change.progress = Progress { position, total, text }.into();
         change
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::board::event::percentage;
 use crate::board::job::rate::{Format, ProgressSnapshot};
 use crate::units::{format_bytes, format_elapsed_short};
 
@@ -123,14 +124,9 @@ impl fmt::Debug for ProgressStyle {
 impl Numbers {
     /// Formats the progress; `None` before there is anything to write.
     fn format(self, progress: &ProgressSnapshot) -> Option<String> {
-        let position = self.amount(progress.position);
         let numbers = match progress.total {
-            None => Some(position),
-            Some(total) if total > 0 && progress.position > 0 => {
-                let percent = u128::from(progress.position) * 100 / u128::from(total);
-                Some(format!("{percent:3}% - {position}/{}", self.amount(total)))
-            }
-            Some(_) => None,
+            None => Some(self.amount(progress.position)),
+            Some(total) => percentage(progress.position, total, |count| self.amount(count)),
         };
         let rate = progress.rate.filter(|rate| self.rate && *rate > 0.0);
         let rate = rate.map(|rate| self.per_second(rate));

@@ -82,15 +82,13 @@ impl Shares {
 
 /// What of a job is done, if it has a total.
 fn done(row: &JobRow) -> Option<u64> {
-    let progress = row.data.progress.as_ref()?;
-    let total = u128::from(progress.total?);
-    let done = u128::from(progress.position) * u128::from(WHOLE);
-    Some(done.checked_div(total).map_or(WHOLE, |done| done.min(WHOLE.into()) as u64))
+    let progress = row.data.progress.as_ref().filter(|progress| progress.total.is_some())?;
+    Some(progress.done_of(WHOLE).unwrap_or(WHOLE))
 }
 
 /// Whether it runs for another reason than to show the time.
 fn works(row: &JobRow) -> bool {
-    !(row.data.elapsed || row.detached)
+    !row.data.finishes_at_close()
 }
 
 #[cfg(test)]
@@ -104,24 +102,14 @@ mod tests {
     use crate::board::event::{Progress, Row};
 
     fn row(pinned: bool, progress: Option<(u64, Option<u64>)>) -> JobRow {
-        let progress = progress.map(|(position, total)| Progress { position, total, text: None });
+        let progress = progress.map(|(position, total)| Progress::new(position, total));
         JobRow::new(Row { pinned, progress, ..Row::default() }, Duration::ZERO)
     }
 
     #[test]
-    fn of_a_job_no_more_is_done_than_all() {
-        for (position, total, part) in [
-            (0, 3, 0),
-            (1, 3, 333),
-            (3, 3, 1_000),
-            (4, 3, 1_000),
-            (0, 0, 1_000),
-            (u64::MAX, u64::MAX, 1_000),
-            (u64::MAX / 2, u64::MAX, 499),
-        ] {
-            let row = row(false, Some((position, Some(total))));
-            assert_eq!(done(&row), Some(part), "{position}/{total}");
-        }
+    fn a_job_with_a_total_of_zero_is_done() {
+        assert_eq!(done(&row(false, Some((0, Some(0))))), Some(WHOLE));
+        assert_eq!(done(&row(false, Some((0, None)))), None);
     }
 
     /// The share of these, each looked at.
@@ -156,7 +144,7 @@ mod tests {
                         let row: &mut JobRow = &mut running[place];
                         shares.remove_running(row);
                         row.data.progress = self::row(flag, progress).data.progress;
-                        row.detached |= flag;
+                        row.data.detached |= flag;
                         shares.add_running(row);
                     }
                     2 if !running.is_empty() => {

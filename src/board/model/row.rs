@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::board::event::{Change, Outcome, Progress, Row, Status};
+use crate::board::event::{Change, Outcome, Row, Status};
 
 /// How long after its last news a row stays bold.
 pub(crate) const BOLD: Duration = Duration::from_secs(1);
@@ -34,8 +34,6 @@ pub(crate) struct JobRow {
     pub(crate) added: Duration,
     /// When there was news of it for the last time; its end is news.
     pub(crate) news: Duration,
-    /// Whether it has no handle any more.
-    pub(crate) detached: bool,
     /// Its end, if it ended.
     pub(crate) end: Option<End>,
 }
@@ -50,27 +48,16 @@ pub(crate) struct End {
 
 impl JobRow {
     pub(crate) fn new(data: Row, added: Duration) -> Self {
-        Self { data, turns: 0, added, news: added, detached: false, end: None }
+        Self { data, turns: 0, added, news: added, end: None }
     }
 
-    pub(crate) fn change(&mut self, change: &Change, now: Duration) {
-        if let Some(prefix) = &change.prefix {
-            self.data.prefix.clone_from(prefix);
-        }
-        if let Some(text) = &change.text {
-            self.data.text.clone_from(text);
-        }
-        if let Some(status) = change.status {
-            self.data.status = status;
-        }
-        if let Some(progress) = &change.progress {
-            let position = |of: &Option<Progress>| of.as_ref().map(|progress| progress.position);
-            let moved = position(progress) != position(&self.data.progress);
-            self.turns = self.turns.wrapping_add(usize::from(moved));
-            self.data.progress.clone_from(progress);
-        }
-        self.detached |= change.detached;
-        self.news = now;
+    pub(crate) fn change(&mut self, change: &Change, at: Duration) {
+        let position = |row: &Row| row.progress.as_ref().map(|progress| progress.position);
+        let before = position(&self.data);
+        self.data.apply(change);
+        let moved = position(&self.data) != before;
+        self.turns = self.turns.wrapping_add(usize::from(moved));
+        self.news = at;
     }
 
     pub(crate) fn end(&mut self, outcome: Option<Outcome>, at: Duration) {
@@ -95,7 +82,7 @@ impl JobRow {
 
     /// Whether it says so if there is no news of it.
     pub(crate) fn gives_hints(&self) -> bool {
-        !(self.data.pinned || self.data.elapsed || self.detached || self.end.is_some())
+        !(self.data.pinned || self.data.finishes_at_close() || self.end.is_some())
     }
 
     /// How long there has been no news of it, as far as the row says so: the

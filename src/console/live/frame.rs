@@ -161,17 +161,17 @@ mod tests {
         JobId::new(job).expect("ids count from 1")
     }
 
-    fn change(model: &mut Model, job: u64, status: Status, now: Duration) {
-        let change = Change { status: Some(status), ..Change::default() };
-        model.apply(&Event::Changed { job: id(job), change }, now);
+    fn change(model: &mut Model, job: u64, status: Status, at: Duration) {
+        let change = Change::default().with_status(status);
+        model.apply(&Event::Changed { at, job: id(job), change });
     }
 
     /// A board of six jobs on which two have room, and its frame.
     fn crowd() -> (Model, Frame) {
         let mut model = Model::new();
         for job in 1..=6 {
-            let row = Row { text: format!("job {job}"), ..Row::default() };
-            model.apply(&Event::Added { job: id(job), at: Duration::ZERO, row }, Duration::ZERO);
+            let row = Row::default().with_text(format!("job {job}"));
+            model.apply(&Event::Added { at: Duration::ZERO, job: id(job), row });
         }
         let frame = model.frame(80, 4, Duration::ZERO);
         assert_eq!(frame.to_string(), "job 1\njob 2\n… +4 more\n");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
-        model.apply(&Event::Ended { job: id(job), at, outcome }, at);
+        model.apply(&Event::Ended { at, job: id(job), outcome });
     }
 
     /// The colors and weights of the rows, those that leave first.
@@ -226,8 +226,8 @@ mod tests {
             (Outcome::Panicked, Status::Error),
         ] {
             let mut model = Model::new();
-            let row = Row { status: Status::Success, ..Row::default() };
-            model.apply(&Event::Added { job: id(1), at: SECOND, row }, SECOND);
+            let row = Row::default().with_status(Status::Success);
+            model.apply(&Event::Added { at: SECOND, job: id(1), row });
             end(&mut model, 1, outcome, SECOND);
             assert_eq!(looks(&model, SECOND), [(ended, Weight::Bold)]);
         }
@@ -242,8 +242,8 @@ mod tests {
             looks.into_iter().map(|(_, weight)| weight).collect::<Vec<_>>()
         };
         for (job, elapsed) in [(1, false), (2, true)] {
-            let row = Row { elapsed, ..Row::default() };
-            model.apply(&Event::Added { job: id(job), at: Duration::ZERO, row }, Duration::ZERO);
+            let row = Row::default().with_elapsed(elapsed);
+            model.apply(&Event::Added { at: Duration::ZERO, job: id(job), row });
         }
         // A row with the time since it was added is never bold.
         assert_eq!(weights(&model, 999), [Weight::Bold, Weight::Normal]);

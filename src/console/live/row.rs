@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::board::event::{Outcome, Progress, Status};
+use crate::board::event::{Outcome, Progress, Status, percentage};
 use crate::board::model::JobRow;
 use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width};
@@ -124,7 +124,8 @@ impl Pen<'_> {
         line.push_str(&elapsed);
         if let Some(progress) = bar.filter(|_| bar_columns > 0) {
             line.push(' ');
-            theme.push_bar(&mut line, done(progress, bar_columns), bar_columns);
+            let done = progress.done_of(bar_columns as u64).unwrap_or(0);
+            theme.push_bar(&mut line, done as usize, bar_columns);
         }
         line.push_str(&numbers);
         if row.end.is_some() {
@@ -165,11 +166,8 @@ impl Pen<'_> {
         let position = progress.position;
         match (progress.total, &progress.text) {
             (_, Some(text)) => format!(" {}", self.theme.clean(text, columns)),
-            (Some(total), None) if total > 0 && position > 0 => {
-                let percent = u128::from(position) * 100 / u128::from(total);
-                format!(" {percent:>3}% - {position}/{total}")
-            }
-            (Some(_), None) => String::new(),
+            (Some(total), None) => percentage(position, total, |count| count)
+                .map_or_else(String::new, |text| format!(" {text}")),
             (None, None) => format!(" {} {position}", self.theme.spinner(turns)),
         }
     }
@@ -193,15 +191,4 @@ fn fit(columns: usize, fixed: usize, all_text: usize, bar: bool) -> (usize, usiz
 
 fn outcome(row: &JobRow) -> Option<&Outcome> {
     row.end.as_ref()?.outcome.as_ref()
-}
-
-/// How much of a bar of so many columns is done.
-fn done(progress: &Progress, columns: usize) -> usize {
-    match progress.total {
-        Some(total) if total > 0 => {
-            let done = u128::from(progress.position) * columns as u128 / u128::from(total);
-            done.min(columns as u128) as usize
-        }
-        _ => 0,
-    }
 }

@@ -46,20 +46,27 @@ impl Screen {
     }
 
     fn apply(&mut self, event: &Event) {
-        self.model.apply(event, self.now);
+        self.model.apply(event);
     }
 
     fn add(&mut self, number: u64, row: Row) {
-        self.apply(&Event::Added { job: id(number), at: self.now, row });
+        self.apply(&Event::Added { at: self.now, job: id(number), row });
     }
 
     fn set_text(&mut self, number: u64, text: &str) {
-        let change = Change { text: Some(text.into()), ..Change::default() };
-        self.apply(&Event::Changed { job: id(number), change });
+        self.change(number, Change::default().with_text(text));
+    }
+
+    fn change(&mut self, number: u64, change: Change) {
+        self.apply(&Event::Changed { at: self.now, job: id(number), change });
+    }
+
+    fn print(&mut self, line: &str) {
+        self.apply(&Event::Line { at: self.now, text: line.into() });
     }
 
     fn end(&mut self, number: u64, outcome: Outcome) {
-        self.apply(&Event::Ended { job: id(number), at: self.now, outcome });
+        self.apply(&Event::Ended { at: self.now, job: id(number), outcome });
     }
 
     fn wait(&mut self, millis: u64) {
@@ -180,7 +187,7 @@ fn id(number: u64) -> JobId {
 }
 
 fn row(text: &str) -> Row {
-    Row { text: text.into(), ..Row::default() }
+    Row::default().with_text(text)
 }
 
 #[test]
@@ -284,7 +291,7 @@ fn a_printed_line_may_be_wider_than_the_screen() {
     screen.add(1, row("an old row of text"));
     screen.paint();
     for width in [19, 20, 21, 40, 41] {
-        screen.apply(&Event::Line(format!("line {}", "x".repeat(width - 5))));
+        screen.print(&format!("line {}", "x".repeat(width - 5)));
         screen.paint();
         screen.check();
     }
@@ -298,7 +305,7 @@ fn a_line_above_a_board_as_high_as_the_screen_does_not_erase_the_whole_screen() 
         screen.add(job, row("a row of the board"));
     }
     screen.paint();
-    screen.apply(&Event::Line("line 1 is wider than the screen".into()));
+    screen.print("line 1 is wider than the screen");
     let bytes = screen.paint();
     assert!(bytes.contains(&format!("{ESCAPE}[2A{ESCAPE}[J{ESCAPE}[1A")), "{bytes:?}");
     screen.check();
@@ -309,7 +316,7 @@ fn wide_characters_at_the_edge_leave_nothing_of_old_rows() {
     let mut screen = Screen::new(21, 8);
     screen.add(1, row("=".repeat(20).as_str()));
     screen.paint();
-    screen.apply(&Event::Line(format!("line {}", "漢".repeat(9))));
+    screen.print(&format!("line {}", "漢".repeat(9)));
     screen.paint();
     let shown = screen.terminal.screen();
     let top = shown.line(BEFORE.len()).expect("a row").text();
@@ -331,7 +338,7 @@ fn a_row_that_the_terminal_draws_wider_stays_one_row() {
 #[test]
 fn a_frame_is_shown_at_once_and_leaves_the_modes_as_they_were() {
     let mut screen = Screen::new(20, 8);
-    screen.apply(&Event::Line("line".into()));
+    screen.print("line");
     screen.add(1, row("one"));
     let full = screen.paint();
     screen.wait(100);
@@ -362,7 +369,7 @@ fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
 fn a_printed_line_keeps_its_colors_and_loses_other_sequences() {
     let mut screen = Screen::new(40, 8);
     let line = format!("line {ESCAPE}[31mred{ESCAPE}[2J{ESCAPE}[1;1H\u{7} still\tred");
-    screen.apply(&Event::Line(line));
+    screen.print(&line);
     screen.add(1, row("one"));
     screen.paint();
     assert_eq!(screen.text(), "line red still  red\none");
@@ -377,7 +384,7 @@ fn a_printed_line_keeps_its_colors_and_loses_other_sequences() {
 fn narrower_and_wider_again_leaves_the_rows_as_they_are() {
     let mut screen = Screen::new(80, 24);
     for line in 1..=30 {
-        screen.apply(&Event::Line(format!("line {line}")));
+        screen.print(&format!("line {line}"));
     }
     for job in 1..=4 {
         screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
@@ -408,7 +415,7 @@ fn rows_that_the_terminal_pushed_off_the_screen_are_not_glued_to_others() {
     for job in 1..=4 {
         screen.end(job, Outcome::Finished);
     }
-    screen.apply(&Event::Line("line 1".into()));
+    screen.print("line 1");
     screen.paint();
     screen.check();
 }
@@ -417,7 +424,7 @@ fn rows_that_the_terminal_pushed_off_the_screen_are_not_glued_to_others() {
 fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
     let mut screen = Screen::new(81, 24);
     for line in 1..=30 {
-        screen.apply(&Event::Line(format!("line {line}")));
+        screen.print(&format!("line {line}"));
     }
     for job in 1..=3 {
         screen.add(job, row(&format!("job {job} {}", "漢字".repeat(15))));
@@ -436,7 +443,7 @@ fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
     for (reflows, way) in [(true, 3), (false, 2)] {
         let mut screen = Screen::new(80, 24);
         screen.painter = Painter::new(Theme::new(), true, reflows);
-        screen.apply(&Event::Line("line".into()));
+        screen.print("line");
         screen.paint();
         for job in 1..=2 {
             screen.add(job, row(&"x".repeat(70)));
@@ -452,7 +459,7 @@ fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
 #[test]
 fn rows_that_were_wrapped_are_erased_before_they_are_drawn_again() {
     let mut screen = Screen::new(80, 24);
-    screen.apply(&Event::Line("line".into()));
+    screen.print("line");
     screen.add(1, row(&"x".repeat(58)));
     screen.paint();
     screen.terminal.resize(30, 24);
@@ -632,8 +639,7 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
             let text = job_text(oracle.added, text);
             screen.add(oracle.added, Row { pinned, status, ..row(&text) });
             if detached {
-                let change = Change { detached, ..Change::default() };
-                screen.apply(&Event::Changed { job: id(oracle.added), change });
+                screen.change(oracle.added, Change::default().with_detached(true));
             }
             let told = Told { text, pinned, detached, ..Told::default() };
             oracle.running.insert(oracle.added, told);
@@ -646,9 +652,8 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
         }
         Step::Count { job, position, total } => {
             let Some(job) = oracle.pick(job) else { return };
-            let progress = Progress { position, total: Some(total), text: None };
-            let change = Change { progress: Some(Some(progress)), ..Change::default() };
-            screen.apply(&Event::Changed { job: id(job), change });
+            let progress = Progress::new(position, total);
+            screen.change(job, Change::default().with_progress(progress));
             oracle.running.get_mut(&job).expect("it runs").numbers = numbers(position, total);
         }
         Step::End { job, ref outcome } => {
@@ -658,7 +663,7 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
         }
         Step::Line { width } => {
             let line = format!("line {} {}y", oracle.left.len(), "y".repeat(width));
-            screen.apply(&Event::Line(line.clone()));
+            screen.print(&line);
             oracle.left.push(line);
         }
         Step::Others => {
