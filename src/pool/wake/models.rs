@@ -37,7 +37,7 @@
 //! | a parent that changed is not named anew | `the_parent_named_last_is_woken` |
 
 use core::cell::{Cell, RefCell};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 use std::task::Wake;
 
@@ -46,7 +46,7 @@ use loom::model::Builder;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use loom::thread;
 
-use crate::pool::wake::{Inbox, Park, Waker, Wakers};
+use crate::pool::wake::{Inbox, Park, Wakers};
 
 /// Runs a model under every interleaving with at most three preemptions, or
 /// with as many as `LOOM_MAX_PREEMPTIONS` says.

@@ -1,0 +1,44 @@
+//! The primitives of the lock-free part, which loom replaces in its models.
+
+#[cfg(not(all(test, active_status_loom)))]
+use core::sync::atomic::fence;
+#[cfg(not(all(test, active_status_loom)))]
+pub(super) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(all(test, active_status_loom))]
+pub(super) use loom::cell::UnsafeCell as Cell;
+#[cfg(all(test, active_status_loom))]
+use loom::sync::atomic::fence;
+#[cfg(all(test, active_status_loom))]
+pub(super) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+/// An `UnsafeCell` with loom's interface.
+#[cfg(not(all(test, active_status_loom)))]
+pub(super) struct Cell<T>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(all(test, active_status_loom)))]
+impl<T> Cell<T> {
+    pub(super) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    pub(super) fn with<R>(&self, look: impl FnOnce(*const T) -> R) -> R {
+        look(self.0.get())
+    }
+
+    #[inline]
+    pub(super) fn with_mut<R>(&self, change: impl FnOnce(*mut T) -> R) -> R {
+        change(self.0.get())
+    }
+}
+
+/// What the others did before they left this count lies before what follows.
+#[inline]
+pub(super) fn acquire(count: &AtomicUsize) {
+    if cfg!(active_status_tsan) {
+        // ThreadSanitizer knows no fences.
+        let _ = count.load(Ordering::Acquire);
+    } else {
+        fence(Ordering::Acquire);
+    }
+}
