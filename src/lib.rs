@@ -63,6 +63,11 @@ extern crate alloc;
 pub mod guide;
 mod pool;
 
+/// The types that the methods of [`Merge`] return.
+pub mod merge {
+    pub use crate::pool::{Join, Key, Keyed, NextMany, Once, TryJoin};
+}
+
 #[cfg(feature = "std")]
 mod board;
 #[cfg(feature = "std")]
@@ -80,7 +85,7 @@ mod units;
 #[cfg(feature = "std")]
 mod with_status;
 
-pub use pool::{Join, Key, Keyed, Merge, NextMany, Once, TryJoin, WorkerId, once, run_workers};
+pub use pool::{Merge, WorkerId, once, run_workers};
 
 #[cfg(feature = "std")]
 pub use board::event::{Event, JobId, Outcome, Status};

@@ -1,5 +1,7 @@
 //! Pools of workers.
 
+mod budget;
+mod contention;
 mod join;
 mod key;
 mod keyed;
@@ -8,6 +10,7 @@ mod merge;
 mod models;
 mod next_many;
 mod once;
+mod poll;
 mod ready;
 mod slots;
 mod tree;
@@ -25,20 +28,19 @@ pub use merge::Merge;
 pub use next_many::NextMany;
 pub use once::{Once, once};
 
-/// Runs so many workers side by side, and merges what they yield.
+/// Runs `count` workers concurrently, and merges their items into one stream.
 ///
-/// Each worker is a stream, built by the constructor from its id. The
-/// constructor is called here and now, in order, from worker 1 on; nothing is
-/// polled before the merge is. The merge ends when all workers have ended, which
-/// is at once if there are none.
+/// Each worker is a stream. The constructor builds it from the worker's id; it is
+/// called at once, in the order of the ids, before anything is polled. The merge
+/// ends when all workers have ended; with no workers it ends at once.
 ///
-/// All workers are polled by the task that polls the merge. Work that blocks or
-/// takes long belongs on a pool of threads (`smol::unblock`,
-/// `tokio::task::spawn_blocking`), whose result the worker awaits.
+/// The task that polls the merge polls all workers. Blocking or long computations
+/// belong on a thread pool (`smol::unblock`, `tokio::task::spawn_blocking`), whose
+/// result the worker awaits.
 ///
 /// # Panics
 ///
-/// If the constructor does; the workers it has built are dropped.
+/// If the constructor panics. The workers built before are dropped.
 ///
 /// # Examples
 ///
@@ -55,7 +57,7 @@ pub use once::{Once, once};
 /// drop(jobs);
 ///
 /// let results = run_workers(3, |id| {
-///     // A clone each: `recv` wakes one worker an item.
+///     // One clone per worker: `recv` wakes one of them per item.
 ///     let queue = queue.clone();
 ///     futures::stream::unfold(queue, async |queue| {
 ///         let job = queue.recv().await.ok()?;
@@ -70,10 +72,10 @@ pub fn run_workers<S: Stream>(count: usize, constructor: impl FnMut(WorkerId) ->
     (0..count).map(WorkerId::from_index).map(constructor).collect()
 }
 
-/// Which worker of a pool this is. Ids count from 1.
+/// The id of a worker in its pool. Ids count from 1.
 ///
-/// `Display` writes the number and honours width and alignment, so
-/// `format!("worker {id:>2}: ")` lines up to 99 workers.
+/// `Display` writes the number and honors width and alignment, so that
+/// `format!("worker {id:>2}: ")` aligns up to 99 workers.
 ///
 /// # Examples
 ///
@@ -90,17 +92,37 @@ pub fn run_workers<S: Stream>(count: usize, constructor: impl FnMut(WorkerId) ->
 pub struct WorkerId(NonZeroUsize);
 
 impl WorkerId {
-    /// The id of the worker with this index; `index` is less than `usize::MAX`.
+    /// The worker id with this number, or `None` for 0. Pools number their workers
+    /// themselves; this is for tests of a constructor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::WorkerId;
+    ///
+    /// let greeting = |id: WorkerId| format!("worker {id}");
+    /// assert_eq!(WorkerId::new(1).map(greeting), Some("worker 1".into()));
+    /// assert_eq!(WorkerId::new(0), None);
+    /// ```
+    pub const fn new(id: usize) -> Option<Self> {
+        match NonZeroUsize::new(id) {
+            Some(id) => Some(Self(id)),
+            None => None,
+        }
+    }
+
+    /// The id of the worker with this index, which is less than `usize::MAX`.
     pub(crate) const fn from_index(index: usize) -> Self {
         Self(NonZeroUsize::MIN.saturating_add(index))
     }
 
-    /// The id, counted from 1.
+    /// The number of the worker, counted from 1.
     pub const fn get(self) -> usize {
         self.0.get()
     }
 
-    /// The index, counted from 0: for `Vec`s with a place a worker.
+    /// The index of the worker, counted from 0: for a `Vec` with one element per
+    /// worker.
     pub const fn index(self) -> usize {
         self.0.get() - 1
     }

@@ -1,4 +1,4 @@
-//! Waiting for workers that have nothing to say but that they ended.
+//! Futures that wait until all workers have ended.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -7,62 +7,17 @@ use futures_core::Stream;
 
 use crate::pool::merge::Merge;
 
-impl<S> Merge<S> {
-    /// Waits until all workers have ended.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use active_status::{once, run_workers};
-    /// use std::cell::Cell;
-    ///
-    /// let sum = Cell::new(0);
-    /// let pool = run_workers(4, |id| {
-    ///     let sum = &sum;
-    ///     once(async move { sum.set(sum.get() + id.get()) })
-    /// });
-    /// futures::executor::block_on(pool.join());
-    /// assert_eq!(sum.get(), 10);
-    /// ```
-    pub fn join(self) -> Join<S>
-    where
-        S: Stream<Item = ()>,
-    {
-        Join { workers: self }
-    }
-
-    /// Waits until all workers have ended, or until the first fails.
-    ///
-    /// The workers that still run then are dropped with the future, which is
-    /// where it was awaited.
-    ///
-    /// # Errors
-    ///
-    /// The error of the worker that failed first.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use active_status::{once, run_workers};
-    ///
-    /// let pool = run_workers(4, |id| {
-    ///     once(async move { if id.get() == 3 { Err("worker 3 is ill") } else { Ok(()) } })
-    /// });
-    /// assert_eq!(futures::executor::block_on(pool.try_join()), Err("worker 3 is ill"));
-    /// ```
-    pub fn try_join<E>(self) -> TryJoin<S>
-    where
-        S: Stream<Item = Result<(), E>>,
-    {
-        TryJoin { workers: self }
-    }
-}
-
-/// The future of [`Merge::join`]: every worker has ended.
+/// The future of [`Merge::join`]: ready when all workers have ended.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Join<S> {
     workers: Merge<S>,
+}
+
+impl<S> Join<S> {
+    pub(super) const fn new(workers: Merge<S>) -> Self {
+        Self { workers }
+    }
 }
 
 impl<S: Stream<Item = ()>> Future for Join<S> {
@@ -74,11 +29,17 @@ impl<S: Stream<Item = ()>> Future for Join<S> {
     }
 }
 
-/// The future of [`Merge::try_join`]: every worker has ended, or one failed.
+/// The future of [`Merge::try_join`]: ready when all workers have ended or one has failed.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct TryJoin<S> {
     workers: Merge<S>,
+}
+
+impl<S> TryJoin<S> {
+    pub(super) const fn new(workers: Merge<S>) -> Self {
+        Self { workers }
+    }
 }
 
 impl<S: Stream<Item = Result<(), E>>, E> Future for TryJoin<S> {

@@ -1,4 +1,4 @@
-//! Keys: which child of a merge, and not the one that had its place before.
+//! Keys, which tell a child from earlier ones in the same place.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,10 +8,10 @@ use crate::pool::ready::split;
 
 const BITS: usize = usize::BITS as usize;
 
-/// A child of a [`Merge`](crate::Merge), for as long as it is there.
+/// Identifies a child of a [`Merge`](crate::Merge).
 ///
-/// The key of a child that ended or was removed is refused, also when another
-/// child has its place. The key of another merge is not detected: it may name
+/// The key of a child that ended or was removed is refused, even if another child
+/// has taken its place. The key of another merge is not detected and may identify
 /// any child.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -25,16 +25,16 @@ impl fmt::Debug for Key {
     }
 }
 
-/// How many children each place has had before its last.
+/// How many children each place had before its latest one.
 ///
-/// A block of places has no memory here until one of them gets its second child.
+/// A block of places needs no memory here until one of them is reused.
 pub(super) struct Generations {
     blocks: Vec<Option<Box<Block>>>,
 }
 
 struct Block {
     generations: [u32; BITS],
-    /// Places whose count is at its end: they get no other child.
+    /// Places whose count is exhausted. They are not reused.
     retired: usize,
 }
 
@@ -47,19 +47,19 @@ impl Generations {
         self.blocks.get(block)?.as_deref()
     }
 
-    /// The key of the child that has this place.
+    /// The key of the child in this place.
     pub(super) fn key(&self, index: usize) -> Key {
         let (block, place) = split(index);
         let generation = self.block(block).map_or(0, |block| block.generations[place]);
         Key { index, generation }
     }
 
-    /// The places of a block that get no other child.
+    /// The places of a block that are not reused.
     pub(super) fn retired(&self, block: usize) -> usize {
         self.block(block).map_or(0, |block| block.retired)
     }
 
-    /// The place has another child: keys of those before are refused.
+    /// Notes that a place is reused: keys of its earlier children become stale.
     pub(super) fn renew(&mut self, index: usize) {
         let (block, place) = split(index);
         if self.blocks.len() <= block {
@@ -73,7 +73,7 @@ impl Generations {
         }
     }
 
-    /// As if the place had had children until its count is one before its end.
+    /// Advances the count of a place to one before its end.
     #[cfg(all(test, not(active_status_loom)))]
     pub(super) fn wear_out(&mut self, index: usize) {
         self.renew(index);
@@ -90,7 +90,7 @@ mod tests {
     use crate::pool::ready::join;
 
     #[test]
-    fn places_have_no_memory_until_their_second_child() {
+    fn a_place_needs_no_memory_until_it_is_reused() {
         let mut generations = Generations::new();
         assert_eq!(generations.key(join(3, 1)), Key { index: join(3, 1), generation: 0 });
         assert!(generations.blocks.is_empty());

@@ -1,4 +1,4 @@
-//! Items with the key of the child that gave them.
+//! Items with the key of the child that yielded them.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -8,32 +8,6 @@ use futures_core::{FusedStream, Stream};
 use crate::pool::key::Key;
 use crate::pool::merge::Merge;
 
-impl<S> Merge<S> {
-    /// The same stream, with each item the key of the child that gave it.
-    ///
-    /// # Examples
-    ///
-    /// The first answer decides, and its worker is stopped:
-    ///
-    /// ```
-    /// use active_status::Merge;
-    /// use futures::{StreamExt, executor::block_on, stream};
-    ///
-    /// let mut merge = Merge::new();
-    /// let slow = merge.push(stream::pending().boxed());
-    /// let fast = merge.push(stream::repeat("here").boxed());
-    ///
-    /// let mut keyed = merge.keyed();
-    /// let (key, answer) = block_on(keyed.next()).unwrap();
-    /// assert_eq!((key, answer), (fast, "here"));
-    /// keyed.get_mut().remove(key);
-    /// assert!(keyed.get_ref().contains(slow) && !keyed.get_ref().contains(fast));
-    /// ```
-    pub fn keyed(self) -> Keyed<S> {
-        Keyed { merge: self }
-    }
-}
-
 /// The stream of [`Merge::keyed`].
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
@@ -42,17 +16,21 @@ pub struct Keyed<S> {
 }
 
 impl<S> Keyed<S> {
-    /// The merge.
+    pub(super) const fn new(merge: Merge<S>) -> Self {
+        Self { merge }
+    }
+
+    /// The merge itself.
     pub const fn get_ref(&self) -> &Merge<S> {
         &self.merge
     }
 
-    /// The merge, to push and remove children.
+    /// The merge itself, to push and remove children.
     pub const fn get_mut(&mut self) -> &mut Merge<S> {
         &mut self.merge
     }
 
-    /// The merge, whose items come without keys.
+    /// Returns the merge, whose items come without keys.
     pub fn into_inner(self) -> Merge<S> {
         self.merge
     }

@@ -1,4 +1,4 @@
-//! A future as a worker.
+//! A stream of one future's output.
 
 use core::fmt;
 use core::pin::Pin;
@@ -7,14 +7,15 @@ use core::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-/// A future as a worker: its output is the stream's one item.
+/// Turns a future into a worker: a stream that yields the future's output once.
 ///
-/// The future is dropped as soon as it is ready.
+/// The same as `futures::stream::once`, without a dependency on `futures`. The
+/// future is dropped as soon as it is ready.
 ///
 /// # Examples
 ///
-/// Workers that borrow: what each needs goes into an `async move` block, by
-/// value or as a reference made outside it.
+/// Workers may borrow. The `async move` block takes what the worker needs, by value
+/// or as a reference that is made outside the block.
 ///
 /// ```
 /// use active_status::{once, run_workers};

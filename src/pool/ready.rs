@@ -1,7 +1,7 @@
-//! Which children are ready, and whose turn it is.
+//! The ready set: which children are to be polled, and in which order.
 //!
-//! Plain words that only the merge looks at: a child that yields stays ready,
-//! so that children with much to say cost no atomic operation.
+//! These are plain words that only the polling thread uses. A child that yields
+//! an item stays ready, so a busy child costs no atomic operation.
 
 use alloc::vec::Vec;
 
@@ -9,38 +9,38 @@ use crate::pool::tree::Tree;
 
 const BITS: usize = usize::BITS as usize;
 
-/// A block of children: their ready bits, and beside them what else the poll of
-/// a child touches.
-struct Line<T> {
+/// The ready bits of a block of children, next to what else a child poll uses.
+struct Entry<T> {
     ready: usize,
-    beside: T,
+    block: T,
 }
 
-/// The turns of the children, round after round in the order of their places.
+/// The ready children, and a cursor that passes over them round after round, in
+/// the order of their places.
 ///
-/// A child's index is its block's times the bits of a word, plus its place in
-/// the block.
-pub(super) struct Turns<T> {
-    lines: Vec<Line<T>>,
+/// A child's index is its block's index times the number of bits in a word, plus
+/// its place in the block.
+pub(super) struct ReadySet<T> {
+    entries: Vec<Entry<T>>,
     /// The blocks with a ready child.
     blocks: Tree,
-    /// The block whose turn it is. Turns only go forward, and then around.
+    /// The block under the cursor. The cursor only moves forward, and from the
+    /// last block back to the first.
     block: usize,
-    /// The places of that block whose turn in this round is to come: those from
-    /// the cursor on.
+    /// The places of that block that the cursor has not passed in this round.
     open: usize,
-    /// How many blocks there were when the round began. Those added since have
-    /// their turn in the next one, so a round ends however many are added.
+    /// How many blocks there were when the round began. A block added since is
+    /// polled from the next round on, so that a round ends however many are added.
     round: usize,
 }
 
-/// A child's block and its place there.
+/// The block and the place of a child's index.
 #[inline]
 pub(super) fn split(index: usize) -> (usize, usize) {
     (index / BITS, index % BITS)
 }
 
-/// A child's index.
+/// The index of a child's block and place.
 #[inline]
 pub(super) fn join(block: usize, place: usize) -> usize {
     block * BITS + place
@@ -55,87 +55,87 @@ pub(super) fn places(mut word: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-impl<T> Turns<T> {
+impl<T> ReadySet<T> {
     pub(super) const fn new() -> Self {
-        Self { lines: Vec::new(), blocks: Tree::new(), block: 0, open: 0, round: 0 }
+        Self { entries: Vec::new(), blocks: Tree::new(), block: 0, open: 0, round: 0 }
     }
 
-    /// Makes room for exactly so many more blocks.
+    /// Reserves memory for exactly this many more blocks.
     pub(super) fn reserve_exact(&mut self, blocks: usize) {
-        self.lines.reserve_exact(blocks);
+        self.entries.reserve_exact(blocks);
     }
 
-    /// Makes room for at least so many more blocks.
+    /// Reserves memory for at least this many more blocks.
     pub(super) fn reserve(&mut self, blocks: usize) {
-        self.lines.reserve(blocks);
+        self.entries.reserve(blocks);
     }
 
-    /// Adds a block. None of its children is ready.
-    pub(super) fn push(&mut self, beside: T) {
-        self.lines.push(Line { ready: 0, beside });
-        self.blocks.grow(self.lines.len());
+    /// Adds a block without ready children.
+    pub(super) fn push(&mut self, block: T) {
+        self.entries.push(Entry { ready: 0, block });
+        self.blocks.grow(self.entries.len());
     }
 
     /// How many blocks there are.
     pub(super) fn len(&self) -> usize {
-        self.lines.len()
+        self.entries.len()
     }
 
     pub(super) fn get(&self, block: usize) -> Option<&T> {
-        self.lines.get(block).map(|line| &line.beside)
+        self.entries.get(block).map(|entry| &entry.block)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, block: usize) -> Option<&mut T> {
-        self.lines.get_mut(block).map(|line| &mut line.beside)
+        self.entries.get_mut(block).map(|entry| &mut entry.block)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        self.lines.iter().map(|line| &line.beside)
+        self.entries.iter().map(|entry| &entry.block)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.lines.iter_mut().map(|line| &mut line.beside)
+        self.entries.iter_mut().map(|entry| &mut entry.block)
     }
 
-    /// Makes children of a block ready.
+    /// Adds children of a block to the set.
     #[inline]
     pub(super) fn mark(&mut self, block: usize, children: usize) {
-        let ready = &mut self.lines[block].ready;
+        let ready = &mut self.entries[block].ready;
         if *ready == 0 && children != 0 {
             self.blocks.insert(block);
         }
         *ready |= children;
     }
 
-    /// Makes a child not ready.
+    /// Removes a child from the set.
     #[inline]
     pub(super) fn unmark(&mut self, block: usize, place: usize) {
-        let ready = &mut self.lines[block].ready;
+        let ready = &mut self.entries[block].ready;
         if *ready == 1 << place {
             self.blocks.remove(block);
         }
         *ready &= !(1 << place);
     }
 
-    /// Makes no child ready.
+    /// Removes all children from the set.
     pub(super) fn unmark_all(&mut self) {
         while let Some(block) = self.blocks.first() {
             self.blocks.remove(block);
-            self.lines[block].ready = 0;
+            self.entries[block].ready = 0;
         }
     }
 
-    /// Whether a child is ready.
+    /// Whether any child is ready.
     pub(super) fn any(&self) -> bool {
         self.blocks.first().is_some()
     }
 
-    /// Gives the next ready child of the block its turn: the block and the
-    /// child's place there.
+    /// Moves the cursor past the next ready child of its block, and returns that
+    /// child's block and place.
     #[inline]
     pub(super) fn take(&mut self) -> Option<(usize, usize)> {
-        let ready = self.lines.get(self.block)?.ready;
+        let ready = self.entries.get(self.block)?.ready;
         let ahead = ready & self.open;
         if ahead == 0 {
             return None;
@@ -145,24 +145,24 @@ impl<T> Turns<T> {
         Some((self.block, ahead.trailing_zeros() as usize))
     }
 
-    /// The child that had its turn last, when there was one.
+    /// The child that the cursor passed last. There was one.
     pub(super) fn taken(&self) -> (usize, usize) {
         (self.block, self.open.trailing_zeros() as usize - 1)
     }
 
-    /// Whether a ready child of the block has its turn to come.
+    /// Whether the cursor has a ready child of its block ahead.
     pub(super) fn is_open(&self) -> bool {
-        self.lines.get(self.block).is_some_and(|line| line.ready & self.open != 0)
+        self.entries.get(self.block).is_some_and(|entry| entry.ready & self.open != 0)
     }
 
-    /// Goes on to the next block with a ready child, in this round or else in the
-    /// next, which begins. Whether there is one.
+    /// Moves the cursor to the next block with a ready child, of this round or else
+    /// of the next one. Returns whether there is such a block.
     ///
-    /// No child of the present block has its turn to come.
+    /// No ready child of the present block is ahead of the cursor.
     #[inline]
     pub(super) fn advance(&mut self) -> bool {
         // Most pools have one block.
-        if let [only] = &self.lines[..]
+        if let [only] = &self.entries[..]
             && only.ready != 0
         {
             (self.round, self.open) = (1, usize::MAX);
@@ -176,7 +176,7 @@ impl<T> Turns<T> {
         let Some(first) = self.blocks.first() else { return false };
         let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
         self.block = ahead.unwrap_or_else(|| {
-            self.round = self.lines.len();
+            self.round = self.entries.len();
             first
         });
         self.open = usize::MAX;
@@ -188,64 +188,64 @@ impl<T> Turns<T> {
 mod tests {
     use super::*;
 
-    fn turns(blocks: usize) -> Turns<()> {
-        let mut turns = Turns::new();
-        (0..blocks).for_each(|_| turns.push(()));
-        turns
+    fn set(blocks: usize) -> ReadySet<()> {
+        let mut set = ReadySet::new();
+        (0..blocks).for_each(|_| set.push(()));
+        set
     }
 
-    fn take(turns: &mut Turns<()>, count: usize) -> Vec<usize> {
+    fn take(set: &mut ReadySet<()>, count: usize) -> Vec<usize> {
         let mut order = Vec::new();
         while order.len() < count {
-            let Some((block, place)) = turns.take() else {
-                if turns.advance() {
+            let Some((block, place)) = set.take() else {
+                if set.advance() {
                     continue;
                 }
                 break;
             };
             order.push(join(block, place));
-            assert_eq!(turns.taken(), (block, place));
+            assert_eq!(set.taken(), (block, place));
         }
         order
     }
 
     #[test]
-    fn turns_go_round_in_order_of_place() {
-        let mut turns = turns(2);
-        turns.mark(1, 0b1);
-        turns.mark(0, 0b101);
-        assert_eq!(take(&mut turns, 7), [0, 2, BITS, 0, 2, BITS, 0]);
+    fn the_cursor_goes_round_in_order_of_place() {
+        let mut set = set(2);
+        set.mark(1, 0b1);
+        set.mark(0, 0b101);
+        assert_eq!(take(&mut set, 7), [0, 2, BITS, 0, 2, BITS, 0]);
     }
 
     #[test]
-    fn a_child_marked_ahead_of_the_cursor_is_served_in_the_same_round() {
-        let mut turns = turns(1);
-        turns.mark(0, 0b10010);
-        assert_eq!(take(&mut turns, 1), [1]);
-        turns.mark(0, 0b1100);
-        turns.mark(0, 0b1);
-        assert_eq!(take(&mut turns, 5), [2, 3, 4, 0, 1]);
+    fn a_child_ahead_of_the_cursor_is_polled_in_the_same_round() {
+        let mut set = set(1);
+        set.mark(0, 0b10010);
+        assert_eq!(take(&mut set, 1), [1]);
+        set.mark(0, 0b1100);
+        set.mark(0, 0b1);
+        assert_eq!(take(&mut set, 5), [2, 3, 4, 0, 1]);
     }
 
     #[test]
-    fn a_block_added_in_a_round_has_its_turn_in_the_next() {
-        let mut turns = turns(1);
-        turns.mark(0, 0b111);
-        assert_eq!(take(&mut turns, 1), [0]);
-        turns.push(());
-        turns.mark(1, 0b1);
-        assert_eq!(take(&mut turns, 6), [1, 2, 0, 1, 2, BITS]);
+    fn a_block_added_in_a_round_is_polled_in_the_next() {
+        let mut set = set(1);
+        set.mark(0, 0b111);
+        assert_eq!(take(&mut set, 1), [0]);
+        set.push(());
+        set.mark(1, 0b1);
+        assert_eq!(take(&mut set, 6), [1, 2, 0, 1, 2, BITS]);
     }
 
     #[test]
-    fn a_round_ends_although_a_block_is_added_each_turn() {
-        let mut turns = turns(1);
-        turns.mark(0, 0b11);
+    fn a_round_ends_even_if_each_poll_adds_a_block() {
+        let mut set = set(1);
+        set.mark(0, 0b11);
         let mut order = Vec::new();
         for _ in 0..9 {
-            order.extend(take(&mut turns, 1));
-            turns.push(());
-            turns.mark(turns.len() - 1, 0b1);
+            order.extend(take(&mut set, 1));
+            set.push(());
+            set.mark(set.len() - 1, 0b1);
         }
         let block = |block| join(block, 0);
         assert_eq!(order, [0, 1, 0, 1, block(1), block(2), 0, 1, block(1)]);
@@ -253,15 +253,15 @@ mod tests {
 
     #[test]
     fn nothing_is_next_when_nothing_is_ready() {
-        let mut turns = turns(3);
-        turns.mark(2, 0b110);
-        turns.mark(0, 0);
-        turns.unmark(2, 1);
-        assert_eq!(take(&mut turns, 2), [join(2, 2), join(2, 2)]);
-        turns.unmark(2, 2);
-        assert!(take(&mut turns, 1).is_empty());
-        turns.mark(1, usize::MAX);
-        turns.unmark_all();
-        assert!(take(&mut turns, 1).is_empty());
+        let mut set = set(3);
+        set.mark(2, 0b110);
+        set.mark(0, 0);
+        set.unmark(2, 1);
+        assert_eq!(take(&mut set, 2), [join(2, 2), join(2, 2)]);
+        set.unmark(2, 2);
+        assert!(take(&mut set, 1).is_empty());
+        set.mark(1, usize::MAX);
+        set.unmark_all();
+        assert!(take(&mut set, 1).is_empty());
     }
 }

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 
 const BITS: usize = usize::BITS as usize;
 
-/// A set of numbers that finds its next member at or after any number in
-/// O(log64 n): a bit a number, and over each word a bit that tells whether the
-/// word is empty.
+/// A set of numbers that finds the next member at or after a number in
+/// O(log64 n): one bit per number, and in the level above one bit per word that is
+/// not zero.
 ///
-/// Numbers below 64 take the one word at the top and no allocation.
+/// Numbers below 64 fit the top word and need no allocation.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// The one word at the top.
+    /// The top word.
     root: usize,
     /// The words below it, the lowest level first. A bit of `levels[0]` is a
     /// number, a bit of `levels[i]` is a word of `levels[i - 1]`.
@@ -24,7 +24,7 @@ impl Tree {
         Self { root: 0, levels: Vec::new() }
     }
 
-    /// Makes room for the numbers below `length`. What is in stays in.
+    /// Makes room for the numbers below `length`. Members stay members.
     pub(super) fn grow(&mut self, length: usize) {
         let mut words = length.div_ceil(BITS);
         for level in &mut self.levels {
@@ -42,7 +42,7 @@ impl Tree {
         }
     }
 
-    /// Puts a number in.
+    /// Inserts a number.
     #[inline]
     pub(super) fn insert(&mut self, mut number: usize) {
         for level in &mut self.levels {
@@ -57,7 +57,7 @@ impl Tree {
         self.root |= 1 << number;
     }
 
-    /// Takes a number out.
+    /// Removes a number.
     #[inline]
     pub(super) fn remove(&mut self, mut number: usize) {
         for level in &mut self.levels {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_tree_that_grew_is_empty() {
+    fn an_empty_tree_stays_empty_when_it_grows() {
         let mut tree = Tree::new();
         tree.grow(10_000);
         assert_eq!(tree.next(0), None);
@@ -138,11 +138,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_set(script in prop::collection::vec((0..9_000_usize, any::<bool>()), 0..200)) {
+        fn it_is_a_set(steps in prop::collection::vec((0..9_000_usize, any::<bool>()), 0..200)) {
             let mut tree = Tree::new();
             let mut set = BTreeSet::new();
             let mut length = 0;
-            for (number, insert) in script {
+            for (number, insert) in steps {
                 length = length.max(number + 1);
                 tree.grow(length);
                 if insert {

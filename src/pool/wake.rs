@@ -32,4 +32,4 @@ mod sync;
 mod waker;
 
 pub(super) use list::{Inbox, Park};
-pub(super) use waker::{Wakers, polls_above};
+pub(super) use waker::{Wakers, pass_of};

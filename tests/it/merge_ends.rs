@@ -75,7 +75,7 @@ fn a_child_that_ended_is_not_polled_again_when_its_waker_wakes() {
 fn all_children_may_end_in_one_call() {
     for size in [0, 1, 2, 63, 64, 65, 4_096, 4_097] {
         let (children, handles) = children(size, &[Step::End]);
-        let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+        let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
         assert_eq!(Parent::new().poll(&mut merge), Poll::Ready(None), "{size} children");
         assert!(handles.iter().all(|handle| handle.drops() == 1));
     }
@@ -182,7 +182,7 @@ impl Stream for Small<'_> {
 fn a_million_children_cost_what_the_ready_ones_cost() {
     let (polls, wakers) = (Cell::new(0), RefCell::new(Vec::new()));
     let small = |number| Small { number, polls: &polls, wakers: &wakers };
-    let mut merge = (0..1_000_000).map(small).collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = (0..1_000_000).map(small).collect::<Merge<_>>().with_budget(u32::MAX);
     let parent = Parent::new();
     assert_eq!(parent.drain(&mut merge), [0_u32; 0]);
     assert_eq!(polls.replace(0), 1_000_000);
@@ -228,7 +228,7 @@ fn zero_sized_children_are_dropped_once_each() {
             DROPS.set(DROPS.get() + 1);
         }
     }
-    let mut merge = (0..100).map(|_| Counted).collect::<Merge<_>>().budget(40);
+    let mut merge = (0..100).map(|_| Counted).collect::<Merge<_>>().with_budget(40);
     assert_eq!(Parent::new().poll(&mut merge), Poll::Pending);
     assert_eq!(DROPS.get(), 40);
     drop(merge);
@@ -345,7 +345,7 @@ fn a_merge_is_send_and_sync_as_its_children_are() {
 
 #[test]
 fn an_item_is_found_in_one_call_among_many_children_that_end() {
-    let mut merge = Merge::new().budget(u32::MAX);
+    let mut merge = Merge::new().with_budget(u32::MAX);
     merge.extend(children(200, &[Step::End]).0);
     merge.push(child(200, &[Step::Item, Step::End]).0);
     let parent = Parent::new();

@@ -12,7 +12,7 @@ const SIZES: [usize; 7] = [1, 2, 63, 64, 65, 4_096, 4_097];
 /// Children of this script, in a merge that never yields to its executor.
 fn unbudgeted(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(count, steps);
-    (children.into_iter().collect::<Merge<_>>().budget(u32::MAX), handles)
+    (children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX), handles)
 }
 
 fn polls(handles: &[Handle]) -> usize {
@@ -119,7 +119,7 @@ fn between_a_wake_and_its_poll_every_other_child_is_polled_at_most_once() {
 #[test]
 fn the_bound_counts_pending_neighbours_too() {
     let (children, busy) = children(70, &[Step::WakeIdle]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(1);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(1);
     let (woken, handle) = child(70, &[Step::Idle, Step::Item]);
     merge.push(woken);
     let parent = Parent::new();
@@ -190,7 +190,7 @@ fn idle_children_are_not_polled() {
 fn one_poll_polls_at_most_budget_waiting_children() {
     for (budget, limit) in [(0, 1), (1, 1), (2, 2), (31, 31), (99, 99)] {
         let (children, handles) = children(100, &[Step::Idle]);
-        let mut merge = children.into_iter().collect::<Merge<_>>().budget(budget);
+        let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(budget);
         let parent = Parent::new();
         for _ in 0..100 / limit {
             let before = polls(&handles);
@@ -203,7 +203,7 @@ fn one_poll_polls_at_most_budget_waiting_children() {
 #[test]
 fn one_poll_polls_at_most_budget_ending_children() {
     let (children, handles) = children(1_000, &[Step::End]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(7);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(7);
     let parent = Parent::new();
     for call in 1..=142 {
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -214,7 +214,8 @@ fn one_poll_polls_at_most_budget_ending_children() {
 
 #[test]
 fn past_its_budget_a_merge_wakes_itself_once() {
-    let mut merge = children(100, &[Step::Idle]).0.into_iter().collect::<Merge<_>>().budget(10);
+    let mut merge =
+        children(100, &[Step::Idle]).0.into_iter().collect::<Merge<_>>().with_budget(10);
     let parent = Parent::new();
     for _ in 0..9 {
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -228,7 +229,7 @@ fn past_its_budget_a_merge_wakes_itself_once() {
 fn after_budget_items_the_executor_gets_one_turn() {
     for (budget, limit) in [(0, 1), (1, 1), (2, 2), (50, 50)] {
         let mut merge =
-            children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(budget);
+            children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(budget);
         let parent = Parent::new();
         let mut expected = (0..3).cycle();
         for _ in 0..4 {
@@ -252,7 +253,7 @@ fn the_budget_is_32_unless_set() {
 
 #[test]
 fn items_and_waiting_children_count_together() {
-    let mut merge = Merge::new().budget(4);
+    let mut merge = Merge::new().with_budget(4);
     for number in 0..3 {
         merge.push(child(number, &[Step::Item]).0);
         merge.push(child(number + 10, &[Step::WakeIdle]).0);
@@ -268,7 +269,7 @@ fn items_and_waiting_children_count_together() {
 #[test]
 fn a_merge_that_waited_starts_its_budget_anew() {
     let (children, handles) = children(3, &[Step::Sent]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(4);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(4);
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
     assert_eq!(parent.take_wakes(), 0);
@@ -291,7 +292,7 @@ fn a_budget_without_limit_never_yields() {
 
 #[test]
 fn a_spent_budget_does_not_delay_the_end() {
-    let mut merge = children(5, &[Step::End]).0.into_iter().collect::<Merge<_>>().budget(5);
+    let mut merge = children(5, &[Step::End]).0.into_iter().collect::<Merge<_>>().with_budget(5);
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
     assert_eq!(parent.take_wakes(), 0);
@@ -300,7 +301,7 @@ fn a_spent_budget_does_not_delay_the_end() {
 #[test]
 fn a_spent_budget_does_not_keep_a_merge_from_waiting() {
     let (children, handles) = children(5, &[Step::Idle]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(5);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(5);
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
     assert_eq!((polls(&handles), parent.take_wakes()), (5, 0));
@@ -309,7 +310,7 @@ fn a_spent_budget_does_not_keep_a_merge_from_waiting() {
 #[test]
 fn a_child_that_wakes_itself_is_polled_at_most_budget_times_a_call() {
     let (only, handle) = child(0, &[Step::WakeIdle]);
-    let mut merge: Merge<Child> = [only].into_iter().collect::<Merge<_>>().budget(5);
+    let mut merge: Merge<Child> = [only].into_iter().collect::<Merge<_>>().with_budget(5);
     let parent = Parent::new();
     for call in 1..=3 {
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -321,7 +322,7 @@ fn a_child_that_wakes_itself_is_polled_at_most_budget_times_a_call() {
 fn children_that_wake_themselves_take_turns() {
     for size in [1, 2, 5, 64, 65] {
         let (children, handles) = children(size, &[Step::WakeIdle]);
-        let mut merge = children.into_iter().collect::<Merge<_>>().budget(5);
+        let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(5);
         let parent = Parent::new();
         for call in 1..=2 * size {
             assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -383,9 +384,9 @@ fn nested_merges_share_equally_and_in_order() {
 
 #[test]
 fn a_merge_in_a_merge_loses_no_turn_to_its_own_budget() {
-    let inner = children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(1);
+    let inner = children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(1);
     let plain = child(3, &[Step::Item]).0;
-    let mut outer = Merge::new().budget(u32::MAX);
+    let mut outer = Merge::new().with_budget(u32::MAX);
     outer.push(inner.left_stream());
     outer.push(plain.right_stream());
     let items = Parent::new().items(&mut outer, 600);
@@ -431,8 +432,8 @@ fn merges_nest_three_deep() {
 #[test]
 fn one_call_of_a_nested_merge_polls_at_most_budget_children() {
     let (children, handles) = children(100, &[Step::Idle]);
-    let inner = children.into_iter().collect::<Merge<_>>().budget(10);
-    let mut outer = [inner].into_iter().collect::<Merge<_>>().budget(1);
+    let inner = children.into_iter().collect::<Merge<_>>().with_budget(10);
+    let mut outer = [inner].into_iter().collect::<Merge<_>>().with_budget(1);
     let parent = Parent::new();
     for call in 1..=9 {
         assert_eq!(parent.poll(&mut outer), Poll::Pending);

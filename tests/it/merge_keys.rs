@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::task::Poll;
 
-use active_status::{Key, Merge};
+use active_status::Merge;
+use active_status::merge::Key;
 use futures::StreamExt;
 use futures::stream;
 
@@ -12,7 +13,7 @@ use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
 /// Children of one script, with their keys and handles.
 fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) {
-    let mut merge = Merge::new().budget(u32::MAX);
+    let mut merge = Merge::new().with_budget(u32::MAX);
     let (children, handles) = children(count, steps);
     let keys = children.into_iter().map(|child| merge.push(child)).collect();
     (merge, keys, handles)

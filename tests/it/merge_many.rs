@@ -2,7 +2,8 @@
 
 use std::task::{Context, Poll};
 
-use active_status::{Key, Merge};
+use active_status::Merge;
+use active_status::merge::Key;
 
 use crate::support::{Child, Parent, Step, child, children, panic_of};
 
@@ -49,7 +50,7 @@ fn a_poll_for_many_that_waits_is_woken_by_the_next_wake() {
 fn a_poll_for_many_polls_only_ready_children() {
     let parent = Parent::new();
     let (mut all, mut handles) = children(1_000, &[Step::Sent]);
-    let mut merge: Merge<Child> = all.drain(..).collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge: Merge<Child> = all.drain(..).collect::<Merge<_>>().with_budget(u32::MAX);
     assert_eq!(poll_many(&parent, &mut merge, 9), (Poll::Pending, vec![]));
     handles[998].send();
     handles[3].send();
@@ -61,7 +62,7 @@ fn a_poll_for_many_polls_only_ready_children() {
 
 #[test]
 fn one_poll_for_many_polls_at_most_budget_children() {
-    let (mut merge, parent) = (ready(100).budget(32), Parent::new());
+    let (mut merge, parent) = (ready(100).with_budget(32), Parent::new());
     let (polled, items) = poll_many(&parent, &mut merge, 100);
     assert_eq!((polled, items.len()), (Poll::Ready(32), 32));
     assert_eq!(parent.take_wakes(), 0);

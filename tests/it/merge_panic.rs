@@ -49,7 +49,7 @@ fn a_child_that_panics_is_not_polled_again_when_its_waker_wakes() {
 #[test]
 fn every_child_may_panic() {
     let (children, handles) = children(70, &[Step::Panic]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let parent = Parent::new();
     for left in (0..70).rev() {
         assert_eq!(panic_of(|| parent.poll(&mut merge)), "poll");
@@ -98,7 +98,7 @@ fn one_panics_on_drop(at: usize) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(130, &[Step::Idle]);
     let panicking =
         |child: Child| if child.number() == at { child.panics_on_drop() } else { child };
-    (children.into_iter().map(panicking).collect::<Merge<_>>().budget(u32::MAX), handles)
+    (children.into_iter().map(panicking).collect::<Merge<_>>().with_budget(u32::MAX), handles)
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn poll(merge: &mut Merge<Child>, waker: &Waker) -> Poll<Option<usize>> {
 #[test]
 fn a_merge_hears_wakes_after_its_parents_wake_panicked() {
     let (children, handles) = children(130, &[Step::Sent]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let (grumpy, waker) = grumpy();
     assert_eq!(poll(&mut merge, &waker), Poll::Pending);
     assert_eq!(panic_of(|| handles[3].send()), "wake");
@@ -268,7 +268,7 @@ fn a_clear_is_done_when_the_parents_wake_panics() {
 
 #[test]
 fn a_merge_goes_on_when_its_parents_wake_panics_at_a_spent_budget() {
-    let mut merge = children(2, &[Step::Item]).0.into_iter().collect::<Merge<_>>().budget(1);
+    let mut merge = children(2, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(1);
     let waker = grumpy().1;
     assert_eq!(poll(&mut merge, &waker), Poll::Ready(Some(0)));
     assert_eq!(panic_of(|| poll(&mut merge, &waker)), "wake");
@@ -330,7 +330,7 @@ impl Drop for Bomb {
 /// A merge that waits and holds the last waker of such a parent.
 fn armed(count: usize) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(count, &[Step::Sent]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let bomb = Waker::from(Arc::new(Bomb));
     assert_eq!(poll(&mut merge, &bomb), Poll::Pending);
     drop(bomb);

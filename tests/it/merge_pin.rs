@@ -64,7 +64,7 @@ impl Drop for Anchored {
 }
 
 fn anchored(count: usize, left: i32) -> (Merge<Anchored>, Vec<Rc<Seen>>) {
-    let mut merge = Merge::new().budget(u32::MAX);
+    let mut merge = Merge::new().with_budget(u32::MAX);
     let push = |_| {
         let (child, seen) = Anchored::new(left);
         merge.push(child);
@@ -94,7 +94,7 @@ fn a_child_stays_in_place_from_push_to_drop() {
             merge.push(child);
             others.push(seen);
         }
-        merge = Box::new(merge).budget(32);
+        merge = Box::new(merge).with_budget(32);
     }
     parent.items(&mut merge, 12_000);
     drop(merge);

@@ -4,8 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::naive::{Act, Life, Op, Then, follow};
-use crate::script::follow_bytes;
+use crate::fuzz_input::follow_bytes;
+use crate::oracle::{Act, Life, Op, Then, follow};
 
 fn any_then() -> impl Strategy<Value = Then> {
     prop_oneof![

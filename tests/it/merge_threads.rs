@@ -70,7 +70,7 @@ impl Task {
 fn waiting(count: usize) -> (Merge<Child>, Vec<Arc<End>>, Arc<Task>) {
     let ends: Vec<Arc<End>> = (0..count).map(|_| Arc::default()).collect();
     let children = ends.iter().map(|end| Child { end: end.clone(), yielded: 0 });
-    let mut merge = children.collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.collect::<Merge<_>>().with_budget(u32::MAX);
     let task = Arc::new(Task::default());
     assert!(poll(&mut merge, &task).is_pending());
     (merge, ends, task)

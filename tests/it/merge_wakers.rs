@@ -18,7 +18,7 @@ use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 /// A merge of idle children that waits, and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Handle>, Parent) {
     let (children, handles) = children(count, &[Step::Sent]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let parent = Parent::new();
     assert_eq!(parent.drain(&mut merge), NO_ITEMS);
     (merge, handles, parent)
@@ -124,7 +124,7 @@ fn a_parent_that_polls_unasked_is_woken_all_the_same() {
 
 #[test]
 fn a_wake_by_a_child_that_ended_costs_its_successor_at_most_one_poll() {
-    let mut merge = Merge::new().budget(u32::MAX);
+    let mut merge = Merge::new().with_budget(u32::MAX);
     let parent = Parent::new();
     let ended: Vec<Handle> = (0..5)
         .map(|number| {
@@ -312,7 +312,7 @@ fn busy(act: impl Fn() + Send + Sync + 'static) -> Waker {
 #[test]
 fn the_parents_wake_may_wake_siblings() {
     let (children, handles) = children(130, &[Step::Sent]);
-    let mut merge = children.into_iter().collect::<Merge<_>>().budget(u32::MAX);
+    let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let siblings = handles.clone();
     let waker = busy(move || [0, 1, 64].iter().for_each(|&number| siblings[number].send()));
     let mut cx = Context::from_waker(&waker);
@@ -330,8 +330,9 @@ fn reachable(
     act: impl Fn(&mut Option<Merge<Child>>) + Send + Sync + 'static,
 ) -> (Reachable, Vec<Handle>, Waker) {
     let (children, handles) = children(count, &[Step::Sent]);
-    let merge: Reachable =
-        Arc::new(Mutex::new(Some(children.into_iter().collect::<Merge<_>>().budget(u32::MAX))));
+    let merge: Reachable = Arc::new(Mutex::new(Some(
+        children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX),
+    )));
     let weak: Weak<_> = Arc::downgrade(&merge);
     let waker = busy(move || act(&mut weak.upgrade().unwrap().lock().unwrap()));
     let mut cx = Context::from_waker(&waker);

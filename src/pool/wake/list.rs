@@ -64,12 +64,11 @@ pub(super) struct Shared {
     pub(super) parent: Cell<Option<Waker>>,
     /// Set by who replaced `PARKED`, once it is through with `parent`.
     pub(super) done: AtomicBool,
-    /// Puts `polls` on another cache line: the merge writes it often, and must
+    /// Puts `passes` on another cache line: the merge writes it often, and must
     /// not take the line that the wakers of other threads write.
     pub(super) _apart: [u8; 64],
-    /// How many children the merge has polled. It is here for those of them that
-    /// are merges.
-    pub(super) polls: AtomicUsize,
+    /// How many passes the merge has begun. Children that are merges read it.
+    pub(super) passes: AtomicUsize,
 }
 
 impl Shared {
@@ -151,7 +150,7 @@ pub(in crate::pool) struct Inbox {
 // owner at a time, handed over through `head` and `done`, and may be used and
 // dropped on any thread.
 unsafe impl Send for Inbox {}
-// SAFETY: `&self` gives loads of `head` and of `polls`, both atomic.
+// SAFETY: `&self` gives loads of `head` and of `passes`, both atomic.
 unsafe impl Sync for Inbox {}
 
 impl Inbox {
@@ -182,21 +181,17 @@ impl Inbox {
         Wakers { block: unsafe { Slab::hand_out(self.slabs, self.spare, index) } }
     }
 
-    /// How many polls of children were counted, modulo the size of a word.
+    /// Counts a pass of the cursor over a block. No child is polled twice in a
+    /// pass, so the number tells a child that is a merge one poll from the next.
     #[inline]
-    pub(in crate::pool) fn polls(&self) -> usize {
-        self.shared().polls.load(Ordering::Relaxed)
-    }
-
-    /// Counts the poll of a child.
-    #[inline]
-    pub(in crate::pool) fn count_poll(&mut self) {
-        self.shared().polls.store(self.polls().wrapping_add(1), Ordering::Relaxed);
+    pub(in crate::pool) fn count_pass(&mut self) {
+        let passes = &self.shared().passes;
+        passes.store(passes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Whether there is something to take: one relaxed load.
     #[inline]
-    pub(in crate::pool) fn has_news(&self) -> bool {
+    pub(in crate::pool) fn has_wakes(&self) -> bool {
         !self.shared().head.load(Ordering::Relaxed).is_null()
     }
 

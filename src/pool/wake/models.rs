@@ -93,7 +93,7 @@ fn poll(
     mut all: impl FnMut() -> bool,
 ) -> Poll<()> {
     loop {
-        if inbox.has_news() {
+        if inbox.has_wakes() {
             inbox.take(&mut woken);
         }
         if all() {

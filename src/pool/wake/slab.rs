@@ -39,7 +39,7 @@ impl First {
             parent: Cell::new(None),
             done: AtomicBool::new(false),
             _apart: [0; 64],
-            polls: AtomicUsize::new(0),
+            passes: AtomicUsize::new(0),
         };
         // SAFETY: it is ours, large enough and aligned.
         unsafe { first.write(Self { slab, shared }) };

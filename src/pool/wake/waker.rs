@@ -60,7 +60,7 @@ impl Deref for Lent<'_> {
 /// If the waker is of a merge's child: the [number of polls](Inbox::polls) of that
 /// merge. Who is polled with it is a merge in a merge, and the number tells one
 /// poll by the merge above from the next.
-pub(in crate::pool) fn polls_above(waker: &Waker) -> Option<usize> {
+pub(in crate::pool) fn pass_of(waker: &Waker) -> Option<usize> {
     if !ptr::eq(waker.vtable(), &raw const VTABLE) {
         return None;
     }
@@ -71,7 +71,7 @@ pub(in crate::pool) fn polls_above(waker: &Waker) -> Option<usize> {
     // SAFETY: the block's slab keeps it alive.
     let shared = unsafe { &*block.shared };
     // Relaxed: a child is polled by the thread that polls the merge.
-    Some(shared.polls.load(Ordering::Relaxed))
+    Some(shared.passes.load(Ordering::Relaxed))
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);

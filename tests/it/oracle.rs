@@ -18,7 +18,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::{iter, thread};
 
-use active_status::{Key, Merge};
+use active_status::Merge;
+use active_status::merge::Key;
 use futures::Stream;
 use futures::stream::FusedStream;
 
@@ -426,7 +427,7 @@ struct Pair {
 impl Pair {
     fn new(budget: u32, announced: usize) -> Self {
         Self {
-            merge: Merge::with_capacity(announced).budget(budget),
+            merge: Merge::with_capacity(announced).with_budget(budget),
             model: Model::new(budget),
             parent: Parent::new(),
             world: Rc::default(),

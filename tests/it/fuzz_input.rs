@@ -1,7 +1,7 @@
 //! Scripts as bytes, for the fuzzer: any bytes are a script, and a small change
 //! of the bytes is a small change of the script.
 
-use crate::naive::{Act, Life, Op, Then, follow};
+use crate::oracle::{Act, Life, Op, Then, follow};
 
 /// How many operations are followed at most, and how many children come by
 /// extension: the model is slow.

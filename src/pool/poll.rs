@@ -1,0 +1,212 @@
+//! How a merge is polled: which child is next, and what comes of its poll.
+
+use core::mem;
+use core::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::pool::key::Key;
+use crate::pool::merge::{Merge, mark_live};
+use crate::pool::ready;
+use crate::pool::wake::Park;
+
+/// The result of polling children until something happens.
+enum Step<T> {
+    /// The child that was polled last yielded an item.
+    Item(T),
+    /// No child is ready.
+    Idle,
+    /// The budget is spent.
+    Spent,
+}
+
+impl<S> Merge<S> {
+    /// Moves woken children into the ready set.
+    fn take_wakes(&mut self) {
+        self.inbox.take(|block, woken| mark_live(&mut self.ready, block, woken));
+    }
+
+    /// Takes the wakes before a child poll. If more have arrived when it is done,
+    /// there is contention: only code of the merge ran, so another thread sent them.
+    #[inline(never)]
+    fn take_wakes_before_child(&mut self) {
+        self.take_wakes();
+        if self.inbox.has_wakes() {
+            self.contention.find();
+        }
+    }
+
+    /// Takes the wakes after a block, under contention. Returns whether a ready child
+    /// of that block is ahead of the cursor.
+    #[inline(never)]
+    fn take_wakes_after_block(&mut self) -> bool {
+        self.contention.count_block();
+        if self.inbox.has_wakes() {
+            self.take_wakes();
+        }
+        self.ready.is_open()
+    }
+}
+
+impl<S: Stream> Merge<S> {
+    /// Polls a child, which is there. One that ends or panics is dropped.
+    #[inline]
+    fn poll_child(&mut self, (block, place): (usize, usize)) -> Poll<Option<S::Item>> {
+        let evict = EvictOnDrop { merge: self, block, place };
+        let children = evict.merge.ready.get_mut(block).expect("a ready child is in a block");
+        let child = children.slots.get_pin_mut(place).expect("a ready child is in its slot");
+        let polled = child.poll_next(&mut Context::from_waker(&children.wakers.lend(place)));
+        match polled {
+            Poll::Ready(None) => drop(evict),
+            Poll::Ready(Some(_)) => mem::forget(evict),
+            Poll::Pending => {
+                evict.merge.ready.unmark(block, place);
+                mem::forget(evict);
+            }
+        }
+        polled
+    }
+
+    /// Polls ready children until one yields an item. The budget is not spent.
+    #[inline]
+    fn step(&mut self) -> Step<S::Item> {
+        loop {
+            if !self.contention.is_found() && self.inbox.has_wakes() {
+                self.take_wakes_before_child();
+            }
+            let child = loop {
+                if let Some(child) = self.ready.take() {
+                    break child;
+                }
+                if self.contention.is_found() && self.take_wakes_after_block() {
+                    continue;
+                }
+                if !self.ready.advance() {
+                    return Step::Idle;
+                }
+                self.inbox.count_pass();
+            };
+            self.budget.spend();
+            if let Poll::Ready(Some(item)) = self.poll_child(child) {
+                return Step::Item(item);
+            }
+            if self.budget.is_spent() {
+                return Step::Spent;
+            }
+        }
+    }
+
+    /// Ends or parks the merge, since no child is ready. Returns `None` if a child
+    /// was woken in the meantime.
+    #[inline(never)]
+    fn rest(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
+        if self.len == 0 {
+            self.terminated = true;
+            return Some(Poll::Ready(()));
+        }
+        let park = self.inbox.park(cx.waker());
+        if park == Park::Woken {
+            return None;
+        }
+        self.budget.renew();
+        if park == Park::Busy {
+            cx.waker().wake_by_ref();
+        }
+        Some(Poll::Pending)
+    }
+
+    /// Yields to the executor if a child is ready, since the budget is spent.
+    #[cold]
+    fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
+        loop {
+            if self.inbox.has_wakes() {
+                self.take_wakes();
+            }
+            if self.ready.any() {
+                self.budget.renew();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(rest) = self.rest(cx) {
+                return rest;
+            }
+        }
+    }
+
+    /// The `poll_next` of the merge.
+    #[inline]
+    pub(super) fn poll_item(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
+        let before = self.budget.left();
+        loop {
+            if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
+                return self.yield_now(cx).map(|()| None);
+            }
+            match self.step() {
+                Step::Item(item) => return Poll::Ready(Some(item)),
+                Step::Spent => {}
+                Step::Idle => {
+                    if let Some(rest) = self.rest(cx) {
+                        return rest.map(|()| None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`poll_item`](Self::poll_item), with the key of the child.
+    pub(super) fn poll_keyed(&mut self, cx: &Context<'_>) -> Poll<Option<(Key, S::Item)>> {
+        self.poll_item(cx).map(|next| next.map(|item| (self.polled_key(), item)))
+    }
+
+    /// The key of the child that was polled last.
+    fn polled_key(&self) -> Key {
+        let (block, place) = self.ready.taken();
+        self.generations.key(ready::join(block, place))
+    }
+
+    /// Polls for up to `limit` items, and gives each to `add` with the merge.
+    /// Returns their number, as `poll_next_many` documents.
+    pub(super) fn poll_many(
+        &mut self,
+        cx: &Context<'_>,
+        limit: usize,
+        mut add: impl FnMut(&Self, S::Item),
+    ) -> Poll<usize> {
+        let (before, mut added) = (self.budget.left(), 0);
+        while added < limit {
+            if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
+                if added == 0 {
+                    return self.yield_now(cx).map(|()| 0);
+                }
+                break;
+            }
+            match self.step() {
+                Step::Item(item) => {
+                    add(self, item);
+                    added += 1;
+                }
+                Step::Spent => {}
+                Step::Idle if added > 0 => break,
+                Step::Idle => {
+                    if let Some(rest) = self.rest(cx) {
+                        return rest.map(|()| 0);
+                    }
+                }
+            }
+        }
+        Poll::Ready(added)
+    }
+}
+
+/// Drops a child that ended, or that panicked while it was polled.
+struct EvictOnDrop<'a, S> {
+    merge: &'a mut Merge<S>,
+    block: usize,
+    place: usize,
+}
+
+impl<S> Drop for EvictOnDrop<'_, S> {
+    fn drop(&mut self) {
+        self.merge.evict(self.block, self.place);
+    }
+}
