@@ -1,5 +1,5 @@
-//! Models of the whole merge, polled while other threads wake its children. See
-//! `wake/models.rs` for how they are run and what they catch.
+//! Models of the whole merge, polled while other threads wake its children.
+//! `wake/models.rs` explains how they are run and what they detect.
 
 use core::cell::{Cell, RefCell};
 use core::pin::Pin;
@@ -17,21 +17,21 @@ use loom::thread;
 
 use crate::pool::merge::Merge;
 
-/// As `wake/models.rs` runs its models.
+/// Runs a model as `wake/models.rs` does.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(3));
     builder.check(run);
 }
 
-/// A child that has as many items as were sent.
+/// A child that yields one item per `send`.
 struct Child {
     sent: loom::sync::Arc<AtomicUsize>,
     yielded: usize,
     seen: Rc<Seen>,
 }
 
-/// What a child leaves on the merge's thread.
+/// What a child records on the merge's thread.
 #[derive(Default)]
 struct Seen {
     waker: RefCell<Option<Waker>>,
@@ -46,7 +46,7 @@ struct Sender {
 
 impl Sender {
     fn send(self) {
-        // Relaxed: the wake has to carry it.
+        // Relaxed: the wake must publish it.
         self.sent.fetch_add(1, Relaxed);
         self.waker.wake();
     }
@@ -58,7 +58,7 @@ impl Child {
         Self { sent, yielded: 0, seen: Rc::default() }
     }
 
-    /// Its sender. The child was polled.
+    /// The sender of a child that was polled.
     fn sender(&self) -> Sender {
         let waker = self.seen.waker.borrow().clone().expect("the child was polled");
         Sender { sent: self.sent.clone(), waker }
@@ -88,8 +88,7 @@ impl Wake for Parent {
     }
 }
 
-/// A merge of idle children that waits, with its children's senders, and the
-/// parent it waits for.
+/// A waiting merge of idle children, with their senders and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Sender>, Arc<Parent>) {
     let mut merge: Merge<Child> = (0..count).map(|_| Child::new()).collect();
     let parent = Arc::new(Parent(AtomicUsize::new(0)));
@@ -100,12 +99,12 @@ fn waiting(count: usize) -> (Merge<Child>, Vec<Sender>, Arc<Parent>) {
     (merge, senders, parent)
 }
 
-/// The next item. Waits for it as an executor does.
+/// Waits for the next item as an executor does.
 fn next(merge: &mut Merge<Child>) -> Option<()> {
     block_on(core::future::poll_fn(|cx| {
         let polled = Pin::new(&mut *merge).poll_next(cx);
         if polled.is_pending() {
-            // The merge may have woken itself: the others have their turn.
+            // The merge may have yielded: other threads run.
             thread::yield_now();
         }
         polled
@@ -148,12 +147,12 @@ fn an_item_arrives_beside_a_push() {
         merge.push(pushed);
         assert_eq!([next(&mut merge), next(&mut merge)], [Some(()), Some(())]);
         thread.join().unwrap();
-        assert_eq!(parent.0.load(SeqCst), 1, "the push or the child wakes who waits");
+        assert_eq!(parent.0.load(SeqCst), 1, "the push or the child wakes the parent");
     });
 }
 
 #[test]
-fn a_merge_ends_when_its_last_child_is_removed_while_it_wakes() {
+fn a_merge_ends_if_its_last_child_is_removed_in_a_wake() {
     model(|| {
         let (mut merge, mut senders, parent) = waiting(1);
         let sender = senders.remove(0);
@@ -162,16 +161,16 @@ fn a_merge_ends_when_its_last_child_is_removed_while_it_wakes() {
         assert!(merge.remove(key));
         assert_eq!(next(&mut merge), None);
         thread.join().unwrap();
-        assert_eq!(parent.0.load(SeqCst), 1, "the removal or the child wakes who waits");
+        assert_eq!(parent.0.load(SeqCst), 1, "the removal or the child wakes the parent");
     });
 }
 
 #[test]
-fn a_wake_by_a_former_tenant_costs_its_successor_one_poll_and_no_item() {
+fn a_stale_wake_costs_one_poll_and_no_item() {
     model(|| {
         let (mut merge, mut senders, _) = waiting(1);
-        let former = senders.remove(0);
-        let thread = thread::spawn(move || former.send());
+        let stale = senders.remove(0);
+        let thread = thread::spawn(move || stale.send());
         let key = merge.keys().next().unwrap();
         assert!(merge.remove(key));
         let key = merge.push(Child::new());
@@ -184,7 +183,7 @@ fn a_wake_by_a_former_tenant_costs_its_successor_one_poll_and_no_item() {
         assert_eq!(next(&mut merge), Some(()));
         thread.join().unwrap();
         other.join().unwrap();
-        // Its first, one for each wake, and none besides.
+        // The first poll, one per wake, and no other.
         assert!(seen.polls.get() <= 3, "{} polls", seen.polls.get());
     });
 }
@@ -200,7 +199,7 @@ fn the_waker_of_the_last_poll_is_woken() {
         let polled = Pin::new(&mut merge).poll_next(&mut Context::from_waker(&waker));
         thread.join().unwrap();
         let woken = last.0.load(SeqCst);
-        assert!(polled.is_ready() || woken > 0, "the last parent sleeps for ever");
+        assert!(polled.is_ready() || woken > 0, "the last parent is never woken");
         drop((merge, waker));
         assert_eq!((Arc::strong_count(&first), Arc::strong_count(&last)), (1, 1));
     });

@@ -55,7 +55,7 @@ impl<S: Stream> Merge<S> {
         let evict = EvictOnDrop { merge: self, block, place };
         let children = evict.merge.ready.get_mut(block).expect("a ready child is in a block");
         let child = children.slots.get_pin_mut(place).expect("a ready child is in its slot");
-        let polled = child.poll_next(&mut Context::from_waker(&children.wakers.lend(place)));
+        let polled = child.poll_next(&mut Context::from_waker(&children.wakers.borrow(place)));
         match polled {
             Poll::Ready(None) => drop(evict),
             Poll::Ready(Some(_)) => mem::forget(evict),

@@ -1,5 +1,5 @@
 //! Pinned storage that never moves a child.
-#![expect(unsafe_code, reason = "children live in raw memory, at a fixed place")]
+#![expect(unsafe_code, reason = "children are stored in raw memory, at a fixed address")]
 
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
@@ -8,24 +8,23 @@ use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-/// How many slots a chunk has at most: one for each bit of a word.
+/// The largest number of slots in a chunk: one per bit of a word.
 const MOST: usize = usize::BITS as usize;
 
-/// A chunk of up to 64 slots, each empty or with a child that is pinned there
-/// from [`insert`](Self::insert) to its drop.
+/// A chunk of up to 64 slots. Each is empty or holds a child that is pinned there from
+/// [`insert`](Self::insert) to its drop.
 ///
-/// The chunk is one allocation, and two words here: where it is and which slots
-/// are occupied.
+/// The chunk is one allocation; its address and the set of occupied slots are stored
+/// here.
 pub(super) struct Slots<S> {
     chunk: Chunk,
-    /// For auto traits, variance and drop check: we own and drop children.
+    /// For auto traits, variance and drop check: the slots own and drop children.
     children: PhantomData<S>,
 }
 
-/// The chunk, without the type of its children. So the type with a `Drop` of
-/// its own has no parameter, and children may borrow what is dropped before
-/// they are if their own drop does not look at it, as in a `Vec`. One whose drop
-/// looks at it is refused:
+/// The chunk, without the type of its children. Since the type that implements `Drop`
+/// has no parameter, children may borrow a value that is dropped before them, as in a
+/// `Vec`, if their own drop does not access it. A drop that does is rejected:
 ///
 /// ```compile_fail,E0597
 /// struct Looks<'a>(&'a str);
@@ -45,38 +44,38 @@ struct Chunk {
     occupied: usize,
 }
 
-/// What stands at the start of a chunk's allocation, before its slots.
+/// The start of a chunk's allocation, before its slots.
 struct Header {
     /// Drops the children in the occupied slots, then frees the chunk.
     end: unsafe fn(NonNull<Header>, usize),
-    /// How many slots there are.
+    /// The number of slots.
     capacity: u8,
-    /// Slots from here on never had a child.
+    /// Slots from this one on never held a child.
     fresh: u8,
 }
 
-// SAFETY: it owns its children and the memory they are in, and nothing else.
+// SAFETY: it owns its children and their memory, and nothing else.
 unsafe impl<S: Send> Send for Slots<S> {}
-// SAFETY: `&Slots` gives `&S` and no more.
+// SAFETY: `&Slots` gives only `&S`.
 unsafe impl<S: Sync> Sync for Slots<S> {}
 
 impl<S> Slots<S> {
-    /// Where the slots begin, from the start of the chunk.
+    /// The offset of the slots from the start of the chunk.
     const START: usize = size_of::<Header>().next_multiple_of(align_of::<S>());
 
-    /// An empty chunk with so many slots, 1 to 64.
+    /// Allocates an empty chunk of `capacity` slots, 1 to 64.
     ///
     /// # Panics
     ///
-    /// If there are more than `isize::MAX` bytes of them.
+    /// If they take more than `isize::MAX` bytes.
     pub(super) fn new(capacity: usize) -> Self {
         assert!((1..=MOST).contains(&capacity), "a chunk has 1 to 64 slots");
         let layout = Self::layout(capacity);
-        // SAFETY: the layout has a header in it.
+        // SAFETY: the layout contains a header and is not empty.
         let chunk = unsafe { alloc(layout) };
         let Some(header) = NonNull::new(chunk.cast::<Header>()) else { handle_alloc_error(layout) };
         let first = Header { end: Self::end, capacity: capacity as u8, fresh: 0 };
-        // SAFETY: it is ours, large enough and aligned.
+        // SAFETY: the allocation is new, large enough and aligned.
         unsafe { header.write(first) };
         Self { chunk: Chunk { header, occupied: 0 }, children: PhantomData }
     }
@@ -89,46 +88,46 @@ impl<S> Slots<S> {
         layout
     }
 
-    /// Where a slot is. Its place is less than the capacity.
+    /// The address of a slot. Its place is less than the capacity.
     #[inline]
     fn slot(&self, place: usize) -> NonNull<S> {
-        // SAFETY: the slots begin there, in the same allocation.
+        // SAFETY: the slots begin at that offset of the allocation.
         let slots = unsafe { self.chunk.header.byte_add(Self::START) }.cast::<S>();
-        // SAFETY: callers have checked the place.
+        // SAFETY: the callers checked the place.
         unsafe { slots.add(place) }
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: it was written by `new` and lives as long as the chunk.
+        // SAFETY: `new` wrote it, and it lives as long as the chunk.
         unsafe { self.chunk.header.as_ref() }
     }
 
     fn header_mut(&mut self) -> &mut Header {
-        // SAFETY: as in `header`, and `&mut self` makes it ours alone.
+        // SAFETY: as in `header`, and `&mut self` is exclusive.
         unsafe { self.chunk.header.as_mut() }
     }
 
-    /// The occupied slots, a bit each.
+    /// The occupied slots, one bit per slot.
     #[inline]
     pub(super) fn occupied(&self) -> usize {
         self.chunk.occupied
     }
 
-    /// The empty slots, a bit each.
+    /// The empty slots, one bit per slot.
     pub(super) fn vacant(&self) -> usize {
         !self.chunk.occupied & (usize::MAX >> (MOST - self.capacity()))
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     pub(super) fn capacity(&self) -> usize {
         usize::from(self.header().capacity)
     }
 
-    /// Puts a child in an empty slot. Tells whether the slot had one before.
+    /// Stores a child in an empty slot. Returns whether the slot held one before.
     ///
     /// # Panics
     ///
-    /// If there is no such slot, or if it is occupied.
+    /// If the slot does not exist or is occupied.
     pub(super) fn insert(&mut self, place: usize, child: S) -> bool {
         assert!(place < MOST && self.vacant() & (1 << place) != 0, "the slot is empty");
         // SAFETY: the slot exists and is empty.
@@ -140,15 +139,15 @@ impl<S> Slots<S> {
         second
     }
 
-    /// Puts children in the slots of a chunk that never had one, as far as
-    /// there are slots and children.
+    /// Fills the slots of a chunk that never held a child, as far as there are slots and
+    /// children.
     ///
     /// # Panics
     ///
-    /// If the chunk had a child, or if the iterator panics; children that it
-    /// gave before are in.
+    /// If the chunk held a child before, or if the iterator panics; the children that it
+    /// yielded before are stored.
     pub(super) fn fill(&mut self, children: &mut impl Iterator<Item = S>) {
-        assert_eq!(self.header().fresh, 0, "the chunk is fresh");
+        assert_eq!(self.header().fresh, 0, "the chunk never held a child");
         for place in 0..self.capacity() {
             let Some(child) = children.next() else { break };
             // SAFETY: the slot exists and is empty.
@@ -172,8 +171,8 @@ impl<S> Slots<S> {
         self.has(place).then(|| {
             // SAFETY: the slot is occupied.
             let child = unsafe { self.slot(place).as_mut() };
-            // SAFETY: it is not moved until `remove` or our end drop it there,
-            // and its memory is not freed before that.
+            // SAFETY: it is not moved until `remove` or `end` drop it in place, and
+            // its memory is not freed before.
             unsafe { Pin::new_unchecked(child) }
         })
     }
@@ -183,22 +182,22 @@ impl<S> Slots<S> {
         place < MOST && self.chunk.occupied & (1 << place) != 0
     }
 
-    /// Drops the child in a slot, where it is. Tells whether there was one.
+    /// Drops the child in a slot in place. Returns whether there was one.
     ///
-    /// The slot is empty before the child's drop begins.
+    /// The slot is empty before the drop begins.
     pub(super) fn remove(&mut self, place: usize) -> bool {
         let had = self.has(place);
         if had {
             self.chunk.occupied &= !(1 << place);
-            // SAFETY: the child was there, and is not looked at any more.
+            // SAFETY: the slot was occupied, and the child is not accessed afterwards.
             unsafe { ptr::drop_in_place(self.slot(place).as_ptr()) };
         }
         had
     }
 
-    /// Drops all children, also those after one whose drop panics.
+    /// Drops all children, even after the drop of one panics.
     pub(super) fn clear(&mut self) {
-        /// Goes on where a panic left off.
+        /// Resumes after a panic.
         struct Rest<'a, S>(&'a mut Slots<S>);
         impl<S> Drop for Rest<'_, S> {
             fn drop(&mut self) {
@@ -213,19 +212,19 @@ impl<S> Slots<S> {
         }
     }
 
-    /// The end of a chunk.
+    /// Drops the children of a chunk and frees it.
     ///
     /// # Safety
     ///
-    /// `header` is of a chunk that a `Slots<S>` made, with children in exactly
-    /// these slots. It is not used after.
+    /// `header` is of a chunk of a `Slots<S>`, with children in exactly these slots. It
+    /// is not used afterwards.
     unsafe fn end(header: NonNull<Header>, occupied: usize) {
-        /// Frees the chunk, also if a child's drop panics.
+        /// Frees the chunk, even if the drop of a child panics.
         struct Memory(NonNull<Header>, Layout);
         impl Drop for Memory {
             fn drop(&mut self) {
-                // SAFETY: it was allocated with this layout; the children are
-                // gone, or leaked by a second panic, which aborts.
+                // SAFETY: it was allocated with this layout. The children are dropped,
+                // or leaked by a second panic, which aborts.
                 unsafe { dealloc(self.0.as_ptr().cast(), self.1) };
             }
         }
@@ -238,9 +237,9 @@ impl<S> Slots<S> {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // SAFETY: the header is there until now.
+        // SAFETY: the chunk is not freed yet.
         let end = unsafe { self.header.as_ref() }.end;
-        // SAFETY: `end` is of the type whose children are in these slots.
+        // SAFETY: `end` is of the type of the children in these slots.
         unsafe { end(self.header, self.occupied) }
     }
 }

@@ -1,8 +1,8 @@
-//! Wakers for the children of a merge, and the list that tells which were woken.
+//! Wakers for the children of a merge, and the lock-free list of woken children.
 //!
-//! This is the one lock-free file. Children stand in blocks, one for each bit
-//! of a word. A child's waker is its block's address plus its number, so that
-//! there is no node and no allocation a child:
+//! Children are grouped in blocks, one child per bit of a word. A child's waker is
+//! the address of its block plus its number in the block, so that a child needs no
+//! node and no allocation:
 //!
 //! ```text
 //!            Shared                       Block (one cache line, 64 children)
@@ -12,17 +12,18 @@
 //!           └────────┘    newest first)    ▲ block + 2: the third child's waker
 //! ```
 //!
-//! To wake is to set the child's bit; who finds the word empty pushes the block
-//! on the list. The merge takes the list whole, with one swap, so that no
-//! pointer can come back while somebody compares it (no ABA).
+//! A wake sets the child's bit. The wake that finds the word zero pushes the block
+//! on the list. The merge takes the whole list with one swap, so that a pointer
+//! cannot return while another thread compares it (no ABA).
 //!
-//! `head` is null while the merge is awake, [`PARKED`] while it waits, or the
-//! list. Who replaces `PARKED` owns the parent's waker until it has set `done`:
-//! it takes the waker out, says so, and only then calls it. So no foreign code
-//! runs while anything is half done, and nobody waits for anybody.
+//! `head` is null while the merge is awake, [`PARKED`](list) while it waits, or the
+//! first block of the list. The thread that replaces `PARKED` owns the parent's waker
+//! until it sets `done`: it takes the waker out, sets `done`, and only then wakes the
+//! parent. Hence no foreign code runs in an intermediate state, and no thread waits for
+//! another.
 //!
-//! The models in `wake/models.rs` are run by loom. Each ordering says what it
-//! is for, and weaker ones fail the models.
+//! Loom runs the models in `wake/models.rs`. A comment at each atomic operation
+//! states what its ordering is for; weaker orderings fail the models.
 
 mod list;
 #[cfg(all(test, active_status_loom))]

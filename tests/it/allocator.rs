@@ -1,6 +1,6 @@
-//! The system's allocator, which counts what each thread asks it for. The bench
-//! of memory counts by this file too.
-#![expect(unsafe_code, reason = "who counts what an allocator does has to be one")]
+//! A global allocator that counts the allocations and bytes of each thread. The memory
+//! bench uses it too.
+#![expect(unsafe_code, reason = "counting allocations takes a global allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -13,12 +13,12 @@ thread_local! {
     static BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
-/// How often this thread has asked for memory.
+/// The number of allocations of this thread.
 pub(crate) fn allocations() -> usize {
     ALLOCATIONS.get()
 }
 
-/// The bytes that this thread has asked for and not given back.
+/// The number of bytes that this thread has allocated and not freed.
 pub(crate) fn bytes() -> isize {
     BYTES.get()
 }
@@ -32,24 +32,24 @@ impl Counting {
     }
 }
 
-// SAFETY: `System` does all the work, and is asked for what we are asked for. The
-// counts need no memory and no destructor.
+// SAFETY: every call is forwarded to `System`. The counters need no memory and no
+// destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count(1, layout.size(), 0);
-        // SAFETY: the caller keeps the contract of `alloc`.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         Self::count(0, 0, layout.size());
-        // SAFETY: the caller keeps the contract of `dealloc`.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::count(1, size, layout.size());
-        // SAFETY: the caller keeps the contract of `realloc`.
+        // SAFETY: the caller upholds the contract of `realloc`.
         unsafe { System.realloc(memory, layout, size) }
     }
 }

@@ -1,14 +1,14 @@
-//! Scripts as bytes, for the fuzzer: any bytes are a script, and a small change
-//! of the bytes is a small change of the script.
+//! The fuzzer's input: any bytes are a sequence of operations, and a small change of
+//! the bytes is a small change of the operations.
 
 use crate::oracle::{Act, Life, Op, Then, follow};
 
-/// How many operations are followed at most, and how many children come by
-/// extension: the model is slow.
+/// The largest number of operations, and of children added by extension: the oracle is
+/// slow.
 const MOST: usize = 400;
 const MOST_EXTENDED: usize = 300;
 
-/// Follows the script that the bytes say.
+/// Executes the operations that the bytes encode.
 pub(crate) fn follow_bytes(bytes: &[u8]) -> Result<(), String> {
     let mut bytes = Bytes { left: bytes, may_panic_on_drop: true, room: MOST_EXTENDED };
     let budget = match bytes.next() & 7 {
@@ -22,9 +22,9 @@ pub(crate) fn follow_bytes(bytes: &[u8]) -> Result<(), String> {
 
 struct Bytes<'a> {
     left: &'a [u8],
-    /// One child's drop may panic.
+    /// Whether the drop of a child may still panic: one may.
     may_panic_on_drop: bool,
-    /// How many more children may come by extension.
+    /// How many more children may be added by extension.
     room: usize,
 }
 
@@ -46,7 +46,7 @@ impl Bytes<'_> {
         count
     }
 
-    /// The low four bits of a byte say what; the others are its details.
+    /// The low four bits of a byte select the operation; the others are its details.
     fn op(&mut self) -> Option<Op> {
         if self.left.is_empty() {
             return None;

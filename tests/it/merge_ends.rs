@@ -1,4 +1,4 @@
-//! Ends, sizes and what a merge says of itself.
+//! Ends, sizes, size hints and auto traits of a merge.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt};
 use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
 #[test]
-fn an_empty_merge_ends_at_once_and_again() {
+fn an_empty_merge_ends_every_time_it_is_polled() {
     let mut merge = Merge::<Child>::new();
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
@@ -34,7 +34,7 @@ fn a_merge_ends_when_no_child_is_left() {
 }
 
 #[test]
-fn an_idle_child_keeps_a_merge_from_ending() {
+fn an_idle_child_keeps_the_merge_alive() {
     let mut merge: Merge<Child> = children(3, &[Step::End]).0.into_iter().collect();
     let key = merge.push(child(3, &[Step::Idle]).0);
     let parent = Parent::new();
@@ -44,7 +44,7 @@ fn an_idle_child_keeps_a_merge_from_ending() {
 }
 
 #[test]
-fn a_child_that_ended_is_dropped_before_the_next_is_polled() {
+fn an_ended_child_is_dropped_before_the_next_poll() {
     let (ending, ended) = child(0, &[Step::End]);
     let dropped_in_time = Cell::new(false);
     let look = stream::poll_fn(|_| {
@@ -60,7 +60,7 @@ fn a_child_that_ended_is_dropped_before_the_next_is_polled() {
 }
 
 #[test]
-fn a_child_that_ended_is_not_polled_again_when_its_waker_wakes() {
+fn an_ended_child_is_not_polled_when_its_waker_wakes() {
     let (children, handles) = children(3, &[Step::End]);
     let mut merge: Merge<Child> = children.into_iter().collect();
     merge.push(child(3, &[Step::Idle]).0);
@@ -82,9 +82,9 @@ fn all_children_may_end_in_one_call() {
 }
 
 #[test]
-fn only_none_terminates() {
+fn a_merge_is_terminated_only_after_none() {
     let mut merge = Merge::new();
-    assert!(!merge.is_terminated(), "empty, but nobody was told");
+    assert!(!merge.is_terminated(), "empty, but `None` was not returned");
     merge.push(child(0, &[Step::Item, Step::Idle, Step::End]).0);
     let parent = Parent::new();
     assert!(parent.poll(&mut merge).is_ready());
@@ -98,7 +98,7 @@ fn only_none_terminates() {
 }
 
 #[test]
-fn a_push_after_the_end_revives() {
+fn a_push_after_the_end_revives_the_merge() {
     let mut merge = Merge::new();
     let parent = Parent::new();
     for number in 0..3 {
@@ -112,7 +112,7 @@ fn a_push_after_the_end_revives() {
 }
 
 #[test]
-fn every_item_of_every_child_arrives_once_and_in_its_order() {
+fn every_item_arrives_once_and_in_order() {
     for size in [1, 2, 63, 64, 65, 4_096, 4_097] {
         let workers =
             (0..size).map(|number| stream::iter((0..number % 5).map(move |item| (number, item))));
@@ -151,7 +151,7 @@ fn children_pushed_one_by_one_are_all_served() {
     }
 }
 
-/// A child that costs little: a number, and a place to leave its waker.
+/// A small child: a number, and where to leave its waker.
 struct Small<'a> {
     number: u32,
     polls: &'a Cell<usize>,
@@ -179,7 +179,7 @@ impl Stream for Small<'_> {
 }
 
 #[test]
-fn a_million_children_cost_what_the_ready_ones_cost() {
+fn a_million_idle_children_cost_no_polls() {
     let (polls, wakers) = (Cell::new(0), RefCell::new(Vec::new()));
     let small = |number| Small { number, polls: &polls, wakers: &wakers };
     let mut merge = (0..1_000_000).map(small).collect::<Merge<_>>().with_budget(u32::MAX);
@@ -193,7 +193,7 @@ fn a_million_children_cost_what_the_ready_ones_cost() {
     assert_eq!(polls.get(), 2 * woken.len());
 }
 
-/// A child without a size: item after item.
+/// A zero-sized child that always has an item.
 struct Nothing;
 
 impl Stream for Nothing {
@@ -254,7 +254,7 @@ fn children_may_be_huge() {
     assert!(Parent::new().drain(&mut merge).into_iter().eq((0..2).flat_map(|_| 0..66)));
 }
 
-/// A child of a stated size.
+/// A child with a given size hint.
 struct Sized_(usize, Option<usize>);
 
 impl Stream for Sized_ {
@@ -289,7 +289,7 @@ fn size_hints_are_summed() {
 }
 
 #[test]
-fn the_size_hint_counts_what_is_left() {
+fn the_size_hint_counts_remaining_items() {
     let mut merge: Merge<_> = [stream::iter(0..3), stream::iter(0..1)].into_iter().collect();
     let parent = Parent::new();
     for left in (0..4).rev() {
@@ -299,7 +299,7 @@ fn the_size_hint_counts_what_is_left() {
 }
 
 #[test]
-fn a_merge_debugs_whatever_its_children_are() {
+fn a_merge_is_debug_even_if_its_children_are_not() {
     let never = |_| stream::poll_fn(|_| Poll::<Option<()>>::Pending);
     let text = format!("{:?}", (0..7).map(never).collect::<Merge<_>>());
     assert!(text.starts_with("Merge") && text.contains("len: 7"), "{text}");
@@ -312,8 +312,8 @@ fn default_is_an_empty_merge() {
     assert_eq!(merge.len(), 0);
 }
 
-/// Says whether a type is `Send`, `Sync` or `Unpin`: the inherent constant is
-/// found first, where its bound holds.
+/// Whether a type is `Send` or `Sync`: the inherent constant takes precedence where
+/// its bound holds.
 struct Is<T>(PhantomData<T>);
 
 trait IsNot {
@@ -344,7 +344,7 @@ fn a_merge_is_send_and_sync_as_its_children_are() {
 }
 
 #[test]
-fn an_item_is_found_in_one_call_among_many_children_that_end() {
+fn one_call_finds_an_item_behind_many_ended_children() {
     let mut merge = Merge::new().with_budget(u32::MAX);
     merge.extend(children(200, &[Step::End]).0);
     merge.push(child(200, &[Step::Item, Step::End]).0);
@@ -354,7 +354,7 @@ fn an_item_is_found_in_one_call_among_many_children_that_end() {
 }
 
 #[test]
-fn the_length_is_right_in_whatever_order_children_end() {
+fn the_length_does_not_depend_on_the_order_of_ends() {
     let (mut merge, parent) = (Merge::new(), Parent::new());
     let ends = [2, 0, 3, 1].map(|_| Rc::new(Cell::new(false)));
     for end in &ends {

@@ -1,4 +1,4 @@
-//! F1 to F4: who is polled when, and how much one poll does.
+//! Which child is polled when, and how much work one poll does.
 
 use std::task::Poll;
 
@@ -9,7 +9,7 @@ use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children, wit
 
 const SIZES: [usize; 7] = [1, 2, 63, 64, 65, 4_096, 4_097];
 
-/// Children of this script, in a merge that never yields to its executor.
+/// A merge of children with these steps that never yields to the executor.
 fn unbudgeted(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(count, steps);
     (children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX), handles)
@@ -20,7 +20,7 @@ fn polls(handles: &[Handle]) -> usize {
 }
 
 #[test]
-fn always_ready_children_take_turns_in_slot_order() {
+fn always_ready_children_alternate_in_slot_order() {
     for size in SIZES {
         let mut merge: Merge<Child> = children(size, &[Step::Item]).0.into_iter().collect();
         let items = Parent::new().items(&mut merge, 3 * size);
@@ -30,7 +30,7 @@ fn always_ready_children_take_turns_in_slot_order() {
 }
 
 #[test]
-fn always_ready_children_are_polled_only_for_their_items() {
+fn always_ready_children_are_polled_once_per_item() {
     let (children, handles) = children(65, &[Step::Item]);
     let mut merge: Merge<Child> = children.into_iter().collect();
     Parent::new().items(&mut merge, 650);
@@ -38,7 +38,7 @@ fn always_ready_children_are_polled_only_for_their_items() {
 }
 
 #[test]
-fn shares_are_equal_at_every_moment() {
+fn shares_never_differ_by_more_than_one() {
     let mut merge: Merge<Child> = children(100, &[Step::Item]).0.into_iter().collect();
     let parent = Parent::new();
     let mut counts = [0_usize; 100];
@@ -61,7 +61,7 @@ fn two_ready_neighbours_among_idle_children_alternate() {
 }
 
 #[test]
-fn the_order_of_wakes_does_not_matter() {
+fn items_do_not_depend_on_the_order_of_wakes() {
     for size in SIZES {
         let (mut merge, handles) = unbudgeted(size, &[Step::Sent]);
         let parent = Parent::new();
@@ -73,7 +73,7 @@ fn the_order_of_wakes_does_not_matter() {
 }
 
 #[test]
-fn a_child_woken_ahead_of_the_cursor_is_served_in_the_same_round() {
+fn a_child_woken_ahead_of_the_cursor_is_in_the_round() {
     let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
     let parent = Parent::new();
     assert_eq!(parent.drain(&mut merge), NO_ITEMS);
@@ -85,7 +85,7 @@ fn a_child_woken_ahead_of_the_cursor_is_served_in_the_same_round() {
 }
 
 #[test]
-fn a_child_woken_behind_the_cursor_is_served_in_the_next_round() {
+fn a_child_woken_behind_the_cursor_is_in_the_next_round() {
     let (mut merge, handles) = unbudgeted(200, &[Step::Sent]);
     let parent = Parent::new();
     assert_eq!(parent.drain(&mut merge), NO_ITEMS);
@@ -97,7 +97,7 @@ fn a_child_woken_behind_the_cursor_is_served_in_the_next_round() {
 }
 
 #[test]
-fn between_a_wake_and_its_poll_every_other_child_is_polled_at_most_once() {
+fn bypass_is_at_most_one_poll_per_child() {
     for size in [2, 3, 64, 65, 130] {
         for cursor in 0..size {
             let (mut merge, handles) = unbudgeted(size - 1, &[Step::Item]);
@@ -117,7 +117,7 @@ fn between_a_wake_and_its_poll_every_other_child_is_polled_at_most_once() {
 }
 
 #[test]
-fn the_bound_counts_pending_neighbours_too() {
+fn the_bypass_bound_includes_pending_children() {
     let (children, busy) = children(70, &[Step::WakeIdle]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(1);
     let (woken, handle) = child(70, &[Step::Idle, Step::Item]);
@@ -136,7 +136,7 @@ fn the_bound_counts_pending_neighbours_too() {
 }
 
 #[test]
-fn a_consumer_that_pushes_a_child_an_item_starves_nobody() {
+fn one_push_per_item_starves_no_child() {
     let mut merge: Merge<Child> = children(3, &[Step::Item]).0.into_iter().collect();
     let parent = Parent::new();
     let mut since_served = vec![0_usize; 3];
@@ -154,7 +154,7 @@ fn a_consumer_that_pushes_a_child_an_item_starves_nobody() {
 }
 
 #[test]
-fn a_consumer_that_replaces_the_child_it_heard_from_starves_nobody() {
+fn replacing_the_last_polled_child_starves_no_child() {
     let (children, handles) = children(10, &[Step::Item]);
     let mut keys = Vec::new();
     let mut merge = Merge::new();
@@ -187,7 +187,7 @@ fn idle_children_are_not_polled() {
 }
 
 #[test]
-fn one_poll_polls_at_most_budget_waiting_children() {
+fn one_poll_polls_at_most_budget_pending_children() {
     for (budget, limit) in [(0, 1), (1, 1), (2, 2), (31, 31), (99, 99)] {
         let (children, handles) = children(100, &[Step::Idle]);
         let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(budget);
@@ -213,7 +213,7 @@ fn one_poll_polls_at_most_budget_ending_children() {
 }
 
 #[test]
-fn past_its_budget_a_merge_wakes_itself_once() {
+fn a_merge_with_a_spent_budget_wakes_itself_once() {
     let mut merge =
         children(100, &[Step::Idle]).0.into_iter().collect::<Merge<_>>().with_budget(10);
     let parent = Parent::new();
@@ -226,7 +226,7 @@ fn past_its_budget_a_merge_wakes_itself_once() {
 }
 
 #[test]
-fn after_budget_items_the_executor_gets_one_turn() {
+fn a_merge_yields_once_after_budget_items() {
     for (budget, limit) in [(0, 1), (1, 1), (2, 2), (50, 50)] {
         let mut merge =
             children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(budget);
@@ -252,7 +252,7 @@ fn the_budget_is_32_unless_set() {
 }
 
 #[test]
-fn items_and_waiting_children_count_together() {
+fn items_and_pending_children_share_the_budget() {
     let mut merge = Merge::new().with_budget(4);
     for number in 0..3 {
         merge.push(child(number, &[Step::Item]).0);
@@ -261,13 +261,13 @@ fn items_and_waiting_children_count_together() {
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(0)));
     assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(1)));
-    // 10 and 11 waited on the way: three polls so far, and 11's is the fourth.
+    // 10 was pending in between: three polls so far, and the poll of 11 is the fourth.
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
     assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(2)));
 }
 
 #[test]
-fn a_merge_that_waited_starts_its_budget_anew() {
+fn parking_renews_the_budget() {
     let (children, handles) = children(3, &[Step::Sent]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(4);
     let parent = Parent::new();
@@ -278,12 +278,12 @@ fn a_merge_that_waited_starts_its_budget_anew() {
         assert_eq!(parent.take_wakes(), 1);
         assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(1)));
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
-        assert_eq!(parent.take_wakes(), 0, "it waits: no turn is given away");
+        assert_eq!(parent.take_wakes(), 0, "the merge is parked and does not yield");
     }
 }
 
 #[test]
-fn a_budget_without_limit_never_yields() {
+fn a_merge_with_an_unlimited_budget_never_yields() {
     let (mut merge, _) = unbudgeted(3, &[Step::Item]);
     let parent = Parent::new();
     assert!((0..100_000).all(|_| parent.poll(&mut merge).is_ready()));
@@ -299,7 +299,7 @@ fn a_spent_budget_does_not_delay_the_end() {
 }
 
 #[test]
-fn a_spent_budget_does_not_keep_a_merge_from_waiting() {
+fn a_merge_with_a_spent_budget_parks_without_a_wake() {
     let (children, handles) = children(5, &[Step::Idle]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(5);
     let parent = Parent::new();
@@ -308,7 +308,7 @@ fn a_spent_budget_does_not_keep_a_merge_from_waiting() {
 }
 
 #[test]
-fn a_child_that_wakes_itself_is_polled_at_most_budget_times_a_call() {
+fn a_self_waking_child_is_polled_at_most_budget_times() {
     let (only, handle) = child(0, &[Step::WakeIdle]);
     let mut merge: Merge<Child> = [only].into_iter().collect::<Merge<_>>().with_budget(5);
     let parent = Parent::new();
@@ -319,7 +319,7 @@ fn a_child_that_wakes_itself_is_polled_at_most_budget_times_a_call() {
 }
 
 #[test]
-fn children_that_wake_themselves_take_turns() {
+fn self_waking_children_alternate() {
     for size in [1, 2, 5, 64, 65] {
         let (children, handles) = children(size, &[Step::WakeIdle]);
         let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(5);
@@ -335,14 +335,14 @@ fn children_that_wake_themselves_take_turns() {
 }
 
 #[test]
-fn a_ready_child_is_served_beside_children_that_wake_themselves() {
+fn a_ready_child_is_served_beside_self_waking_ones() {
     let mut merge: Merge<Child> = children(20, &[Step::WakeIdle]).0.into_iter().collect();
     merge.push(child(20, &[Step::Item]).0);
     assert_eq!(Parent::new().items(&mut merge, 50), [20; 50]);
 }
 
 #[test]
-fn a_wake_in_its_own_poll_is_kept_when_the_child_waits() {
+fn a_wake_in_its_own_poll_makes_a_pending_child_ready() {
     let (only, handle) = child(0, &[Step::WakeIdle, Step::Item, Step::Idle]);
     let mut merge: Merge<Child> = [only].into_iter().collect();
     let parent = Parent::new();
@@ -351,7 +351,7 @@ fn a_wake_in_its_own_poll_is_kept_when_the_child_waits() {
 }
 
 #[test]
-fn a_wake_in_its_own_poll_costs_a_child_with_an_item_nothing() {
+fn a_wake_in_its_own_poll_costs_no_poll_after_an_item() {
     let (only, handle) = child(0, &[Step::WakeItem, Step::Idle]);
     let mut merge: Merge<Child> = [only].into_iter().collect();
     let parent = Parent::new();
@@ -362,7 +362,7 @@ fn a_wake_in_its_own_poll_costs_a_child_with_an_item_nothing() {
 }
 
 #[test]
-fn a_wake_in_its_own_poll_does_not_revive_a_child_that_ended() {
+fn a_wake_in_its_own_poll_does_not_revive_an_ended_child() {
     let (ending, handle) = child(0, &[Step::WakeEnd]);
     let mut merge: Merge<Child> = [ending, child(1, &[Step::Idle]).0].into_iter().collect();
     let parent = Parent::new();
@@ -383,7 +383,7 @@ fn nested_merges_share_equally_and_in_order() {
 }
 
 #[test]
-fn a_merge_in_a_merge_loses_no_turn_to_its_own_budget() {
+fn a_nested_merge_loses_no_poll_to_its_own_budget() {
     let inner = children(3, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(1);
     let plain = child(3, &[Step::Item]).0;
     let mut outer = Merge::new().with_budget(u32::MAX);
@@ -394,7 +394,7 @@ fn a_merge_in_a_merge_loses_no_turn_to_its_own_budget() {
 }
 
 #[test]
-fn a_merge_in_a_merge_loses_no_turn_to_a_budget_that_ends_with_a_waiting_child() {
+fn a_nested_merge_loses_no_poll_to_a_pending_child() {
     let steps: [&[Step]; 2] = [&[Step::Item], &[Step::WakeIdle]];
     let inner: Merge<Child> = steps.into_iter().map(|steps| child(0, steps).0).collect();
     let mut outer = Merge::new();
@@ -405,7 +405,7 @@ fn a_merge_in_a_merge_loses_no_turn_to_a_budget_that_ends_with_a_waiting_child()
 }
 
 #[test]
-fn a_child_that_loops_over_a_merge_of_its_own_gives_the_others_their_turns() {
+fn a_child_that_drains_a_merge_in_a_loop_is_bounded() {
     let polls = within_a_minute(|| {
         let (mut merge, handles): (Merge<_>, Vec<_>) = (0..3)
             .map(|_| {
@@ -430,7 +430,7 @@ fn merges_nest_three_deep() {
 }
 
 #[test]
-fn one_call_of_a_nested_merge_polls_at_most_budget_children() {
+fn a_nested_poll_polls_at_most_budget_children() {
     let (children, handles) = children(100, &[Step::Idle]);
     let inner = children.into_iter().collect::<Merge<_>>().with_budget(10);
     let mut outer = [inner].into_iter().collect::<Merge<_>>().with_budget(1);
@@ -442,7 +442,7 @@ fn one_call_of_a_nested_merge_polls_at_most_budget_children() {
 }
 
 #[test]
-fn a_wake_goes_up_through_nested_merges() {
+fn a_wake_propagates_through_nested_merges() {
     let (children, handles) = children(70, &[Step::Sent]);
     let inner: Merge<Child> = children.into_iter().collect();
     let idle: Merge<Child> = crate::support::children(3, &[Step::Idle]).0.into_iter().collect();

@@ -1,5 +1,4 @@
-//! Keys, and what push, remove, clear and `get_pin_mut` do to a merge that
-//! waits.
+//! Keys, and the effects of push, remove, clear and `get_pin_mut` on a waiting merge.
 
 use std::collections::HashSet;
 use std::task::Poll;
@@ -11,7 +10,7 @@ use futures::stream;
 
 use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
-/// Children of one script, with their keys and handles.
+/// A merge of children with the same steps, with their keys and handles.
 fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) {
     let mut merge = Merge::new().with_budget(u32::MAX);
     let (children, handles) = children(count, steps);
@@ -19,7 +18,7 @@ fn keyed(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Key>, Vec<Handle>) 
     (merge, keys, handles)
 }
 
-/// A merge of idle children that waits, and its parent.
+/// A waiting merge of idle children, and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Key>, Vec<Handle>, Parent) {
     let (mut merge, keys, handles) = keyed(count, &[Step::Sent]);
     let parent = Parent::new();
@@ -46,7 +45,7 @@ fn a_removed_child_is_dropped_at_once() {
     assert_eq!(Parent::new().items(&mut merge, 4), [0, 2, 0, 2]);
 }
 
-/// A key whose child is gone, for each way to go.
+/// A stale key for each way in which a child can leave.
 fn stale_keys() -> Vec<(&'static str, Merge<Child>, Key)> {
     let mut all = Vec::new();
     let (mut merge, keys, _) = keyed(3, &[Step::Idle]);
@@ -82,7 +81,7 @@ fn a_stale_key_is_refused() {
 }
 
 #[test]
-fn tenants_of_one_slot_have_different_keys() {
+fn children_of_one_slot_have_different_keys() {
     let mut merge = Merge::new();
     let mut seen = HashSet::new();
     for number in 0..1_000 {
@@ -116,7 +115,7 @@ fn keys_and_iter_go_in_slot_order() {
 }
 
 #[test]
-fn a_child_pushed_into_a_free_slot_takes_its_turn_there() {
+fn a_child_in_a_reused_slot_is_polled_in_slot_order() {
     for number in [0, 10, 63, 64, 127] {
         let (mut merge, keys, _) = keyed(128, &[Step::Item]);
         merge.remove(keys[number]);
@@ -128,7 +127,7 @@ fn a_child_pushed_into_a_free_slot_takes_its_turn_there() {
 }
 
 #[test]
-fn removing_the_child_whose_turn_it_is_passes_the_turn_on() {
+fn removing_the_next_child_moves_the_cursor_on() {
     let (mut merge, keys, _) = keyed(4, &[Step::Item]);
     let parent = Parent::new();
     assert_eq!(parent.items(&mut merge, 2), [0, 1]);
@@ -137,7 +136,7 @@ fn removing_the_child_whose_turn_it_is_passes_the_turn_on() {
 }
 
 #[test]
-fn removing_the_child_that_just_yielded_keeps_the_turn() {
+fn removing_the_last_polled_child_keeps_the_cursor() {
     let (mut merge, keys, _) = keyed(4, &[Step::Item]);
     let parent = Parent::new();
     assert_eq!(parent.items(&mut merge, 2), [0, 1]);
@@ -146,7 +145,7 @@ fn removing_the_child_that_just_yielded_keeps_the_turn() {
 }
 
 #[test]
-fn a_removed_child_is_not_polled_though_it_was_woken() {
+fn a_removed_child_is_not_polled_even_if_woken() {
     let (mut merge, keys, handles, parent) = waiting(3);
     handles[0].send();
     handles[1].send();
@@ -157,7 +156,7 @@ fn a_removed_child_is_not_polled_though_it_was_woken() {
 }
 
 #[test]
-fn removing_every_ready_child_leaves_a_merge_that_waits() {
+fn a_merge_without_ready_children_waits() {
     let (mut merge, keys, _, parent) = waiting(1);
     let ready = merge.push(child(1, &[Step::Item]).0);
     merge.remove(ready);
@@ -167,7 +166,7 @@ fn removing_every_ready_child_leaves_a_merge_that_waits() {
 }
 
 #[test]
-fn push_wakes_a_merge_that_waits() {
+fn a_push_wakes_a_waiting_merge() {
     let (mut merge, _, _, parent) = waiting(3);
     merge.push(child(3, &[Step::Item, Step::Idle]).0);
     assert_eq!(parent.take_wakes(), 1);
@@ -175,7 +174,7 @@ fn push_wakes_a_merge_that_waits() {
 }
 
 #[test]
-fn extend_wakes_a_merge_that_waits() {
+fn an_extension_wakes_a_waiting_merge() {
     let (mut merge, _, _, parent) = waiting(3);
     merge.extend(children(70, &[Step::Item, Step::Idle]).0);
     assert_eq!(parent.take_wakes(), 1);
@@ -183,7 +182,7 @@ fn extend_wakes_a_merge_that_waits() {
 }
 
 #[test]
-fn extending_by_nothing_wakes_nobody() {
+fn an_empty_extension_wakes_no_task() {
     let (mut merge, _, handles, parent) = waiting(3);
     merge.extend(None::<Child>);
     assert_eq!(parent.take_wakes(), 0);
@@ -192,7 +191,7 @@ fn extending_by_nothing_wakes_nobody() {
 }
 
 #[test]
-fn removing_the_last_child_wakes_a_merge_that_waits() {
+fn removing_the_last_child_wakes_a_waiting_merge() {
     let (mut merge, keys, _, parent) = waiting(2);
     merge.remove(keys[0]);
     assert_eq!(parent.take_wakes(), 0, "one is left, and it is idle");
@@ -202,7 +201,7 @@ fn removing_the_last_child_wakes_a_merge_that_waits() {
 }
 
 #[test]
-fn a_child_left_by_a_removal_still_wakes() {
+fn a_child_that_remains_after_a_removal_wakes() {
     let (mut merge, keys, handles, parent) = waiting(2);
     merge.remove(keys[0]);
     handles[1].send();
@@ -211,7 +210,7 @@ fn a_child_left_by_a_removal_still_wakes() {
 }
 
 #[test]
-fn clear_wakes_a_merge_that_waits() {
+fn clear_wakes_a_waiting_merge() {
     let (mut merge, _, handles, parent) = waiting(70);
     merge.clear();
     assert_eq!(parent.take_wakes(), 1);
@@ -220,7 +219,7 @@ fn clear_wakes_a_merge_that_waits() {
 }
 
 #[test]
-fn a_cleared_merge_is_as_good_as_new() {
+fn a_cleared_merge_can_be_refilled() {
     let (mut merge, _, _, parent) = waiting(70);
     merge.clear();
     merge.clear();
@@ -231,7 +230,7 @@ fn a_cleared_merge_is_as_good_as_new() {
 }
 
 #[test]
-fn get_pin_mut_has_the_child_polled() {
+fn get_pin_mut_makes_the_child_ready() {
     let (mut merge, keys, handles, parent) = waiting(3);
     merge.get_pin_mut(keys[1]).unwrap().get_mut().follow(&[Step::Item, Step::Idle]);
     assert_eq!(parent.take_wakes(), 1);
@@ -240,7 +239,7 @@ fn get_pin_mut_has_the_child_polled() {
 }
 
 #[test]
-fn a_stale_key_wakes_nobody() {
+fn a_stale_key_wakes_no_task() {
     let (mut merge, keys, handles, parent) = waiting(2);
     merge.remove(keys[0]);
     assert!(merge.get_pin_mut(keys[0]).is_none());
@@ -251,7 +250,7 @@ fn a_stale_key_wakes_nobody() {
 }
 
 #[test]
-fn looking_wakes_nobody_and_polls_nobody() {
+fn reading_wakes_no_task_and_polls_no_child() {
     let (mut merge, keys, handles, parent) = waiting(3);
     let _ = (merge.get(keys[0]), merge.keys().count(), merge.iter().count(), merge.len());
     assert_eq!(parent.take_wakes(), 0);
@@ -260,7 +259,7 @@ fn looking_wakes_nobody_and_polls_nobody() {
 }
 
 #[test]
-fn a_merge_that_does_not_wait_is_not_woken() {
+fn an_awake_merge_is_not_woken() {
     let (mut merge, keys, _) = keyed(3, &[Step::Item]);
     let parent = Parent::new();
     assert!(parent.poll(&mut merge).is_ready());
@@ -271,7 +270,7 @@ fn a_merge_that_does_not_wait_is_not_woken() {
 }
 
 #[test]
-fn a_push_in_the_middle_of_a_round_loses_nothing() {
+fn a_push_in_a_round_loses_no_item() {
     for at in 0..10 {
         let mut merge: Merge<_> =
             (0..10).map(|number| stream::iter([number]).chain(stream::pending())).collect();

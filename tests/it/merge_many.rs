@@ -1,4 +1,4 @@
-//! Many items in one poll, and items with keys.
+//! Many items per poll, and items with keys.
 
 use std::task::{Context, Poll};
 
@@ -7,7 +7,7 @@ use active_status::merge::Key;
 
 use crate::support::{Child, Parent, Step, child, children, panic_of};
 
-/// One `poll_next_many`: what it returned, and the items.
+/// The result of one `poll_next_many`, and its items.
 fn poll_many(parent: &Parent, merge: &mut Merge<Child>, limit: usize) -> (Poll<usize>, Vec<usize>) {
     let mut items = Vec::new();
     let polled = merge.poll_next_many(&mut Context::from_waker(parent.waker()), &mut items, limit);
@@ -19,7 +19,7 @@ fn ready(count: usize) -> Merge<Child> {
 }
 
 #[test]
-fn many_items_come_in_the_order_of_single_ones() {
+fn many_items_come_in_the_order_of_poll_next() {
     let (mut merge, parent) = (ready(3), Parent::new());
     assert_eq!(poll_many(&parent, &mut merge, 2), (Poll::Ready(2), vec![0, 1]));
     assert_eq!(poll_many(&parent, &mut merge, 4), (Poll::Ready(4), vec![2, 0, 1, 2]));
@@ -27,7 +27,7 @@ fn many_items_come_in_the_order_of_single_ones() {
 }
 
 #[test]
-fn a_poll_for_many_gives_what_is_ready_without_waiting_for_more() {
+fn poll_next_many_does_not_wait_for_more_items() {
     let parent = Parent::new();
     let steps = [Step::Item, Step::Idle];
     let mut merge: Merge<Child> = children(3, &steps).0.into_iter().collect();
@@ -37,7 +37,7 @@ fn a_poll_for_many_gives_what_is_ready_without_waiting_for_more() {
 }
 
 #[test]
-fn a_poll_for_many_that_waits_is_woken_by_the_next_wake() {
+fn a_pending_poll_next_many_is_woken_by_a_child() {
     let (sender, handle) = child(7, &[Step::Sent]);
     let (mut merge, parent) = (Merge::from_iter([sender]), Parent::new());
     assert_eq!(poll_many(&parent, &mut merge, 9), (Poll::Pending, vec![]));
@@ -47,7 +47,7 @@ fn a_poll_for_many_that_waits_is_woken_by_the_next_wake() {
 }
 
 #[test]
-fn a_poll_for_many_polls_only_ready_children() {
+fn poll_next_many_polls_only_ready_children() {
     let parent = Parent::new();
     let (mut all, mut handles) = children(1_000, &[Step::Sent]);
     let mut merge: Merge<Child> = all.drain(..).collect::<Merge<_>>().with_budget(u32::MAX);
@@ -61,7 +61,7 @@ fn a_poll_for_many_polls_only_ready_children() {
 }
 
 #[test]
-fn one_poll_for_many_polls_at_most_budget_children() {
+fn poll_next_many_polls_at_most_budget_children() {
     let (mut merge, parent) = (ready(100).with_budget(32), Parent::new());
     let (polled, items) = poll_many(&parent, &mut merge, 100);
     assert_eq!((polled, items.len()), (Poll::Ready(32), 32));
@@ -72,14 +72,14 @@ fn one_poll_for_many_polls_at_most_budget_children() {
 }
 
 #[test]
-fn polls_for_none_take_none() {
+fn poll_next_many_with_limit_zero_takes_no_item() {
     let (mut merge, parent) = (ready(2), Parent::new());
     assert_eq!(poll_many(&parent, &mut merge, 0), (Poll::Ready(0), vec![]));
     assert_eq!(parent.items(&mut merge, 1), [0]);
 }
 
 #[test]
-fn a_poll_for_many_of_a_merge_that_ended_gives_none() {
+fn poll_next_many_of_an_ended_merge_returns_zero() {
     let parent = Parent::new();
     let mut merge: Merge<Child> = children(2, &[Step::Item, Step::End]).0.into_iter().collect();
     assert_eq!(poll_many(&parent, &mut merge, 3), (Poll::Ready(2), vec![0, 1]));
@@ -88,7 +88,7 @@ fn a_poll_for_many_of_a_merge_that_ended_gives_none() {
 }
 
 #[test]
-fn items_that_came_before_a_panic_are_kept() {
+fn items_taken_before_a_panic_are_kept() {
     let parent = Parent::new();
     let mut merge = Merge::from_iter([child(0, &[Step::Item]).0, child(1, &[Step::Panic]).0]);
     let mut items = Vec::new();
@@ -99,7 +99,7 @@ fn items_that_came_before_a_panic_are_kept() {
 }
 
 #[test]
-fn a_future_of_many_items_takes_none_until_it_is_ready() {
+fn next_many_takes_no_item_until_it_is_ready() {
     let (sender, handle) = child(7, &[Step::Sent]);
     let (mut merge, parent) = (Merge::from_iter([sender]), Parent::new());
     let mut items = Vec::new();
@@ -114,7 +114,7 @@ fn a_future_of_many_items_takes_none_until_it_is_ready() {
 }
 
 #[test]
-fn keyed_items_name_the_child_that_gave_them() {
+fn keyed_items_have_the_key_of_their_child() {
     let mut merge = Merge::new();
     let keys: Vec<Key> = (0..70).map(|n| merge.push(child(n, &[Step::Item]).0)).collect();
     let items = Parent::new().items(&mut merge.keyed(), 210);
@@ -122,7 +122,7 @@ fn keyed_items_name_the_child_that_gave_them() {
 }
 
 #[test]
-fn the_key_of_a_child_in_a_reused_place_is_its_own() {
+fn the_key_of_a_reused_place_is_that_of_the_new_child() {
     let mut merge = Merge::new();
     let old = merge.push(child(0, &[Step::Item]).0);
     merge.remove(old);
@@ -132,7 +132,7 @@ fn the_key_of_a_child_in_a_reused_place_is_its_own() {
 }
 
 #[test]
-fn a_keyed_merge_says_how_much_is_left_and_when_it_has_ended() {
+fn a_keyed_merge_forwards_size_hint_and_termination() {
     let merge: Merge<_> = (0..3).map(|n| futures::stream::iter(0..n)).collect();
     let mut keyed = merge.keyed();
     assert_eq!(futures::Stream::size_hint(&keyed), (3, Some(3)));

@@ -1,4 +1,4 @@
-//! A panic goes to the one who called; the merge stays usable.
+//! A panic propagates to the caller, and the merge remains usable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt, stream};
 use crate::support::{Child, Handle, Parent, Step, child, children, panic_of};
 
 #[test]
-fn a_child_that_panics_is_dropped_and_the_others_go_on() {
+fn a_panicking_child_is_dropped_and_the_others_continue() {
     for size in [1, 2, 64, 65] {
         for at in [0, size / 2, size - 1] {
             let (mut merge, mut handles) = (Merge::new(), Vec::new());
@@ -35,7 +35,7 @@ fn a_child_that_panics_is_dropped_and_the_others_go_on() {
 }
 
 #[test]
-fn a_child_that_panics_is_not_polled_again_when_its_waker_wakes() {
+fn a_panicked_child_is_not_polled_when_its_waker_wakes() {
     let (panicking, handle) = child(0, &[Step::Panic]);
     let mut merge: Merge<Child> = [panicking, child(1, &[Step::Idle]).0].into_iter().collect();
     let parent = Parent::new();
@@ -60,7 +60,7 @@ fn every_child_may_panic() {
 }
 
 #[test]
-fn a_child_whose_drop_panics_at_its_end_is_gone() {
+fn an_ended_child_is_gone_even_if_its_drop_panics() {
     let ending = child(0, &[Step::End]).0.panics_on_drop();
     let mut merge: Merge<Child> =
         [ending, child(1, &[Step::Item, Step::End]).0].into_iter().collect();
@@ -72,7 +72,7 @@ fn a_child_whose_drop_panics_at_its_end_is_gone() {
 }
 
 #[test]
-fn a_removed_child_whose_drop_panics_is_gone() {
+fn a_removed_child_is_gone_even_if_its_drop_panics() {
     let (removed, handle) = child(0, &[Step::Item]);
     let mut merge: Merge<Child> = [child(1, &[Step::Item]).0].into_iter().collect();
     let key = merge.push(removed.panics_on_drop());
@@ -83,7 +83,7 @@ fn a_removed_child_whose_drop_panics_is_gone() {
 }
 
 #[test]
-fn removing_the_last_child_wakes_though_its_drop_panics() {
+fn removing_the_last_child_wakes_even_if_its_drop_panics() {
     let mut merge = Merge::new();
     let key = merge.push(child(0, &[Step::Idle]).0.panics_on_drop());
     let parent = Parent::new();
@@ -93,7 +93,7 @@ fn removing_the_last_child_wakes_though_its_drop_panics() {
     assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
 }
 
-/// 130 idle children; number `at` panics when dropped.
+/// 130 idle children. The drop of number `at` panics.
 fn one_panics_on_drop(at: usize) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(130, &[Step::Idle]);
     let panicking =
@@ -102,7 +102,7 @@ fn one_panics_on_drop(at: usize) -> (Merge<Child>, Vec<Handle>) {
 }
 
 #[test]
-fn clear_goes_on_past_a_child_whose_drop_panics() {
+fn clear_continues_after_a_panicking_drop() {
     for at in [0, 63, 64, 129] {
         let (mut merge, handles) = one_panics_on_drop(at);
         assert_eq!(panic_of(|| merge.clear()), "drop");
@@ -114,7 +114,7 @@ fn clear_goes_on_past_a_child_whose_drop_panics() {
 }
 
 #[test]
-fn clear_wakes_though_a_drop_panics() {
+fn clear_wakes_even_if_a_drop_panics() {
     let (mut merge, _) = one_panics_on_drop(64);
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -124,21 +124,21 @@ fn clear_wakes_though_a_drop_panics() {
 }
 
 #[test]
-fn the_drop_of_a_merge_goes_on_past_a_child_whose_drop_panics() {
+fn dropping_a_merge_continues_after_a_panicking_drop() {
     for at in [0, 63, 64, 129] {
         let (mut merge, handles) = one_panics_on_drop(at);
         let parent = Parent::new();
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
         assert_eq!(panic_of(|| drop(merge)), "drop");
         assert!(handles.iter().all(|handle| handle.drops() == 1), "{at} panics");
-        assert_eq!(parent.held(), 0, "the parent's waker is let go");
+        assert_eq!(parent.held(), 0, "the parent's waker is released");
         handles.iter().for_each(Handle::wake);
         assert_eq!(parent.take_wakes(), 0);
     }
 }
 
 #[test]
-fn a_source_of_children_that_panics_drops_those_already_there() {
+fn a_panicking_iterator_drops_the_collected_children() {
     let (ready, handles) = children(5, &[Step::Item]);
     let source = ready.into_iter().enumerate().map(|(number, child)| {
         assert!(number < 3, "source");
@@ -149,7 +149,7 @@ fn a_source_of_children_that_panics_drops_those_already_there() {
 }
 
 #[test]
-fn an_extension_that_panics_keeps_those_already_pushed() {
+fn a_panicking_extension_keeps_the_pushed_children() {
     let mut merge: Merge<Child> = children(1, &[Step::Item]).0.into_iter().collect();
     let source = children(5, &[Step::Item])
         .0
@@ -161,7 +161,7 @@ fn an_extension_that_panics_keeps_those_already_pushed() {
 }
 
 #[test]
-fn an_extension_that_panics_wakes_a_merge_that_waits() {
+fn a_panicking_extension_wakes_a_waiting_merge() {
     let mut merge: Merge<Child> = children(1, &[Step::Idle]).0.into_iter().collect();
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -174,7 +174,7 @@ fn an_extension_that_panics_wakes_a_merge_that_waits() {
 }
 
 #[test]
-fn a_panicking_child_of_a_nested_merge_costs_only_itself() {
+fn a_panic_in_a_nested_merge_drops_only_that_merge() {
     let inner: Merge<Child> =
         [child(0, &[Step::Panic]).0, child(1, &[Step::Item, Step::End]).0].into_iter().collect();
     let boxed = inner.boxed_local();
@@ -215,7 +215,7 @@ fn poll(merge: &mut Merge<Child>, waker: &Waker) -> Poll<Option<usize>> {
 }
 
 #[test]
-fn a_merge_hears_wakes_after_its_parents_wake_panicked() {
+fn wakes_arrive_after_the_parents_wake_panicked() {
     let (children, handles) = children(130, &[Step::Sent]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
     let (grumpy, waker) = grumpy();
@@ -230,11 +230,11 @@ fn a_merge_hears_wakes_after_its_parents_wake_panicked() {
     }
     assert_eq!(grumpy.wakes.load(Ordering::SeqCst), 4);
     drop(merge);
-    assert_eq!(Arc::strong_count(&grumpy), 2, "the parent's waker is let go");
+    assert_eq!(Arc::strong_count(&grumpy), 2, "the parent's waker is released");
 }
 
 #[test]
-fn a_push_is_kept_when_the_parents_wake_panics() {
+fn a_push_is_kept_even_if_the_parents_wake_panics() {
     let mut merge: Merge<Child> = children(1, &[Step::Idle]).0.into_iter().collect();
     let waker = grumpy().1;
     assert_eq!(poll(&mut merge, &waker), Poll::Pending);
@@ -244,7 +244,7 @@ fn a_push_is_kept_when_the_parents_wake_panics() {
 }
 
 #[test]
-fn a_removal_is_done_when_the_parents_wake_panics() {
+fn a_removal_is_done_even_if_the_parents_wake_panics() {
     let (only, handle) = child(0, &[Step::Idle]);
     let mut merge = Merge::new();
     let key = merge.push(only);
@@ -256,7 +256,7 @@ fn a_removal_is_done_when_the_parents_wake_panics() {
 }
 
 #[test]
-fn a_clear_is_done_when_the_parents_wake_panics() {
+fn a_clear_is_done_even_if_the_parents_wake_panics() {
     let (children, handles) = children(3, &[Step::Idle]);
     let mut merge: Merge<Child> = children.into_iter().collect();
     let waker = grumpy().1;
@@ -267,7 +267,7 @@ fn a_clear_is_done_when_the_parents_wake_panics() {
 }
 
 #[test]
-fn a_merge_goes_on_when_its_parents_wake_panics_at_a_spent_budget() {
+fn a_merge_continues_after_a_panic_in_its_own_yield() {
     let mut merge = children(2, &[Step::Item]).0.into_iter().collect::<Merge<_>>().with_budget(1);
     let waker = grumpy().1;
     assert_eq!(poll(&mut merge, &waker), Poll::Ready(Some(0)));
@@ -276,12 +276,12 @@ fn a_merge_goes_on_when_its_parents_wake_panics_at_a_spent_budget() {
     assert!(items.contains(&Poll::Ready(Some(1))) && items.contains(&Poll::Ready(Some(0))));
 }
 
-/// The test below, run again as a process of its own.
+/// Set in the process that runs the test below once more.
 const AGAIN: &str = "ACTIVE_STATUS_TEST_ABORTS";
 
 #[cfg(unix)]
 #[test]
-fn a_child_that_panics_in_poll_and_in_drop_aborts() {
+fn a_panic_in_poll_and_in_drop_aborts() {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
@@ -291,7 +291,7 @@ fn a_child_that_panics_in_poll_and_in_drop_aborts() {
         panic_of(|| Parent::new().poll(&mut merge));
         return;
     }
-    let name = "merge_panic::a_child_that_panics_in_poll_and_in_drop_aborts";
+    let name = "merge_panic::a_panic_in_poll_and_in_drop_aborts";
     let mut again = Command::new(std::env::current_exe().unwrap());
     let status = again.args([name, "--exact"]).env(AGAIN, "1").output().unwrap().status;
     assert_eq!(status.signal(), Some(6), "SIGABRT, not {status}");
@@ -327,7 +327,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A merge that waits and holds the last waker of such a parent.
+/// A waiting merge that holds the last waker of such a parent.
 fn armed(count: usize) -> (Merge<Child>, Vec<Handle>) {
     let (children, handles) = children(count, &[Step::Sent]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
@@ -338,7 +338,7 @@ fn armed(count: usize) -> (Merge<Child>, Vec<Handle>) {
 }
 
 #[test]
-fn a_merge_waits_for_its_new_parent_though_the_drop_of_the_old_one_panics() {
+fn a_new_parent_is_woken_even_if_the_old_ones_drop_panics() {
     let (mut merge, handles) = armed(3);
     let parent = Parent::new();
     assert_eq!(panic_of(|| parent.poll(&mut merge)), "parent");
@@ -348,7 +348,7 @@ fn a_merge_waits_for_its_new_parent_though_the_drop_of_the_old_one_panics() {
 }
 
 #[test]
-fn a_merge_drops_its_children_though_the_drop_of_its_parent_panics() {
+fn children_are_dropped_even_if_the_parents_drop_panics() {
     let (merge, handles) = armed(130);
     assert_eq!(panic_of(|| drop(merge)), "parent");
     assert!(handles.iter().all(|handle| handle.drops() == 1));

@@ -1,4 +1,4 @@
-//! Children stay where they were pushed, and may borrow.
+//! Children are not moved, and may borrow.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomPinned;
@@ -11,8 +11,8 @@ use futures::stream::{self, Stream};
 
 use crate::support::{Parent, panic_of};
 
-/// A child that must not move: it remembers where it was polled first, and
-/// notes when it is somewhere else later, its drop included.
+/// A child that must not move: it remembers the address of its first poll, and counts
+/// later polls and drops at another address.
 struct Anchored {
     place: Cell<usize>,
     seen: Rc<Seen>,
@@ -24,7 +24,7 @@ struct Seen {
     polls: Cell<usize>,
     drops: Cell<usize>,
     moves: Cell<usize>,
-    /// The items to come; past them the child ends. -1: panics.
+    /// The number of items left, after which the child ends. -1: the poll panics.
     left: Cell<i32>,
 }
 
@@ -137,7 +137,7 @@ fn a_child_that_panics_is_dropped_in_place() {
 }
 
 #[test]
-fn get_pin_mut_shows_the_child_in_its_place() {
+fn get_pin_mut_returns_the_child_in_place() {
     let mut merge = Merge::new();
     let key = merge.push(Anchored::new(2).0);
     Parent::new().items(&mut merge, 1);
@@ -174,7 +174,7 @@ fn children_may_borrow_from_locals() {
 }
 
 #[test]
-fn children_may_borrow_from_locals_declared_later() {
+fn children_may_borrow_from_later_locals() {
     let mut merge = Merge::new();
     let words = [String::from("a"), String::from("b")];
     merge.push(stream::iter(words.iter()));
@@ -183,7 +183,7 @@ fn children_may_borrow_from_locals_declared_later() {
 }
 
 #[test]
-fn children_of_a_shorter_lifetime_may_join_those_of_a_longer_one() {
+fn children_of_different_lifetimes_share_a_merge() {
     fn join<'a>(mut merge: Merge<stream::Iter<std::slice::Iter<'a, u8>>>, late: &'a [u8]) {
         merge.push(stream::iter(late));
         assert_eq!(Parent::new().drain(&mut merge), [&1, &3, &2]);
@@ -193,7 +193,7 @@ fn children_of_a_shorter_lifetime_may_join_those_of_a_longer_one() {
     join([stream::iter(&EARLY)].into_iter().collect(), &late);
 }
 
-/// A child that must stand at a multiple of a page's size.
+/// A child with the alignment of a page.
 #[repr(align(4096))]
 struct Aligned(u8);
 
@@ -207,7 +207,7 @@ impl Stream for Aligned {
 }
 
 #[test]
-fn children_stand_where_their_alignment_says() {
+fn children_are_aligned() {
     let mut merge: Merge<_> = (0..3).map(|_| Aligned(0)).collect();
     merge.extend((0..70).map(|_| Aligned(0)));
     let places = Parent::new().drain(&mut merge);
@@ -216,7 +216,7 @@ fn children_stand_where_their_alignment_says() {
 }
 
 #[test]
-fn children_without_a_size_stand_where_their_alignment_says() {
+fn zero_sized_children_are_aligned() {
     #[repr(align(256))]
     struct Nothing;
     impl Stream for Nothing {

@@ -1,5 +1,5 @@
-//! Any script of pushes, removals, wakes, items, ends and panics, against a
-//! naive model.
+//! Arbitrary sequences of pushes, removals, wakes, items, ends and panics, compared
+//! with an oracle.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -43,8 +43,9 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A script in which at most one child's drop panics: two at a time abort.
-fn any_script() -> impl Strategy<Value = Vec<Op>> {
+/// Operations in which the drop of at most one child panics, since two at a time
+/// abort.
+fn any_ops() -> impl Strategy<Value = Vec<Op>> {
     (vec(any_op(), 1..150), any::<usize>()).prop_map(|(mut ops, name)| {
         let mut lives = ops.iter_mut().filter_map(|op| match op {
             Op::Push(life) if life.may_panic_on_drop() => Some(life),
@@ -61,22 +62,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..<_>::default() })]
 
     #[test]
-    fn a_merge_does_what_the_naive_model_says(
+    fn a_merge_agrees_with_the_oracle(
         budget in prop_oneof![0..5_u32, Just(32), Just(u32::MAX)],
         announced in prop_oneof![Just(0), 0..200_usize],
-        script in any_script(),
+        ops in any_ops(),
     ) {
-        follow(budget, announced, script).map_err(TestCaseError::fail)?;
+        follow(budget, announced, ops).map_err(TestCaseError::fail)?;
     }
 }
 
 #[test]
-fn the_scripts_that_the_fuzzer_starts_from_do_what_the_model_says() {
+fn the_fuzz_corpus_agrees_with_the_oracle() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/merge");
-    // Packages come without it.
-    let Ok(scripts) = std::fs::read_dir(corpus) else { return };
-    for script in scripts {
-        let path = script.unwrap().path();
+    // The published package does not contain the corpus.
+    let Ok(inputs) = std::fs::read_dir(corpus) else { return };
+    for input in inputs {
+        let path = input.unwrap().path();
         let followed = follow_bytes(&std::fs::read(&path).unwrap());
         assert_eq!(followed, Ok(()), "{}", path.display());
     }

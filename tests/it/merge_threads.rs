@@ -10,7 +10,7 @@ use std::thread;
 use active_status::Merge;
 use futures::Stream;
 
-/// A child that has as many items as were sent.
+/// A child that yields one item per `send`.
 struct Child {
     end: Arc<End>,
     yielded: usize,
@@ -25,7 +25,7 @@ struct End {
 
 impl End {
     fn send(&self) {
-        // Relaxed: the wake has to carry it.
+        // Relaxed: the wake must publish it.
         self.sent.fetch_add(1, Ordering::Relaxed);
         self.waker.get().expect("the child was polled").wake_by_ref();
     }
@@ -44,7 +44,7 @@ impl Stream for Child {
     }
 }
 
-/// A task that is woken by a flag.
+/// A task whose wake sets a flag.
 #[derive(Default)]
 struct Task(AtomicBool);
 
@@ -55,7 +55,7 @@ impl Wake for Task {
 }
 
 impl Task {
-    /// Until it was woken. Gives up some time, for a lost wake is to fail.
+    /// Waits for a wake, and panics after many attempts, so that a lost wake fails.
     #[track_caller]
     fn wait(&self) {
         let woken = (0..20_000_000).any(|_| {
@@ -66,7 +66,7 @@ impl Task {
     }
 }
 
-/// A merge of idle children that waits, their other ends, and the task.
+/// A waiting merge of idle children, their other ends, and the task.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Arc<End>>, Arc<Task>) {
     let ends: Vec<Arc<End>> = (0..count).map(|_| Arc::default()).collect();
     let children = ends.iter().map(|end| Child { end: end.clone(), yielded: 0 });
@@ -82,7 +82,7 @@ fn poll(merge: &mut Merge<Child>, task: &Arc<Task>) -> Poll<Option<()>> {
 }
 
 #[test]
-fn what_three_threads_send_to_many_children_arrives() {
+fn every_item_sent_by_three_threads_arrives() {
     let (mut merge, ends, task) = waiting(130);
     thread::scope(|scope| {
         for first in 0..3 {
@@ -99,7 +99,7 @@ fn what_three_threads_send_to_many_children_arrives() {
 }
 
 #[test]
-fn a_task_that_changes_at_each_poll_is_woken() {
+fn the_last_of_many_tasks_is_woken() {
     let (mut merge, ends, _) = waiting(2);
     let (sends, tasks) = (AtomicUsize::new(0), [Arc::default(), Arc::default()]);
     thread::scope(|scope| {
@@ -113,7 +113,7 @@ fn a_task_that_changes_at_each_poll_is_woken() {
         });
         for _ in 0..1_000 {
             sends.fetch_add(1, Ordering::Release);
-            // Two looks with different wakers, then wait for the later one.
+            // Polls with two different wakers, then waits for the later one.
             while poll(&mut merge, &tasks[0]).is_pending()
                 && poll(&mut merge, &tasks[1]).is_pending()
             {
@@ -124,7 +124,7 @@ fn a_task_that_changes_at_each_poll_is_woken() {
 }
 
 #[test]
-fn blocks_are_freed_by_whoever_is_last() {
+fn blocks_are_freed_by_the_last_reference() {
     for _ in 0..300 {
         let (merge, ends, task) = waiting(130);
         let mut wakers: Vec<Waker> =
@@ -135,6 +135,6 @@ fn blocks_are_freed_by_whoever_is_last() {
             .map(|wakers| thread::spawn(move || wakers.into_iter().for_each(Waker::wake)));
         drop(merge);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(Arc::strong_count(&task), 1, "the task's waker is let go");
+        assert_eq!(Arc::strong_count(&task), 1, "the task's waker is released");
     }
 }

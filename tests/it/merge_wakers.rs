@@ -1,4 +1,4 @@
-//! Wakers outlive everything, wake once, and may do anything.
+//! Wakers wake once, outlive the merge, and run arbitrary code.
 
 use std::cell::RefCell;
 use std::mem;
@@ -15,7 +15,7 @@ use futures::{Stream, StreamExt, stream};
 
 use crate::support::{Child, Handle, NO_ITEMS, Parent, Step, child, children};
 
-/// A merge of idle children that waits, and its parent.
+/// A waiting merge of idle children, and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Handle>, Parent) {
     let (children, handles) = children(count, &[Step::Sent]);
     let mut merge = children.into_iter().collect::<Merge<_>>().with_budget(u32::MAX);
@@ -35,7 +35,7 @@ fn a_wake_wakes_the_parent_once() {
 }
 
 #[test]
-fn many_wakes_wake_the_parent_once() {
+fn many_wakes_before_a_poll_wake_the_parent_once() {
     let (mut merge, handles, parent) = waiting(130);
     for _ in 0..3 {
         handles.iter().for_each(Handle::wake);
@@ -47,7 +47,7 @@ fn many_wakes_wake_the_parent_once() {
 }
 
 #[test]
-fn a_wake_by_value_and_one_by_reference_do_the_same() {
+fn wake_and_wake_by_ref_do_the_same() {
     let (mut merge, handles, parent) = waiting(2);
     handles[0].waker().wake();
     handles[1].waker().wake_by_ref();
@@ -57,7 +57,7 @@ fn a_wake_by_value_and_one_by_reference_do_the_same() {
 }
 
 #[test]
-fn a_child_sees_one_waker_all_its_life() {
+fn a_child_keeps_the_same_waker() {
     let (mut merge, handles, parent) = waiting(65);
     let before: Vec<Waker> = handles.iter().map(Handle::waker).collect();
     handles.iter().for_each(Handle::send);
@@ -66,7 +66,7 @@ fn a_child_sees_one_waker_all_its_life() {
 }
 
 #[test]
-fn children_have_wakers_of_their_own() {
+fn no_two_children_share_a_waker() {
     let (_merge, handles, _) = waiting(65);
     for (number, handle) in handles.iter().enumerate() {
         let waker = handle.waker();
@@ -87,22 +87,22 @@ fn a_clone_wakes_after_the_original_is_dropped() {
 }
 
 #[test]
-fn a_wake_while_an_item_is_out_is_not_lost() {
+fn a_wake_between_two_polls_is_not_lost() {
     let (mut merge, handles, parent) = waiting(3);
     handles[1].send();
     assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(1)));
     parent.take_wakes();
     handles[0].send();
-    assert_eq!(parent.take_wakes(), 0, "the merge does not wait: nobody is to be woken");
+    assert_eq!(parent.take_wakes(), 0, "the merge is awake: no task is woken");
     assert_eq!(parent.drain(&mut merge), [0]);
 }
 
 #[test]
-fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+fn the_waker_of_the_last_poll_is_woken() {
     let (mut merge, handles, first) = waiting(3);
     let second = Parent::new();
     assert_eq!(second.poll(&mut merge), Poll::Pending);
-    assert_eq!(first.held(), 0, "the first parent's waker is let go");
+    assert_eq!(first.held(), 0, "the first parent's waker is released");
     handles[1].send();
     assert_eq!((first.take_wakes(), second.take_wakes()), (0, 1));
     assert_eq!(first.poll(&mut merge), Poll::Ready(Some(1)));
@@ -112,7 +112,7 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
 }
 
 #[test]
-fn a_parent_that_polls_unasked_is_woken_all_the_same() {
+fn a_parent_that_polls_without_a_wake_is_woken() {
     let (mut merge, handles, parent) = waiting(3);
     for _ in 0..5 {
         assert_eq!(parent.poll(&mut merge), Poll::Pending);
@@ -123,7 +123,7 @@ fn a_parent_that_polls_unasked_is_woken_all_the_same() {
 }
 
 #[test]
-fn a_wake_by_a_child_that_ended_costs_its_successor_at_most_one_poll() {
+fn a_stale_wake_costs_the_new_child_at_most_one_poll() {
     let mut merge = Merge::new().with_budget(u32::MAX);
     let parent = Parent::new();
     let ended: Vec<Handle> = (0..5)
@@ -150,7 +150,7 @@ fn a_wake_by_a_child_that_ended_costs_its_successor_at_most_one_poll() {
 }
 
 #[test]
-fn a_wake_for_an_empty_slot_harms_nothing() {
+fn a_wake_for_an_empty_slot_is_ignored() {
     let (mut merge, handles, parent) = waiting(3);
     let keys: Vec<_> = merge.keys().collect();
     merge.remove(keys[1]);
@@ -162,7 +162,7 @@ fn a_wake_for_an_empty_slot_harms_nothing() {
 }
 
 #[test]
-fn a_wake_after_the_merge_is_gone_does_nothing() {
+fn a_wake_after_the_merge_was_dropped_does_nothing() {
     let (merge, handles, parent) = waiting(130);
     let wakers: Vec<Waker> = handles.iter().map(Handle::waker).collect();
     drop(merge);
@@ -174,16 +174,16 @@ fn a_wake_after_the_merge_is_gone_does_nothing() {
 }
 
 #[test]
-fn dropping_a_merge_lets_its_parents_waker_go() {
+fn dropping_a_merge_releases_its_parents_waker() {
     let (merge, handles, parent) = waiting(130);
     assert_eq!(parent.held(), 1);
     drop(merge);
-    assert_eq!(parent.held(), 0, "though its children's wakers live");
+    assert_eq!(parent.held(), 0, "even if wakers of its children are alive");
     drop(handles);
 }
 
 #[test]
-fn dropping_a_woken_merge_lets_its_parents_waker_go() {
+fn dropping_a_woken_merge_releases_its_parents_waker() {
     let (merge, handles, parent) = waiting(130);
     handles[129].wake();
     drop(merge);
@@ -202,7 +202,7 @@ fn wakers_outlive_the_merge_on_another_thread() {
 }
 
 #[test]
-fn each_waker_of_a_merge_that_grew_outlives_all_others() {
+fn any_waker_may_be_the_last_of_a_grown_merge() {
     for last in [0, 63, 64, 200, 999] {
         let (children, handles) = children(1_000, &[Step::Sent]);
         let mut merge = Merge::new();
@@ -220,7 +220,7 @@ fn each_waker_of_a_merge_that_grew_outlives_all_others() {
 }
 
 #[test]
-fn a_forgotten_merge_is_still_woken_safely() {
+fn a_forgotten_merge_can_be_woken() {
     let (merge, handles, parent) = waiting(130);
     mem::forget(merge);
     handles.iter().for_each(Handle::wake);
@@ -229,7 +229,7 @@ fn a_forgotten_merge_is_still_woken_safely() {
 }
 
 #[test]
-fn a_child_that_cannot_be_sent_is_woken_from_another_thread() {
+fn a_child_that_is_not_send_is_woken_by_another_thread() {
     let waker = Rc::new(RefCell::new(None::<Waker>));
     let (here, mut polls) = (waker.clone(), 0);
     let only = stream::poll_fn(move |cx| {
@@ -246,7 +246,7 @@ fn a_child_that_cannot_be_sent_is_woken_from_another_thread() {
     assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(())));
 }
 
-/// A child that keeps its own waker.
+/// A child that stores its own waker.
 struct Selfish {
     waker: Option<Waker>,
     _alive: Arc<()>,
@@ -281,7 +281,7 @@ fn a_child_may_keep_its_own_waker() {
 }
 
 #[test]
-fn wakes_while_a_merge_is_dropped_wake_nobody() {
+fn wakes_while_a_merge_is_dropped_wake_no_task() {
     let alive = Arc::new(());
     let selfish = |_| Selfish { waker: None, _alive: alive.clone() };
     let mut merge: Merge<_> = (0..70).map(selfish).collect();
@@ -291,7 +291,7 @@ fn wakes_while_a_merge_is_dropped_wake_nobody() {
     assert_eq!(parent.take_wakes(), 0);
 }
 
-/// A parent whose `wake` does anything.
+/// A parent whose `wake` runs a closure.
 struct Busy<F>(F, AtomicUsize);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for Busy<F> {
@@ -322,7 +322,7 @@ fn the_parents_wake_may_wake_siblings() {
     assert_eq!(items, [0, 1, 64, 129].map(|number| Poll::Ready(Some(number))));
 }
 
-/// A merge that its own parent's `wake` can reach.
+/// A merge that is accessible to the `wake` of its parent.
 type Reachable = Arc<Mutex<Option<Merge<Child>>>>;
 
 fn reachable(
@@ -415,7 +415,7 @@ fn a_childs_poll_may_wake_its_siblings() {
     assert_eq!(Parent::new().drain(&mut merge), [7, 7, 7]);
 }
 
-/// Blocks its thread until woken; gives up after a minute.
+/// Blocks its thread until it is woken, for a minute at most.
 #[derive(Default)]
 struct Block {
     woken: Mutex<bool>,
@@ -430,7 +430,7 @@ impl Wake for Block {
 }
 
 impl Block {
-    /// Whether a wake came.
+    /// Whether a wake arrived.
     fn wait(&self) -> bool {
         let woken = self.woken.lock().unwrap();
         let minute = Duration::from_secs(60);
@@ -472,7 +472,7 @@ fn no_wake_from_another_thread_is_lost() {
                     received += 1;
                 }
                 Poll::Pending => {
-                    // A merge that only yields has not polled all of them yet.
+                    // A merge that yields has not polled all children yet.
                     go.store(handles[129].polls() > 0, Ordering::Release);
                     assert!(block.wait(), "a wake was lost after {received} items");
                 }
@@ -514,7 +514,7 @@ fn the_parent_may_change_while_other_threads_wake() {
             let mut last = 0;
             let mut polls = 0;
             loop {
-                // Two looks with different wakers, then wait for the later one.
+                // Polls with two different wakers, then waits for the later one.
                 let poll = merge.poll_next_unpin(&mut Context::from_waker(&wakers[last]));
                 if poll == Poll::Ready(Some(1)) {
                     break;

@@ -1,12 +1,12 @@
-//! A naive model of a merge, and the scripts that it and a merge follow side by
-//! side. `merge_property.rs` makes them up, and so does the fuzzer in `fuzz/`.
+//! An oracle for merges: a simple model that executes the same operations as a merge.
+//! `merge_property.rs` generates the operations, and so does the fuzzer in `fuzz/`.
 //!
-//! The children note who was polled and dropped; the model replays that log and
-//! says at each poll whose turn it may be, and what must come of it. It knows
-//! the order of places (from `keys`) and nothing of blocks, so it leaves open
-//! only what the contract leaves open: whether a child pushed in the middle of
-//! a round is served in that round or the next, and whether a wake by a former
-//! tenant of a place costs a poll.
+//! The children log their polls and drops. The model replays that log, and checks for
+//! each poll whether that child may be next and what the poll must return. It
+//! knows the order of places (from `keys`) and nothing about blocks, so it leaves
+//! open only what the contract leaves open: whether a child pushed in the middle of a
+//! round is polled in that round or the next, and whether a stale wake costs a
+//! poll.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -25,11 +25,11 @@ use futures::stream::FusedStream;
 
 use crate::support::Parent;
 
-/// One poll of a child: whom it wakes first, and what it returns.
+/// One poll of a child: which children it wakes first, and what it returns.
 #[derive(Clone, Debug)]
 pub(crate) struct Act {
     pub(crate) wakes: Vec<usize>,
-    /// Whether another thread does so, while the child waits for it.
+    /// Whether another thread wakes them, while the child waits for it.
     pub(crate) on_thread: bool,
     pub(crate) then: Then,
 }
@@ -42,12 +42,12 @@ pub(crate) enum Then {
     Panic,
 }
 
-/// A child's life: its polls, past which it ends, and what its drop does.
+/// The polls of a child, after which it ends, and the effects of its drop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
     pub(crate) acts: VecDeque<Act>,
     pub(crate) wakes_on_drop: Vec<usize>,
-    /// In one life of a script at most: two panics at a time abort.
+    /// At most once per test case, since two panics at a time abort.
     pub(crate) panics_on_drop: bool,
 }
 
@@ -57,21 +57,21 @@ impl Life {
         self.acts.pop_front().unwrap_or(end)
     }
 
-    /// A panic in the drop of a child that panics in its poll would abort.
+    /// Whether the drop may panic: it would abort if the poll panics as well.
     pub(crate) fn may_panic_on_drop(&self) -> bool {
         self.acts.iter().all(|act| act.then != Then::Panic)
     }
 }
 
-/// What the one who holds the merge does. Children are named by the order of
-/// their pushes, around the corner.
+/// An operation on the merge. Children are numbered in the order of their pushes,
+/// modulo their number.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Poll,
-    /// For so many items at once.
+    /// Polls for up to this many items.
     PollMany(usize),
     Push(Life),
-    /// By so many children, whose source may panic then.
+    /// Extends the merge by `count` children, after which the iterator may panic.
     Extend {
         count: usize,
         panics: bool,
@@ -85,15 +85,15 @@ pub(crate) enum Op {
     Clear,
 }
 
-/// Follows a script, with a merge of this budget that was announced so many
-/// children. Then drops the merge.
+/// Executes the operations on a merge with this budget and capacity, then drops the
+/// merge.
 pub(crate) fn follow(
     budget: u32,
     announced: usize,
-    script: impl IntoIterator<Item = Op>,
+    ops: impl IntoIterator<Item = Op>,
 ) -> Result<(), String> {
     let mut pair = Pair::new(budget, announced);
-    for op in script {
+    for op in ops {
         pair.step(op)?;
         pair.compare()?;
     }
@@ -157,34 +157,34 @@ impl Drop for Child {
     }
 }
 
-/// What a poll came to.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Item(usize),
-    /// So many, of a poll for many.
+    /// This many, from `poll_next_many`.
     Items(usize),
     Pending,
     Ended,
     Panicked,
 }
 
-/// How often the parent of a parked merge is to be woken by an operation.
+/// How often an operation wakes the parent of a parked merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rouse {
     No,
-    /// By a former tenant's wake: at most once.
+    /// At most once, by a stale wake.
     Perhaps,
     Once,
 }
 
 struct Model {
-    /// By number, those that are gone too.
+    /// By number, including those that are gone.
     children: Vec<Known>,
-    /// The children that are there, in the order of their places.
+    /// The present children, in the order of their places.
     live: Vec<usize>,
-    /// Where the round may stand. Mostly the contract leaves one way.
+    /// The possible states of the round. In most cases the contract allows only one.
     rounds: Vec<Round>,
-    /// Wakes by children that are gone: each may cost one poll.
+    /// The number of stale wakes: each may cost one poll.
     stale: usize,
     budget: usize,
     spent: usize,
@@ -200,23 +200,23 @@ struct Known {
     polled: bool,
 }
 
-/// How far a round has come.
+/// The progress of a round.
 #[derive(Clone, Debug, PartialEq)]
 struct Round {
-    /// Those whose turn is still to come, in the order of their places.
+    /// The children that the cursor has not passed, in the order of their places.
     ahead: Vec<usize>,
-    /// Those who had their turn.
+    /// The children that the cursor has passed.
     behind: Vec<usize>,
-    /// Those of `ahead` pushed since the round began: their turn may be now,
-    /// or in the next round.
+    /// Those of `ahead` that were pushed since the round began. They may be polled
+    /// in this round or in the next.
     fresh: Vec<usize>,
 }
 
 impl Round {
     fn push(&mut self, id: usize, live: &[usize]) {
         let place = |id: usize| live.iter().position(|&other| other == id);
-        // Beside the cursor it may be on either side of it: to be fresh and
-        // ahead stands for both.
+        // Next to the cursor the child may be on either side of it, which `fresh`
+        // and `ahead` together express.
         if self.behind.iter().any(|&other| place(other) > place(id)) {
             self.behind.push(id);
             self.behind.sort_by_key(|&id| place(id));
@@ -238,7 +238,7 @@ impl Round {
         Self { ahead: self.behind, behind: Vec::new(), fresh: Vec::new() }
     }
 
-    /// The round after this child's turn, if the ready children allow it.
+    /// The round after the poll of this child, if the ready children allow that poll.
     fn turn(self, id: usize, ready: impl Fn(usize) -> bool) -> Option<Self> {
         let must = |other: &usize| ready(*other) && !self.fresh.contains(other);
         let Some(at) = self.ahead.iter().position(|&other| other == id) else {
@@ -269,7 +269,7 @@ impl Model {
         }
     }
 
-    /// A new child, whose place is after those of so many others.
+    /// Adds a child whose place is after those of `below` others.
     fn push(&mut self, key: Key, below: usize, life: Life) {
         let id = self.children.len();
         self.live.insert(below, id);
@@ -294,7 +294,7 @@ impl Model {
         rouse
     }
 
-    /// A child goes; whether its drop panics, and whom it rouses.
+    /// Drops a child. Returns whether the drop panics, and how it wakes the parent.
     fn drop_child(&mut self, id: usize) -> (bool, Rouse) {
         self.forget(id);
         let life = mem::take(&mut self.children[id].life);
@@ -313,7 +313,7 @@ impl Model {
         gone.into_iter().filter(|&id| self.drop_child(id).0).count() > 0
     }
 
-    /// Whether it may be this child's turn. If so, it has had it.
+    /// Whether this child may be polled next. If so, the cursor passes it.
     fn turn(&mut self, id: usize) -> bool {
         if !self.children[id].ready && self.stale == 0 {
             return false;
@@ -326,8 +326,9 @@ impl Model {
         !self.rounds.is_empty()
     }
 
-    /// Replays one poll of the merge: these children were polled, and the
-    /// parent was woken so often. The items go in `items` if it was for many.
+    /// Replays one poll of the merge in which these children were polled and the
+    /// parent was woken `wakes` times. `many` holds the items and the limit of a
+    /// `poll_next_many`.
     fn poll(
         &mut self,
         polled: &[usize],
@@ -374,7 +375,7 @@ impl Model {
                 return Err(format!("child {id} was polled; budget spent: {spent}"));
             }
             if !self.turn(id) {
-                return Err(format!("it was not the turn of child {id}"));
+                return Err(format!("child {id} was polled out of order"));
             }
             self.spent += 1;
             match (self.poll_child(id), &mut many) {
@@ -416,7 +417,7 @@ impl Model {
     }
 }
 
-/// A merge, its model and its parent.
+/// A merge with its model and its parent.
 struct Pair {
     merge: Merge<Child>,
     model: Model,
@@ -440,7 +441,7 @@ impl Pair {
         Child { id, life, world: self.world.clone() }
     }
 
-    /// The number of a child, and its key.
+    /// A child's number and key.
     fn named(&self, name: usize) -> Option<(usize, Key)> {
         let id = name.checked_rem(self.model.children.len())?;
         Some((id, self.model.children[id].key))
@@ -520,7 +521,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Children that wait once, then end.
+    /// Extends the merge by children that are pending once and then end.
     fn extend(&mut self, count: usize, panics: bool) -> Result<Rouse, String> {
         let wait = Act { wakes: Vec::new(), on_thread: false, then: Then::Pending };
         let life = Life { acts: [wait].into(), ..Life::default() };
@@ -575,7 +576,7 @@ impl Pair {
         Ok(Rouse::Once)
     }
 
-    /// What can be seen from outside is as the model says.
+    /// Compares the public state of the merge with the model.
     fn compare(&self) -> Result<(), String> {
         let live = self.model.live.clone();
         same("len", self.merge.len(), live.len())?;
@@ -588,7 +589,7 @@ impl Pair {
         same("whether the parent's waker is held", self.parent.held() > 0, self.model.parked)
     }
 
-    /// Drops the merge; its children's wakers stay.
+    /// Drops the merge before the wakers of its children.
     fn end(self) -> Result<(), String> {
         let live: Vec<Noted> = self.model.live.iter().copied().map(Noted::Dropped).collect();
         self.world.log.borrow_mut().clear();
@@ -602,7 +603,7 @@ impl Pair {
     }
 }
 
-/// The merge says `is`, where the model says `says`.
+/// Compares a value of the merge with that of the model.
 fn same<T: PartialEq + Debug>(what: impl Display, is: T, says: T) -> Result<(), String> {
-    if is == says { Ok(()) } else { Err(format!("{what}: {is:?}, and the model says {says:?}")) }
+    if is == says { Ok(()) } else { Err(format!("{what}: {is:?}, expected {says:?}")) }
 }

@@ -1,4 +1,4 @@
-//! Pools of workers, on every executor, with equal shares on tokio.
+//! Pools of workers on several executors, and equal shares on tokio.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ fn the_constructor_is_called_at_once_and_in_order() {
 }
 
 #[test]
-fn workers_take_turns_in_the_order_of_their_ids() {
+fn workers_alternate_in_the_order_of_their_ids() {
     let mut pool = run_workers(3, stream::repeat);
     let ids = Parent::new().items(&mut pool, 6);
     assert_eq!(ids.iter().map(|id| id.get()).collect::<Vec<_>>(), [1, 2, 3, 1, 2, 3]);
@@ -40,7 +40,7 @@ fn a_pool_without_workers_ends_at_once() {
     assert_eq!(Parent::new().poll(&mut pool), Poll::Ready(None));
 }
 
-/// A pool of scripted workers, and their handles.
+/// A pool of workers with these steps, and their handles.
 fn scripted(count: usize, steps: &[Step]) -> (Merge<Child>, Vec<Handle>) {
     let mut handles = Vec::new();
     let pool = run_workers(count, |id| {
@@ -59,7 +59,7 @@ fn no_worker_is_polled_before_the_pool_is() {
 }
 
 #[test]
-fn a_constructor_that_panics_drops_the_workers_it_built() {
+fn a_panicking_constructor_drops_the_built_workers() {
     let mut handles = Vec::new();
     let build = |id: WorkerId| {
         assert!(id.get() < 3, "constructor");
@@ -72,7 +72,7 @@ fn a_constructor_that_panics_drops_the_workers_it_built() {
 }
 
 #[test]
-fn a_worker_that_panics_costs_only_itself() {
+fn a_panicking_worker_does_not_stop_the_others() {
     let mut pool = run_workers(3, |id| {
         once(async move {
             assert!(id.get() != 2, "worker");
@@ -86,7 +86,7 @@ fn a_worker_that_panics_costs_only_itself() {
 }
 
 #[test]
-fn workers_may_share_what_the_caller_has() {
+fn workers_may_borrow_from_the_caller() {
     let log = RefCell::new(Vec::new());
     let pool = run_workers(3, |id| {
         let log = &log;
@@ -101,7 +101,7 @@ fn poll<F: Future>(future: Pin<&mut F>, parent: &Parent) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(parent.waker()))
 }
 
-/// A worker without items: it ends when it is woken.
+/// A worker without items, which ends when it is woken.
 fn ends_when_woken() -> (Child, Handle) {
     child(0, &[Step::Idle, Step::End])
 }
@@ -128,7 +128,7 @@ fn join_of_no_workers_is_ready() {
 }
 
 #[test]
-fn join_gives_the_executor_its_turn() {
+fn join_yields_to_the_executor() {
     let pool = run_workers(1, |_| stream::repeat(()).take(100));
     let mut joined = pin!(pool.join());
     let parent = Parent::new();
@@ -147,13 +147,13 @@ fn dropping_a_join_drops_its_workers() {
 }
 
 #[test]
-fn try_join_is_ready_when_all_workers_are_fine() {
+fn try_join_is_ok_when_all_workers_are() {
     let pool = run_workers(3, |_| once(async { Ok::<(), String>(()) }));
     assert_eq!(pool.try_join().now_or_never(), Some(Ok(())));
 }
 
 #[test]
-fn try_join_of_no_workers_is_fine() {
+fn try_join_of_no_workers_is_ok() {
     let pool = run_workers(0, |_| stream::empty::<Result<(), String>>());
     assert_eq!(pool.try_join().now_or_never(), Some(Ok(())));
 }
@@ -186,7 +186,7 @@ fn try_join_drops_the_workers_that_still_run() {
 }
 
 #[test]
-fn a_worker_that_is_a_future_yields_once() {
+fn once_yields_the_output_of_its_future_once() {
     let mut worker = pin!(once(async { 7 }));
     let parent = Parent::new();
     assert_eq!(worker.size_hint(), (1, Some(1)));
@@ -197,7 +197,7 @@ fn a_worker_that_is_a_future_yields_once() {
 }
 
 #[test]
-fn a_workers_id_honours_width_and_alignment() {
+fn a_worker_id_honors_width_and_alignment() {
     let mut lines = Vec::new();
     let _pool = run_workers(10, |id| {
         lines.push(format!("{id:>2}|{id:<3}|{id}"));
@@ -206,7 +206,7 @@ fn a_workers_id_honours_width_and_alignment() {
     assert_eq!([&lines[0], &lines[9]], [" 1|1  |1", "10|10 |10"]);
 }
 
-/// Eight workers take 1,000 jobs, which another thread sends, from one queue.
+/// Eight workers take 1,000 jobs from one queue, which another thread fills.
 async fn squares() {
     let (jobs, queue) = async_channel::bounded(4);
     let sender = thread::spawn(move || (0..1_000_u64).try_for_each(|job| jobs.send_blocking(job)));
@@ -242,12 +242,12 @@ fn a_pool_runs_on_smol() {
 }
 
 #[test]
-fn a_pool_runs_on_a_tokio_thread() {
+fn a_pool_runs_on_tokio_current_thread() {
     within_a_minute(|| current_thread().block_on(squares()));
 }
 
 #[test]
-fn a_pool_runs_on_tokios_threads() {
+fn a_pool_runs_on_tokio_multi_thread() {
     within_a_minute(|| {
         let runtime = multi_thread();
         runtime.block_on(runtime.spawn(squares())).unwrap();
@@ -255,7 +255,7 @@ fn a_pool_runs_on_tokios_threads() {
 }
 
 #[test]
-fn a_pool_that_cannot_be_sent_runs_on_a_local_set() {
+fn a_pool_that_is_not_send_runs_on_a_local_set() {
     within_a_minute(|| {
         let local = LocalSet::new();
         let done = local.run_until(async {
@@ -275,7 +275,7 @@ fn a_pool_that_cannot_be_sent_runs_on_a_local_set() {
     });
 }
 
-/// A tokio channel that always has a message: each that is taken is sent again.
+/// A tokio channel that always has a message: each received message is sent again.
 struct Full {
     number: usize,
     sender: mpsc::UnboundedSender<()>,
@@ -307,8 +307,8 @@ impl Stream for Full {
 const CHANNELS: usize = 1_000;
 const ROUNDS: usize = 200;
 
-/// 1,000 ready channels, 200 items each: one after the other, round after
-/// round. The consumer spends so much of tokio's budget an item itself.
+/// Takes 200 items per channel from 1,000 ready channels, and asserts that they
+/// alternate. The consumer itself spends `spends` units of tokio's budget per item.
 async fn shares(mut items: impl Stream<Item = usize> + Unpin, spends: usize) {
     let mut own: Vec<Full> = (0..spends).map(full).collect();
     let mut served = BTreeMap::<usize, usize>::new();
@@ -325,17 +325,17 @@ async fn shares(mut items: impl Stream<Item = usize> + Unpin, spends: usize) {
 }
 
 #[test]
-fn ready_channels_have_equal_shares_on_a_tokio_thread() {
+fn shares_are_equal_on_tokio_current_thread() {
     within_a_minute(|| current_thread().block_on(shares(pool(), 0)));
 }
 
 #[test]
-fn shares_are_equal_with_a_consumer_that_spends_three_of_tokios_budget_an_item() {
+fn shares_are_equal_if_the_consumer_spends_three_per_item() {
     within_a_minute(|| current_thread().block_on(shares(pool(), 3)));
 }
 
 #[test]
-fn ready_channels_have_equal_shares_on_tokios_threads() {
+fn shares_are_equal_on_tokio_multi_thread() {
     within_a_minute(|| {
         let runtime = multi_thread();
         runtime.block_on(runtime.spawn(shares(pool(), 0))).unwrap();
@@ -343,7 +343,7 @@ fn ready_channels_have_equal_shares_on_tokios_threads() {
 }
 
 #[test]
-fn ready_channels_have_equal_shares_on_a_local_set() {
+fn shares_are_equal_on_a_local_set() {
     within_a_minute(|| {
         let local = LocalSet::new();
         let shares = local.spawn_local(shares(pool(), 0));
@@ -352,7 +352,7 @@ fn ready_channels_have_equal_shares_on_a_local_set() {
 }
 
 #[test]
-fn nested_merges_of_ready_channels_have_equal_shares() {
+fn shares_are_equal_in_nested_merges() {
     within_a_minute(|| {
         let mut inner: Vec<Merge<Full>> = (0..10).map(|_| Merge::new()).collect();
         for number in 0..CHANNELS {

@@ -8,30 +8,30 @@ use crate::pool::wake::slab::{First, Slab};
 use crate::pool::wake::sync::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering};
 use crate::pool::wake::waker::Wakers;
 
-/// How many children share a block: one for each bit of a word.
+/// The number of children per block: one per bit of a word.
 pub(super) const CHILDREN: usize = usize::BITS as usize;
 
-/// What `head` is while the merge waits. Never followed.
+/// The value of `head` while the merge waits. It is never dereferenced.
 const PARKED: *mut Block = ptr::without_provenance_mut(1);
 
 /// What the wakers of up to [`CHILDREN`] children share.
 ///
-/// The alignment gives it a cache line of its own, and leaves the low bits of
-/// its address to a child's number.
+/// The alignment gives each block its own cache line, and leaves the low bits of the
+/// address for the number of a child.
 #[repr(align(64))]
 pub(super) struct Block {
-    /// A bit a child: woken since the merge last looked.
+    /// One bit per child: woken since the merge took the list.
     pub(super) ready: AtomicUsize,
-    /// How many wakers and handles point here.
+    /// The number of wakers and handles that point here.
     pub(super) references: AtomicUsize,
-    /// The next block of the list. Written by who turned `ready` from zero,
-    /// before it pushes; read by the merge, before it swaps `ready` to zero.
+    /// The next block of the list. Written before the push by the thread that changed
+    /// `ready` from zero; read by the merge before it swaps `ready` to zero.
     pub(super) link: Cell<*mut Block>,
-    /// Where the list is. The slab keeps it.
+    /// Where the list is. The slab keeps it alive.
     pub(super) shared: *const Shared,
-    /// The slab that this block stands in.
+    /// The slab that contains this block.
     pub(super) slab: NonNull<Slab>,
-    /// Which block of its merge this is.
+    /// The index of the block in its merge.
     pub(super) index: usize,
 }
 
@@ -39,51 +39,51 @@ const _: () = assert!(align_of::<Block>() >= CHILDREN, "a child's number fits th
 const _: () = assert!(size_of::<Block>() >= 64, "blocks do not share a cache line");
 
 impl Block {
-    /// Sets the child's bit, and puts the block on the list if it is not there.
+    /// Sets the child's bit, and pushes the block unless it is on the list.
     ///
-    /// Always a read-modify-write: a plain load that finds the bit set may be
-    /// older than what the caller has to tell, and its wake would be lost.
+    /// Always a read-modify-write: a plain load could find the bit set before the
+    /// caller's writes are visible, and the wake would be lost.
     pub(super) fn wake(&self, child: usize) {
-        // Release: what the caller did before goes with the bit. Acquire: the
-        // merge's look at `link` lies before the zero that we find.
+        // Release: publishes the caller's writes with the bit. Acquire: the merge's
+        // read of `link` happens before this finds zero.
         let before = self.ready.fetch_or(1 << child, Ordering::AcqRel);
         if before == 0 {
-            // SAFETY: the slab we stand in keeps it alive.
+            // SAFETY: the slab of this block keeps it alive.
             unsafe { &*self.shared }.push(self);
         }
     }
 }
 
-/// What a merge and its blocks share. It stands in the first slab.
+/// What a merge and its blocks share. It is part of the first slab.
 #[repr(C)]
 pub(super) struct Shared {
     /// Null, [`PARKED`] or the list of woken blocks.
     pub(super) head: AtomicPtr<Block>,
-    /// Whom to wake. The merge's, but for the time from when a waker replaces
-    /// `PARKED` to when that waker sets `done`.
+    /// The parent's waker. It belongs to the merge, except from when a thread replaces
+    /// `PARKED` until that thread sets `done`.
     pub(super) parent: Cell<Option<Waker>>,
-    /// Set by who replaced `PARKED`, once it is through with `parent`.
+    /// Set by the thread that replaced `PARKED`, after its access to `parent`.
     pub(super) done: AtomicBool,
-    /// Puts `passes` on another cache line: the merge writes it often, and must
-    /// not take the line that the wakers of other threads write.
+    /// Keeps `passes` on another cache line: the merge writes it often, and should not
+    /// take the line that wakers on other threads write.
     pub(super) _apart: [u8; 64],
     /// How many passes the merge has begun. Children that are merges read it.
     pub(super) passes: AtomicUsize,
 }
 
 impl Shared {
-    /// Puts a block on the list. The caller turned its `ready` from zero.
+    /// Pushes a block whose `ready` the caller changed from zero.
     fn push(&self, block: &Block) {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let next = if head == PARKED { ptr::null_mut() } else { head };
             block.link.with_mut(|link| {
-                // SAFETY: only who turned `ready` from zero writes here, and
-                // the merge has read the link before that was possible again.
+                // SAFETY: only the thread that changed `ready` from zero writes here,
+                // and the merge read the link before `ready` could be zero again.
                 unsafe { *link = next }
             });
-            // Release: the link goes with the block. Acquire: with PARKED comes
-            // the parent's waker.
+            // Release: publishes the link. Acquire: synchronizes with parking, which
+            // wrote the parent's waker.
             match self.head.compare_exchange_weak(
                 head,
                 ptr::from_ref(block).cast_mut(),
@@ -97,13 +97,15 @@ impl Shared {
         }
     }
 
-    /// Wakes whom the merge named when it parked. The caller replaced `PARKED`.
+    /// Wakes the parent that the merge stored when it parked. The caller replaced
+    /// `PARKED`.
     fn wake_parent(&self) {
         let parent = self.parent.with_mut(|parent| {
-            // SAFETY: who replaced PARKED owns the cell until it sets `done`.
+            // SAFETY: the thread that replaced PARKED owns the cell until it sets
+            // `done`.
             unsafe { (*parent).take() }
         });
-        // Release: the cell goes back with it. Foreign code comes last.
+        // Release: returns the cell. Foreign code runs last.
         self.done.store(true, Ordering::Release);
         if let Some(parent) = parent {
             parent.wake();
@@ -111,26 +113,26 @@ impl Shared {
     }
 }
 
-/// Who owns the parent's waker, as far as the merge knows.
+/// The owner of the parent's waker, as far as the merge knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Parent {
     /// The merge.
-    Ours,
-    /// Who replaces `PARKED`, which the merge put there when it last looked.
+    Merge,
+    /// The thread that replaces `PARKED`, which was there at the last access.
     Parked,
-    /// Who replaced `PARKED`, until it sets `done`.
-    Lent,
+    /// The thread that replaced `PARKED`, until it sets `done`.
+    Waker,
 }
 
-/// What came of parking.
+/// The result of parking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(in crate::pool) enum Park {
     /// The next wake of a child wakes the parent.
     Parked,
-    /// Children were woken meanwhile: look again.
+    /// Children were woken in the meantime and have to be taken.
     Woken,
-    /// Another thread is just about to wake the parent named last: come back.
+    /// Another thread is about to wake the previous parent. Try again later.
     Busy,
 }
 
@@ -138,46 +140,45 @@ pub(in crate::pool) enum Park {
 pub(in crate::pool) struct Inbox {
     first: NonNull<First>,
     parent: Parent,
-    /// The slab made last, and behind it all others. Each is held, so that
-    /// whatever is on the list is alive.
+    /// The latest slab, which links to all earlier ones. The inbox holds each of them,
+    /// so that every block on the list is alive.
     slabs: NonNull<Slab>,
-    /// How many blocks of that slab were not handed out.
+    /// The number of blocks of that slab that are not in use yet.
     pub(super) spare: usize,
 }
 
-// SAFETY: the blocks are followed through `&mut self` alone; what is behind
-// them is made to be shared with the wakers of other threads. `parent` has one
-// owner at a time, handed over through `head` and `done`, and may be used and
-// dropped on any thread.
+// SAFETY: blocks are accessed through `&mut self` alone, and their contents are made
+// to be shared with wakers on other threads. `parent` has one owner at a time, handed
+// over through `head` and `done`, and may be used and dropped on any thread.
 unsafe impl Send for Inbox {}
-// SAFETY: `&self` gives loads of `head` and of `passes`, both atomic.
+// SAFETY: `&self` gives loads of `head` and of `passes`, which are atomic.
 unsafe impl Sync for Inbox {}
 
 impl Inbox {
-    /// An inbox with room for so many blocks of children.
+    /// Creates an inbox with room for `room` blocks of children.
     pub(in crate::pool) fn new(room: usize) -> Self {
         let first = First::new(room);
-        Self { first, parent: Parent::Ours, slabs: first.cast(), spare: room }
+        Self { first, parent: Parent::Merge, slabs: first.cast(), spare: room }
     }
 
     #[inline]
     fn shared(&self) -> &Shared {
-        // SAFETY: we hold the slab.
+        // SAFETY: the inbox holds the slab.
         unsafe { &(*self.first.as_ptr()).shared }
     }
 
-    /// Wakers for a new block of children, which [`take`](Self::take) will
-    /// name by this index. If there is no room, it is made for so many blocks.
+    /// Creates the wakers of a block of children, for which [`take`](Self::take) passes
+    /// this index. If there is no room left, allocates it for `room` blocks.
     pub(in crate::pool) fn wakers(&mut self, index: usize, room: usize) -> Wakers {
         if self.spare == 0 {
             let room = room.max(1);
-            // SAFETY: we hold the first slab.
+            // SAFETY: the inbox holds the first slab.
             self.slabs = unsafe { Slab::new(self.first, room, self.slabs) };
-            // Last, for a slab that would be too large panics.
+            // Set last, since the allocation may panic.
             self.spare = room;
         }
         self.spare -= 1;
-        // SAFETY: we hold the slab, and this block of it was not handed out.
+        // SAFETY: the inbox holds the slab, and this block of it is not in use.
         Wakers { block: unsafe { Slab::hand_out(self.slabs, self.spare, index) } }
     }
 
@@ -189,68 +190,68 @@ impl Inbox {
         passes.store(passes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Whether there is something to take: one relaxed load.
+    /// Whether children were woken since the last `take`, or the merge is parked: one
+    /// relaxed load.
     #[inline]
     pub(in crate::pool) fn has_wakes(&self) -> bool {
         !self.shared().head.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes the list: each block's index, and which of its children were
-    /// woken. From then on the merge is awake: wakes are gathered and nobody is
-    /// called.
+    /// Takes the list, and passes the index of each block and its woken children to
+    /// `woken`. Afterwards the merge is awake: wakes are collected, and the parent is not
+    /// woken.
     pub(in crate::pool) fn take(&mut self, mut woken: impl FnMut(usize, usize)) {
-        // Acquire: the links come with the list.
+        // Acquire: synchronizes with the pushes, which wrote the links.
         let mut list = self.shared().head.swap(ptr::null_mut(), Ordering::Acquire);
         if self.parent == Parent::Parked {
-            self.parent = if list == PARKED { Parent::Ours } else { Parent::Lent };
+            self.parent = if list == PARKED { Parent::Merge } else { Parent::Waker };
         }
         if list == PARKED {
             return;
         }
         while let Some(block) = NonNull::new(list) {
-            // SAFETY: only our own blocks go on our list, and we hold their
+            // SAFETY: only blocks of this inbox are on its list, and it holds their
             // slabs.
             let block = unsafe { block.as_ref() };
-            // Before the swap: after it, the block may be pushed again.
+            // Read before the swap, after which the block may be pushed again.
             list = block.link.with(|link| {
-                // SAFETY: nobody writes the link while `ready` is not zero.
+                // SAFETY: no thread writes the link while `ready` is not zero.
                 unsafe { *link }
             });
-            // Acquire: what was done before a wake comes with its bit. Release:
-            // our look at the link lies before the next push.
+            // Acquire: synchronizes with the wakes. Release: the read of the link
+            // happens before the next push.
             woken(block.index, block.ready.swap(0, Ordering::AcqRel));
         }
     }
 
-    /// Has the next wake of a child wake `parent`, unless there is news.
-    ///
-    /// [`take`](Self::take) comes before it.
+    /// Lets the next wake of a child wake `parent`, unless children were woken since the
+    /// last [`take`](Self::take), which must precede it.
     pub(in crate::pool) fn park(&mut self, parent: &Waker) -> Park {
         debug_assert_ne!(self.parent, Parent::Parked);
-        if self.parent == Parent::Lent {
-            // Acquire: the cell comes back with it.
+        if self.parent == Parent::Waker {
+            // Acquire: receives the cell back.
             if !self.shared().done.load(Ordering::Acquire) {
                 return Park::Busy;
             }
             self.shared().done.store(false, Ordering::Relaxed);
-            self.parent = Parent::Ours;
+            self.parent = Parent::Merge;
         }
         let same = self.shared().parent.with(|named| {
-            // SAFETY: the cell is ours.
+            // SAFETY: the merge owns the cell.
             unsafe { &*named }.as_ref().is_some_and(|named| named.will_wake(parent))
         });
-        // Foreign code runs with nothing half done: the clone before the cell
-        // changes, the drop of the waker named before once we are parked.
+        // Foreign code runs in no intermediate state: the clone before the cell
+        // changes, the drop of the previous waker after parking.
         let _before = if same {
             None
         } else {
             let parent = parent.clone();
             self.shared().parent.with_mut(|named| {
-                // SAFETY: the cell is ours.
+                // SAFETY: the merge owns the cell.
                 unsafe { (*named).replace(parent) }
             })
         };
-        // Release: the cell goes with the token.
+        // Release: publishes the cell.
         let parked = self.shared().head.compare_exchange(
             ptr::null_mut(),
             PARKED,
@@ -264,9 +265,9 @@ impl Inbox {
         Park::Parked
     }
 
-    /// If the merge is parked, takes what there is, and gives the parent's
-    /// waker to whom it falls to wake it. `None` if the merge is awake, or if
-    /// another thread is waking the parent.
+    /// If the merge is parked, takes the list, and returns the parent's waker for the
+    /// caller to wake. `None` if the merge is awake, or if another thread is waking the
+    /// parent.
     pub(in crate::pool) fn unpark(&mut self, woken: impl FnMut(usize, usize)) -> Option<Waker> {
         if self.parent != Parent::Parked {
             return None;
@@ -275,37 +276,38 @@ impl Inbox {
         self.take_parent()
     }
 
-    /// The parent's waker, if it is ours.
+    /// Takes the parent's waker, if the merge owns it.
     fn take_parent(&mut self) -> Option<Waker> {
-        if self.parent != Parent::Ours {
+        if self.parent != Parent::Merge {
             return None;
         }
         self.shared().parent.with_mut(|parent| {
-            // SAFETY: the cell is ours.
+            // SAFETY: the merge owns the cell.
             unsafe { (*parent).take() }
         })
     }
 }
 
-/// Releases the parent's waker, however many wakers of children live on.
+/// Releases the parent's waker, even if wakers of children are still alive.
 impl Drop for Inbox {
     fn drop(&mut self) {
-        // Later wakes find no token, and nobody follows what they push.
-        // Relaxed: nor do we, and a parent that is still ours was never away.
+        // Later wakes do not find PARKED, and what they push is never read. Relaxed:
+        // this thread does not read it either, and if the parent's waker is still
+        // here, no other thread accessed it.
         let list = self.shared().head.swap(ptr::null_mut(), Ordering::Relaxed);
         if self.parent == Parent::Parked && list == PARKED {
-            self.parent = Parent::Ours;
+            self.parent = Parent::Merge;
         }
         let parent = self.take_parent();
         let mut slabs = Some(self.slabs);
         while let Some(slab) = slabs {
-            // SAFETY: we hold each slab of the chain, until the release.
+            // SAFETY: the inbox holds each slab of the chain until its release.
             let head = unsafe { slab.as_ref() };
             slabs = head.next.with(|next| {
-                // SAFETY: nobody writes it.
+                // SAFETY: no thread writes it.
                 unsafe { *next }
             });
-            // SAFETY: as above, and this is our hold on it.
+            // SAFETY: as above, and this releases that hold.
             unsafe { Slab::release(slab) };
         }
         drop(parent);
@@ -317,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_block_is_handed_out_twice_after_a_slab_was_too_large() {
+    fn no_block_is_used_twice_after_a_slab_was_too_large() {
         let mut inbox = Inbox::new(1);
         let first = inbox.wakers(0, 1);
         let large = std::panic::AssertUnwindSafe(|| drop(inbox.wakers(1, usize::MAX)));

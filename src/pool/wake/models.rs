@@ -1,40 +1,40 @@
-//! Models of the wake side. Loom runs each under the interleavings of its
-//! threads, and under the values that a weak memory may show:
+//! Models of the wake side. Loom runs each under the interleavings of its threads, and
+//! under the values that a weak memory model allows:
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg active_status_loom" cargo test --release --lib models
 //! ```
 //!
-//! A lost wake fails as a deadlock: the task waits and nobody is left to run. A
+//! A lost wake fails as a deadlock: the task waits and no thread is left to run. A
 //! missing ordering fails as a race on a cell, a lost reference as a leak.
 //!
-//! Each of these bugs was put into `wake.rs`, and fails a model here or in
-//! `../models.rs`; the one named, run alone, is among those that fail.
+//! Each of these bugs was seeded into `wake/`, and fails a model here or in
+//! `../models.rs`. The model in the table is one of those that fail.
 //!
 //! | bug | model |
 //! |---|---|
-//! | `wake` returns early on a plain load that finds the bit set | `a_wake_by_a_former_tenant_of_a_place_…` |
-//! | `park` swaps the token in, without a second look at the list | `what_was_done_before_a_wake_…` |
+//! | `wake` returns early on a plain load that finds the bit set | `a_stale_wake_costs_…` |
+//! | `park` swaps `PARKED` in, without checking the list | `writes_before_a_wake_…` |
 //! | the link is read after the swap to 0 | `a_block_pushed_again_…` |
 //! | `ready.fetch_or` only Release | `a_merge_unparked_by_a_push_…` |
-//! | `ready.fetch_or` only Acquire; `ready.swap` only Release | `a_wake_by_a_former_tenant_of_a_place_…` |
+//! | `ready.fetch_or` only Acquire; `ready.swap` only Release | `a_stale_wake_costs_…` |
 //! | `ready.swap` only Acquire | `a_merge_unparked_by_a_push_…` |
-//! | the push only Release, or only Acquire | `the_parent_named_last_is_woken` |
-//! | the take Relaxed | `the_parent_named_last_is_woken` |
-//! | the parking Relaxed | `the_parent_named_last_is_woken` |
+//! | the push only Release, or only Acquire | `the_latest_parent_is_woken` |
+//! | the take Relaxed | `the_latest_parent_is_woken` |
+//! | the parking Relaxed | `the_latest_parent_is_woken` |
 //! | `done` stored or loaded Relaxed, or stored before the parent is taken | `a_merge_unparked_by_a_push_…` |
-//! | `done` not taken back | `a_block_pushed_again_…` |
-//! | a block's references given back Relaxed, or no fence at its end | `a_block_that_ends_in_the_wake_…` |
-//! | a slab's holds given back Relaxed, or no fence at its end | `a_slab_is_freed_once_…` |
+//! | `done` is not reset | `a_block_pushed_again_…` |
+//! | a block's references released Relaxed, or no fence at its end | `a_block_that_ends_in_a_wake_…` |
+//! | a slab's holds released Relaxed, or no fence at its end | `a_slab_is_freed_once_…` |
 //! | blocks do not hold their slab | `a_slab_is_freed_once_…` |
 //! | slabs do not hold the first one | `the_first_slab_is_freed_…` |
-//! | a clone is not counted, a wake keeps its reference | `wakers_cloned_and_dropped_…`, `a_block_that_ends_in_the_wake_…` |
-//! | `PARKED` becomes a link | `the_parent_named_last_is_woken` |
-//! | a lent parent is taken for ours | `a_merge_that_is_unparked_…` |
-//! | busy is taken for parked | `a_merge_unparked_by_a_push_…` |
-//! | `unpark` forgets what was woken meanwhile | `a_merge_that_is_unparked_…` |
-//! | dropping leaves the token, or takes a lent parent | `a_merge_dropped_while_…` |
-//! | a parent that changed is not named anew | `the_parent_named_last_is_woken` |
+//! | a clone is not counted, a wake keeps its reference | `clones_dropped_with_the_merge_…`, `a_block_that_ends_in_a_wake_…` |
+//! | `PARKED` becomes a link | `the_latest_parent_is_woken` |
+//! | a waker's parent is taken for the merge's | `an_unpark_during_a_wake_…` |
+//! | `Busy` is handled as `Parked` | `a_merge_unparked_by_a_push_…` |
+//! | `unpark` forgets what was woken meanwhile | `an_unpark_during_a_wake_…` |
+//! | dropping leaves `PARKED`, or takes a parent that a waker owns | `a_merge_dropped_during_…` |
+//! | a changed parent is not stored | `the_latest_parent_is_woken` |
 
 use core::cell::{Cell, RefCell};
 use core::task::{Context, Poll, Waker};
@@ -48,8 +48,8 @@ use loom::thread;
 
 use crate::pool::wake::{Inbox, Park, Wakers};
 
-/// Runs a model under every interleaving with at most three preemptions, or
-/// with as many as `LOOM_MAX_PREEMPTIONS` says.
+/// Runs a model under every interleaving with at most three preemptions, or with
+/// `LOOM_MAX_PREEMPTIONS` if it is set.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(3));
@@ -79,13 +79,12 @@ impl Wake for Parent {
     }
 }
 
-/// A waker that a child keeps.
+/// A waker that a child stores.
 fn keep(wakers: &Wakers, child: usize) -> Waker {
-    Waker::clone(&wakers.lend(child))
+    Waker::clone(&wakers.borrow(child))
 }
 
-/// What a merge does in one poll: takes what there is, looks whether that is
-/// all, and else parks.
+/// What a merge does in one poll: takes the wakes, and parks unless `all` is true.
 fn poll(
     inbox: &mut Inbox,
     cx: &mut Context<'_>,
@@ -150,7 +149,7 @@ fn two_blocks_woken_at_once_are_both_taken() {
 }
 
 #[test]
-fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
+fn a_block_pushed_again_during_a_take_loses_no_child() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let blocks = [inbox.wakers(0, 1), inbox.wakers(1, 1)];
@@ -166,7 +165,7 @@ fn a_block_pushed_again_while_the_list_is_followed_loses_nobody() {
 }
 
 #[test]
-fn a_child_woken_by_two_threads_sees_what_both_did() {
+fn a_child_woken_by_two_threads_sees_their_writes() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -178,7 +177,7 @@ fn a_child_woken_by_two_threads_sees_what_both_did() {
                 waker.wake();
             });
         }
-        // A child looks only when it was woken, as a merge polls it only then.
+        // A child checks only after a wake, as a merge polls it only then.
         let woken = Cell::new(true);
         block_on(core::future::poll_fn(|cx| {
             poll(
@@ -192,7 +191,7 @@ fn a_child_woken_by_two_threads_sees_what_both_did() {
 }
 
 #[test]
-fn what_was_done_before_a_wake_is_seen_after_it() {
+fn writes_before_a_wake_are_seen_after_it() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -211,7 +210,7 @@ fn what_was_done_before_a_wake_is_seen_after_it() {
 }
 
 #[test]
-fn the_parent_named_last_is_woken() {
+fn the_latest_parent_is_woken() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -225,14 +224,14 @@ fn the_parent_named_last_is_woken() {
             poll(&mut inbox, cx, |_, _| seen.set(true), || seen.get())
         })[1];
         thread.join().unwrap();
-        assert!(last.is_ready() || parents[1].wakes() > 0, "the second parent sleeps for ever");
+        assert!(last.is_ready() || parents[1].wakes() > 0, "the second parent is never woken");
         drop((inbox, wakers));
         assert_eq!(parents.map(|parent| Arc::strong_count(&parent)), [1, 1]);
     });
 }
 
 #[test]
-fn a_parent_is_woken_once_for_each_time_it_parks() {
+fn a_parent_is_woken_once_per_parking() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -249,7 +248,7 @@ fn a_parent_is_woken_once_for_each_time_it_parks() {
 }
 
 #[test]
-fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
+fn an_unpark_during_a_wake_wakes_the_parent_once() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -265,12 +264,12 @@ fn a_merge_that_is_unparked_while_a_child_wakes_it_is_woken_once() {
         thread.join().unwrap();
         assert_eq!(parent.wakes(), 1);
         inbox.take(|_, word| marks += word);
-        assert_eq!(marks, 1, "the child's wake is seen by one look");
+        assert_eq!(marks, 1, "the child's wake is taken once");
     });
 }
 
 #[test]
-fn a_merge_unparked_by_a_push_hears_the_wakes_after_it() {
+fn a_merge_unparked_by_a_push_receives_later_wakes() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -290,7 +289,7 @@ fn a_merge_unparked_by_a_push_hears_the_wakes_after_it() {
 }
 
 #[test]
-fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
+fn a_merge_dropped_during_a_wake_releases_its_parent() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -311,7 +310,7 @@ fn a_merge_dropped_while_a_child_wakes_it_lets_its_parent_go() {
 }
 
 #[test]
-fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
+fn clones_dropped_with_the_merge_free_the_block_once() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -328,7 +327,7 @@ fn wakers_cloned_and_dropped_while_the_merge_is_dropped_free_the_block_once() {
 }
 
 #[test]
-fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
+fn a_block_that_ends_in_a_wake_is_freed_once() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
@@ -343,7 +342,7 @@ fn a_block_that_ends_in_the_wake_of_its_last_waker_is_freed_once() {
 }
 
 #[test]
-fn a_slab_is_freed_once_by_the_last_of_its_blocks_or_by_the_merge() {
+fn a_slab_is_freed_once_by_its_last_hold() {
     model(|| {
         let mut inbox = Inbox::new(2);
         let blocks = [inbox.wakers(0, 0), inbox.wakers(1, 0)];
@@ -372,18 +371,18 @@ fn the_first_slab_is_freed_after_all_others() {
 }
 
 #[test]
-fn a_wake_by_a_former_tenant_of_a_place_costs_one_mark_and_hides_none() {
+fn a_stale_wake_costs_one_mark_and_hides_no_wake() {
     model(|| {
         let mut inbox = Inbox::new(1);
         let wakers = inbox.wakers(0, 1);
-        let (former, tenant) = (keep(&wakers, 0), keep(&wakers, 0));
+        let (stale, child) = (keep(&wakers, 0), keep(&wakers, 0));
         let done = loom::sync::Arc::new(AtomicUsize::new(0));
-        thread::spawn(move || former.wake());
+        thread::spawn(move || stale.wake());
         thread::spawn({
             let done = done.clone();
             move || {
                 done.store(1, Relaxed);
-                tenant.wake();
+                child.wake();
             }
         });
         let (marks, woken) = (Cell::new(0), Cell::new(false));

@@ -8,21 +8,21 @@ use core::ptr::{self, NonNull};
 use crate::pool::wake::list::{Block, Shared};
 use crate::pool::wake::sync::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, acquire};
 
-/// The head of an allocation with several blocks behind it, which is freed when
-/// the merge and all wakers of all of its blocks are gone.
+/// The header of an allocation that contains several blocks. It is freed when the merge
+/// and all wakers of its blocks are dropped.
 pub(super) struct Slab {
-    /// How many blocks have a reference, and one for the inbox. In the first slab
-    /// also one for each other slab.
+    /// The number of blocks with a reference, plus one for the inbox. In the first slab
+    /// also one per other slab.
     holds: AtomicUsize,
-    /// How many blocks there are.
+    /// The number of blocks.
     blocks: usize,
-    /// The first slab of the merge: perhaps this one.
+    /// The first slab of the merge, possibly this one.
     first: NonNull<First>,
-    /// The slab made before. Only the inbox looks at it.
+    /// The previous slab. Only the inbox reads it.
     pub(super) next: Cell<Option<NonNull<Slab>>>,
 }
 
-/// The head of the first slab.
+/// The header of the first slab.
 #[repr(C)]
 pub(super) struct First {
     slab: Slab,
@@ -30,7 +30,7 @@ pub(super) struct First {
 }
 
 impl First {
-    /// A first slab with room for so many blocks, held once.
+    /// Allocates a first slab for `blocks` blocks, held once.
     pub(super) fn new(blocks: usize) -> NonNull<Self> {
         let first = Slab::allocate::<Self>(blocks);
         let slab = Slab { holds: AtomicUsize::new(1), blocks, first, next: Cell::new(None) };
@@ -41,14 +41,14 @@ impl First {
             _apart: [0; 64],
             passes: AtomicUsize::new(0),
         };
-        // SAFETY: it is ours, large enough and aligned.
+        // SAFETY: the allocation is new, large enough and aligned.
         unsafe { first.write(Self { slab, shared }) };
         first
     }
 }
 
 impl Slab {
-    /// Another slab with room for so many blocks, held once.
+    /// Allocates another slab for `blocks` blocks, held once.
     ///
     /// # Safety
     ///
@@ -61,24 +61,24 @@ impl Slab {
         let slab = Self::allocate::<Self>(blocks);
         // SAFETY: it is held.
         let holds = unsafe { &(*first.as_ptr()).slab.holds };
-        // Relaxed: who calls has a hold already.
+        // Relaxed: the caller has a hold already.
         holds.fetch_add(1, Ordering::Relaxed);
         let holds = AtomicUsize::new(1);
-        // SAFETY: it is ours, large enough and aligned.
+        // SAFETY: the allocation is new, large enough and aligned.
         unsafe { slab.write(Self { holds, blocks, first, next: Cell::new(Some(next)) }) };
         slab
     }
 
-    /// Memory for a head of type `H` and so many blocks.
+    /// Allocates a header of type `H` and `blocks` blocks.
     fn allocate<H>(blocks: usize) -> NonNull<H> {
         let layout = Self::layout::<H>(blocks);
-        // SAFETY: the layout has a head in it.
+        // SAFETY: the layout contains a header and is not empty.
         let slab = unsafe { alloc(layout) };
         NonNull::new(slab.cast()).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
-    /// What is allocated. The blocks are aligned by hand, within: allocators take
-    /// several times as long for a large alignment.
+    /// The layout of the allocation. The blocks are aligned within it by hand, since
+    /// allocators are several times slower for a large alignment.
     fn layout<H>(blocks: usize) -> Layout {
         let slack = align_of::<Block>().saturating_sub(align_of::<H>());
         let size = size_of::<Block>().checked_mul(blocks);
@@ -87,16 +87,16 @@ impl Slab {
         layout.and_then(Result::ok).expect("a slab is no larger than isize::MAX")
     }
 
-    /// Whether it is the first.
+    /// Whether this is the first slab.
     fn is_first(&self) -> bool {
         ptr::eq(self.first.as_ptr().cast(), self)
     }
 
-    /// Makes a block of the slab, with one reference, and holds the slab for it.
+    /// Initializes a block of the slab with one reference, which holds the slab.
     ///
     /// # Safety
     ///
-    /// The slab is held. It has a block `place`, which was not made before.
+    /// The slab is held, and its block `place` exists and is not in use.
     pub(super) unsafe fn hand_out(
         slab: NonNull<Self>,
         place: usize,
@@ -104,7 +104,7 @@ impl Slab {
     ) -> NonNull<Block> {
         // SAFETY: it is held.
         let head = unsafe { slab.as_ref() };
-        // Relaxed: who calls has a hold already.
+        // Relaxed: the caller has a hold already.
         head.holds.fetch_add(1, Ordering::Relaxed);
         let size = if head.is_first() { size_of::<First>() } else { size_of::<Self>() };
         let after = slab.addr().get() + size;
@@ -122,49 +122,49 @@ impl Slab {
             slab,
             index,
         };
-        // SAFETY: nobody has seen the block yet.
+        // SAFETY: no other reference to the block exists.
         unsafe { block.write(new) };
         block
     }
 
-    /// Gives up a hold, and frees the slab with the last.
+    /// Releases a hold, and frees the slab with the last one.
     ///
     /// # Safety
     ///
-    /// The caller has that hold, and nothing in the slab is used after.
+    /// The caller owns that hold, and does not use the slab afterwards.
     pub(super) unsafe fn release(slab: NonNull<Self>) {
         // SAFETY: it is held.
         let holds = unsafe { &(*slab.as_ptr()).holds };
-        // Release: what we did in the slab lies before its end.
+        // Release: accesses by this thread happen before the deallocation.
         if holds.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // Acquire: what the others did lies before its end.
+        // Acquire: accesses by other threads happen before the deallocation.
         acquire(holds);
-        // SAFETY: nobody else is left, so it is ours.
+        // SAFETY: this was the last hold.
         let head = unsafe { slab.as_ref() };
-        // For the models: the end is as exclusive as a write.
+        // For the models: deallocation is as exclusive as a write.
         head.next.with_mut(|_| {});
         let (first, blocks) = (head.first, head.blocks);
         if head.is_first() {
-            // SAFETY: as above. For the models, too.
+            // SAFETY: as above. For the models as well.
             unsafe { &(*first.as_ptr()).shared }.parent.with_mut(|_| {});
-            // SAFETY: as above, and this is what was allocated.
+            // SAFETY: as above, with the layout of the allocation.
             unsafe { Self::free(first, blocks) };
         } else {
-            // SAFETY: as above, and this is what was allocated.
+            // SAFETY: as above, with the layout of the allocation.
             unsafe { Self::free(slab, blocks) };
-            // SAFETY: the slab had a hold on the first.
+            // SAFETY: the slab had a hold on the first one.
             unsafe { Self::release(first.cast()) };
         }
     }
 
     /// # Safety
     ///
-    /// The slab was allocated with a head of this type and so many blocks, and is
-    /// not used after.
+    /// The slab was allocated with a header of this type and `blocks` blocks, and is not
+    /// used afterwards.
     unsafe fn free<H>(slab: NonNull<H>, blocks: usize) {
-        // SAFETY: by our own contract. Blocks have nothing to drop.
+        // SAFETY: by the contract of this function. Blocks need no drop.
         unsafe { slab.drop_in_place() };
         // SAFETY: as above.
         unsafe { dealloc(slab.as_ptr().cast(), Self::layout::<H>(blocks)) };

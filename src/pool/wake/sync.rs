@@ -22,21 +22,21 @@ impl<T> Cell<T> {
     }
 
     #[inline]
-    pub(super) fn with<R>(&self, look: impl FnOnce(*const T) -> R) -> R {
-        look(self.0.get())
+    pub(super) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
     }
 
     #[inline]
-    pub(super) fn with_mut<R>(&self, change: impl FnOnce(*mut T) -> R) -> R {
-        change(self.0.get())
+    pub(super) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
     }
 }
 
-/// What the others did before they left this count lies before what follows.
+/// Synchronizes with the other threads that released this count.
 #[inline]
 pub(super) fn acquire(count: &AtomicUsize) {
     if cfg!(active_status_tsan) {
-        // ThreadSanitizer knows no fences.
+        // ThreadSanitizer does not support fences.
         let _ = count.load(Ordering::Acquire);
     } else {
         fence(Ordering::Acquire);

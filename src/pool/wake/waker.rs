@@ -16,23 +16,22 @@ pub(in crate::pool) struct Wakers {
     pub(super) block: NonNull<Block>,
 }
 
-// SAFETY: it is a reference to a block, and those are made to be shared.
+// SAFETY: it is a counted reference to a block, which is made to be shared.
 unsafe impl Send for Wakers {}
 // SAFETY: as above.
 unsafe impl Sync for Wakers {}
 
 impl Wakers {
-    /// The waker of a child, lent: no count is touched.
+    /// Borrows the waker of a child, without touching a reference count.
     #[inline]
-    pub(in crate::pool) fn lend(&self, child: usize) -> Lent<'_> {
+    pub(in crate::pool) fn borrow(&self, child: usize) -> Borrowed<'_> {
         debug_assert!(child < CHILDREN);
         // SAFETY: a block is at least CHILDREN bytes long.
         let data = unsafe { self.block.byte_add(child % CHILDREN) };
-        // SAFETY: our vtable takes a block's address plus a child's number. The
-        // waker is never dropped and does not outlive `self`, which holds the
-        // reference.
+        // SAFETY: the vtable takes a block's address plus a child's number. The waker
+        // is never dropped and does not outlive `self`, which holds a reference.
         let waker = unsafe { Waker::new(data.as_ptr().cast(), &VTABLE) };
-        Lent { waker: ManuallyDrop::new(waker), wakers: PhantomData }
+        Borrowed { waker: ManuallyDrop::new(waker), wakers: PhantomData }
     }
 }
 
@@ -42,13 +41,13 @@ impl Drop for Wakers {
     }
 }
 
-/// A waker without a reference of its own.
-pub(in crate::pool) struct Lent<'a> {
+/// A waker that does not own a reference.
+pub(in crate::pool) struct Borrowed<'a> {
     waker: ManuallyDrop<Waker>,
     wakers: PhantomData<&'a Wakers>,
 }
 
-impl Deref for Lent<'_> {
+impl Deref for Borrowed<'_> {
     type Target = Waker;
 
     #[inline]
@@ -57,20 +56,20 @@ impl Deref for Lent<'_> {
     }
 }
 
-/// If the waker is of a merge's child: the [number of polls](Inbox::polls) of that
-/// merge. Who is polled with it is a merge in a merge, and the number tells one
-/// poll by the merge above from the next.
+/// The number of the present pass of the merge whose child has this waker, or `None` for
+/// the waker of another executor. A nested merge tells polls by the outer one apart
+/// by it.
 pub(in crate::pool) fn pass_of(waker: &Waker) -> Option<usize> {
     if !ptr::eq(waker.vtable(), &raw const VTABLE) {
         return None;
     }
-    // SAFETY: a waker with our vtable has our data.
+    // SAFETY: a waker with this vtable has data of this crate.
     let (block, _) = unsafe { locate(waker.data()) };
     // SAFETY: the waker keeps it alive.
     let block = unsafe { block.as_ref() };
     // SAFETY: the block's slab keeps it alive.
     let shared = unsafe { &*block.shared };
-    // Relaxed: a child is polled by the thread that polls the merge.
+    // Relaxed: the thread that polls the merge also polls its children.
     Some(shared.passes.load(Ordering::Relaxed))
 }
 
@@ -78,13 +77,13 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 
 /// # Safety
 ///
-/// `data` is of a waker of ours.
+/// `data` is of a waker with this vtable.
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: by our own contract.
+    // SAFETY: by the contract of this function.
     let (block, _) = unsafe { locate(data) };
     // SAFETY: the waker's reference keeps it alive.
     let references = unsafe { &block.as_ref().references };
-    // Relaxed: who clones has a reference already.
+    // Relaxed: the caller has a reference already.
     if references.fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
         abort();
     }
@@ -93,11 +92,11 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 /// # Safety
 ///
-/// `data` is of a waker of ours, which the caller gives away.
+/// `data` is of a waker with this vtable, which the caller consumes.
 unsafe fn wake(data: *const ()) {
-    // SAFETY: by our own contract.
+    // SAFETY: by the contract of this function.
     let (block, child) = unsafe { locate(data) };
-    // Given back at the end, also if the parent's waker panics.
+    // Released at the end, even if the parent's waker panics.
     let reference = Reference(block);
     // SAFETY: the reference keeps it alive.
     unsafe { reference.0.as_ref() }.wake(child);
@@ -105,9 +104,9 @@ unsafe fn wake(data: *const ()) {
 
 /// # Safety
 ///
-/// `data` is of a waker of ours, which the caller keeps meanwhile.
+/// `data` is of a waker with this vtable, which stays alive during the call.
 unsafe fn wake_by_ref(data: *const ()) {
-    // SAFETY: by our own contract.
+    // SAFETY: by the contract of this function.
     let (block, child) = unsafe { locate(data) };
     // SAFETY: the waker's reference keeps it alive.
     unsafe { block.as_ref() }.wake(child);
@@ -115,18 +114,18 @@ unsafe fn wake_by_ref(data: *const ()) {
 
 /// # Safety
 ///
-/// `data` is of a waker of ours, which the caller gives away.
+/// `data` is of a waker with this vtable, which the caller consumes.
 unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: by our own contract.
+    // SAFETY: by the contract of this function.
     let (block, _) = unsafe { locate(data) };
     drop(Reference(block));
 }
 
-/// The block and the child's number in the data of a waker.
+/// The block, and the number of the child in it, that the data of a waker encode.
 ///
 /// # Safety
 ///
-/// `data` is of a waker of ours.
+/// `data` is of a waker with this vtable.
 #[inline]
 unsafe fn locate(data: *const ()) -> (NonNull<Block>, usize) {
     let child = data.addr() % align_of::<Block>();
@@ -137,36 +136,36 @@ unsafe fn locate(data: *const ()) -> (NonNull<Block>, usize) {
     (unsafe { NonNull::new_unchecked(block.cast_mut().cast()) }, child)
 }
 
-/// One counted reference to a block, given back when dropped.
+/// A counted reference to a block, released when dropped.
 struct Reference(NonNull<Block>);
 
 impl Drop for Reference {
     fn drop(&mut self) {
         // SAFETY: the reference keeps it alive.
         let references = unsafe { &(*self.0.as_ptr()).references };
-        // Release: what we did with the block lies before its end.
+        // Release: accesses by this thread happen before the end of the block.
         if references.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // Acquire: what the others did lies before its end.
+        // Acquire: accesses by other threads happen before the end of the block.
         acquire(references);
-        // SAFETY: it lives in the slab, which it holds until the release.
+        // SAFETY: the block holds its slab until the release below.
         let block = unsafe { self.0.as_ref() };
-        // For the models: the end is as exclusive as a write.
+        // For the models: the end of the block is as exclusive as a write.
         block.link.with_mut(|_| {});
-        // SAFETY: the block's hold, which goes with its last reference.
+        // SAFETY: the hold of the block ends with its last reference.
         unsafe { Slab::release(block.slab) };
     }
 }
 
-/// More references than fit the count: so many wakers were leaked.
+/// Aborts the process, since the reference count would overflow: wakers were leaked.
 #[cold]
 fn abort() -> ! {
     #[cfg(feature = "std")]
     std::process::abort();
     #[cfg(not(feature = "std"))]
     {
-        /// Panics while it is dropped by a panic, which aborts.
+        /// Panics when it is dropped by a panic, which aborts.
         struct Twice;
         impl Drop for Twice {
             fn drop(&mut self) {
@@ -185,20 +184,20 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
-    /// The test below, run again as a process of its own.
+    /// Set in the process that runs the test below once more.
     const AGAIN: &str = "ACTIVE_STATUS_TEST_REFERENCES";
 
     #[test]
-    fn more_references_than_fit_the_count_abort() {
+    fn an_overflow_of_the_reference_count_aborts() {
         if std::env::var_os(AGAIN).is_some() {
             let wakers = Inbox::new(1).wakers(0, 1);
             // SAFETY: the wakers hold the block.
             let references = unsafe { &wakers.block.as_ref().references };
             references.store(isize::MAX as usize + 1, Ordering::Relaxed);
-            core::mem::forget(Waker::clone(&wakers.lend(0)));
+            core::mem::forget(Waker::clone(&wakers.borrow(0)));
             std::process::exit(0);
         }
-        let name = "pool::wake::waker::tests::more_references_than_fit_the_count_abort";
+        let name = "pool::wake::waker::tests::an_overflow_of_the_reference_count_aborts";
         let mut again = Command::new(std::env::current_exe().unwrap());
         let status = again.args([name, "--exact"]).env(AGAIN, "1").output().unwrap().status;
         assert_eq!(status.signal(), Some(6), "SIGABRT, not {status}");
