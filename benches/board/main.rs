@@ -4,7 +4,7 @@
 //! `cargo bench --bench board` measures costs, in five minutes. With `-- --terminal`
 //! it measures what a terminal shows, in three minutes. With `-- --test` it makes a
 //! short run of everything.
-#![expect(clippy::print_stdout, reason = "it prints tables")]
+#![cfg_attr(unix, expect(clippy::print_stdout, reason = "it prints tables"))]
 
 #[cfg(unix)]
 mod drawing;

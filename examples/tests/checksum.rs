@@ -1,5 +1,8 @@
 //! Runs `examples/checksum.rs` as a process and compares its lines with `sha256sum`.
 
+// Windows has other separators, and does not allow all of these file names.
+#![cfg(unix)]
+
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsStr;
@@ -71,7 +74,6 @@ fn names_that_are_not_utf8_keep_their_bytes() {
     tree.agrees_with_sha256sum(&output.stdout);
 }
 
-#[cfg(unix)]
 #[test]
 fn symbolic_links_and_special_files_are_skipped() {
     let tree = Tree::new("special");
@@ -134,7 +136,6 @@ fn name_in(line: &str) -> Option<&str> {
     Some(&name[..=end])
 }
 
-#[cfg(unix)]
 #[test]
 fn an_unreadable_file_fails_and_the_others_are_hashed() {
     use std::os::unix::fs::PermissionsExt;
@@ -275,8 +276,12 @@ impl Tree {
         self.command(options).output().unwrap()
     }
 
-    /// Checks the lines with `sha256sum` inside the folder, if it is installed.
+    /// Checks the lines inside the folder with the `sha256sum` of coreutils, if it is
+    /// installed. Those of other systems do not read escaped names.
     fn agrees_with_sha256sum(&self, lines: &[u8]) {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
         let mut command = Command::new("sha256sum");
         command.args(["--check", "--strict", "--quiet"]).current_dir(&self.path);
         let Ok(mut child) = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {

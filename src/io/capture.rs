@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{tcgetwinsize, tcsetwinsize};
 
@@ -177,7 +178,12 @@ struct PtyPair {
 impl PtyPair {
     /// A pseudo-terminal of the size of `terminal`. It turns `\n` into `\r\n`.
     fn like(terminal: &File) -> io::Result<Self> {
-        let reader = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        // Without a gap for a process that another thread starts, where that is possible.
+        #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+        let flags = flags | OpenptFlags::CLOEXEC;
+        let reader = openpt(flags)?;
+        fcntl_setfd(&reader, FdFlags::CLOEXEC)?;
         grantpt(&reader)?;
         unlockpt(&reader)?;
         let pair = Self { name: ptsname(&reader, Vec::new())?, reader: reader.into() };

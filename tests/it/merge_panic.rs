@@ -276,15 +276,14 @@ fn a_merge_continues_after_a_panic_in_its_own_yield() {
     assert!(items.contains(&Poll::Ready(Some(1))) && items.contains(&Poll::Ready(Some(0))));
 }
 
-/// Set in the process that runs the test below once more.
-const AGAIN: &str = "ACTIVE_STATUS_TEST_ABORTS";
-
 #[cfg(unix)]
 #[test]
 fn a_panic_in_poll_and_in_drop_aborts() {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
+    /// Set where this test runs in its own process.
+    const AGAIN: &str = "ACTIVE_STATUS_TEST_ABORTS";
     if std::env::var_os(AGAIN).is_some() {
         let twice = child(0, &[Step::Panic]).0.panics_on_drop();
         let mut merge: Merge<Child> = [twice].into_iter().collect();

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -32,8 +33,8 @@ pub(crate) fn this_program_in(program: impl AsRef<OsStr>) -> Command {
 
 /// The two sides of a terminal: the one that people see, and that of processes.
 pub(crate) fn pseudo_terminal(size: (u16, u16)) -> (File, OwnedFd) {
-    let ours =
-        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    fcntl_setfd(&ours, FdFlags::CLOEXEC).expect("its flags");
     grantpt(&ours).expect("its other side");
     unlockpt(&ours).expect("its other side unlocked");
     let name = ptsname(&ours, Vec::new()).expect("its name");
