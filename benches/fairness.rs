@@ -1,17 +1,17 @@
-//! Who is served how often: ours beside the peers, as tables. Nothing is timed.
+//! Tables of the items that each child yields, for this crate and its peers. Nothing is
+//! timed.
 //!
-//! `cargo bench --bench fairness`; with `-- --quick`, fewer children and items.
-//! The same numbers go to `target/fairness.json`, and to `target/fairness.svg`
-//! as a picture; those of a quick run to `fairness-quick.*`.
+//! `cargo bench --bench fairness` writes the numbers to `target/fairness.json` as well,
+//! and draws them in `target/fairness.svg`. With `-- --quick` it takes fewer children
+//! and items, and writes `fairness-quick.*`.
 //!
-//! - *items a child*: the fewest and the most that a child gave.
-//! - *never*: children that gave nothing.
-//! - *Jain's index*: 1 for equal shares, 1/n if one child has all.
-//! - *bypass*: the most polls that other children got while one was ready and
-//!   waited for its own, from its wake on, or from its last poll if it stayed
-//!   ready.
-//! - *wasted*: polls without an item, an item.
-#![expect(clippy::print_stdout, reason = "the tables are what it is for")]
+//! - *items per child*: the smallest and the largest number of items of a child.
+//! - *never*: the number of children without an item.
+//! - *Jain's index*: 1 for equal shares, 1/n if one child yields every item.
+//! - *bypass*: the largest number of polls of other children while a child was ready,
+//!   counted from its wake, or from its last poll if it stayed ready.
+//! - *wasted*: polls without an item, per item.
+#![expect(clippy::print_stdout, reason = "it prints tables")]
 
 mod peers;
 mod plot;
@@ -30,11 +30,12 @@ use tokio::sync::mpsc;
 use tokio::task::coop::consume_budget;
 
 use peers::{
-    Bounded, Child, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+    ActiveStatus, Bounded, Child, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered,
+    VecMerge,
 };
 use plot::{Line, Panel, Plot};
 
-/// A merge of any kind, and how it is made.
+/// A merge of any kind.
 type Merged = Pin<Box<dyn Stream<Item = usize> + Send>>;
 type Build<S> = fn(Vec<S>) -> Merged;
 
@@ -44,13 +45,13 @@ fn main() {
     hand_polled(&mut report, quick);
     let sizes: &[usize] = if quick { &[200] } else { &[200, 1_000, 10_000] };
     for &n in sizes {
-        // A peer that looks at every child an item needs n² polls a round.
+        // A peer that polls every child per item needs n² polls per round.
         let each = if quick || n > 1_000 { 20 } else { 200 };
         for (threads, runtime) in
             [("one thread", one_thread as fn() -> _), ("two threads", two_threads)]
         {
             for spent in 0..=2 {
-                let title = format!("tokio, {threads}, {n} ready channels, {spent} spent an item");
+                let title = format!("tokio, {threads}, {n} ready channels, {spent} spent per item");
                 report.table(Scenario::equal(title, n, each), |merge: Build<Channel>, watch| {
                     on_tokio(runtime(), merge(channels(watch)), n * each, n, spent)
                 });
@@ -91,29 +92,29 @@ fn hand_polled(report: &mut Report, quick: bool) {
     let title = format!("by hand, one woken now and then behind {HOT} ready");
     let scenario = Scenario { title, children: HOT + 1, each, shares: 0..HOT, woken: HOT..HOT + 1 };
     report.table(scenario, |merge: Build<Still>, watch| {
-        let told = Arc::new(Told::default());
+        let signal = Arc::new(Signal::default());
         let habit = |number| {
-            if number < HOT { Habit::Ready } else { Habit::Waits(told.clone()) }
+            if number < HOT { Habit::Ready } else { Habit::Waits(signal.clone()) }
         };
         let merge = merge(stills(watch, habit));
         by_hand(merge, HOT * each, HOT + 1, |items| {
-            // In all phases of a round, for 97 is prime to the number of children.
+            // 97 and the number of children are coprime, so every phase of a round occurs.
             if items.is_multiple_of(97) {
-                told.tell(watch, HOT);
+                signal.send(watch, HOT);
             }
         })
     });
 }
 
-/// What a table is about.
+/// The setting of a table.
 struct Scenario {
     title: String,
     children: usize,
-    /// Items of a child, if the shares are equal.
+    /// The number of items per child if the shares are equal.
     each: usize,
-    /// The children that should get equal shares.
+    /// The children with equal shares.
     shares: Range<usize>,
-    /// The children whose waits are looked at.
+    /// The children whose bypass is measured.
     woken: Range<usize>,
 }
 
@@ -123,7 +124,7 @@ impl Scenario {
     }
 }
 
-/// All that was found, for the files.
+/// The results, for the files.
 #[derive(Default)]
 struct Report {
     rows: Vec<Value>,
@@ -131,15 +132,15 @@ struct Report {
 }
 
 impl Report {
-    /// Prints what the run of each peer comes to. A run gives the items of each
-    /// child.
+    /// Runs a scenario with each merge and prints a row per merge. A run returns the
+    /// number of items per child.
     fn table<S: Child + Send>(
         &mut self,
         scenario: Scenario,
         run: impl Fn(Build<S>, &Arc<Watch>) -> Vec<usize>,
     ) {
-        println!("{}: {} items a child\n", scenario.title, scenario.each);
-        let heads = ["items a child", "never", "Jain's index", "bypass", "wasted"];
+        println!("{}: {} items per child\n", scenario.title, scenario.each);
+        let heads = ["items per child", "never", "Jain's index", "bypass", "wasted"];
         let [items, never, jain, bypass, wasted] = heads;
         println!("{:32}{items:>15}{never:>8}{jain:>14}{bypass:>10}{wasted:>10}", "");
         let mut lines = Vec::new();
@@ -191,7 +192,7 @@ impl Report {
     }
 }
 
-/// Ours first, then the peers.
+/// This crate first, then the peers.
 fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 9] {
     fn build<P: Peer, S: Child>() -> (&'static str, Build<S>)
     where
@@ -200,7 +201,7 @@ fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 9] {
         (P::NAME, |children| Box::pin(P::merge(children)))
     }
     [
-        build::<Ours, S>(),
+        build::<ActiveStatus, S>(),
         build::<Select, S>(),
         build::<Bounded, S>(),
         build::<Unbounded, S>(),
@@ -212,39 +213,38 @@ fn builds<S: Child + Send>() -> [(&'static str, Build<S>); 9] {
     ]
 }
 
-/// Jain's fairness index: 1 for equal shares, 1/n if one has all.
+/// Jain's fairness index: 1 for equal shares, 1/n if one child yields every item.
 fn jain(served: &[usize]) -> f64 {
     let sum: f64 = served.iter().map(|&items| items as f64).sum();
     let squares: f64 = served.iter().map(|&items| (items as f64).powi(2)).sum();
     sum * sum / (served.len() as f64 * squares)
 }
 
-/// The items of every hundredth of the children, in order, as multiples of an
-/// equal share.
+/// Returns the items at each percentile of the children, as multiples of an equal share.
 fn percentiles(sorted: &[usize]) -> Vec<f64> {
     let equal = sorted.iter().sum::<usize>() as f64 / sorted.len() as f64;
     let last = sorted.len() - 1;
     (0..=100).map(|part| sorted[last * part / 100] as f64 / equal).collect()
 }
 
-/// Who waits for a poll, and for how many polls of others.
+/// Counts the polls of other children while a child waits for its own.
 struct Watch {
-    /// Of all children together.
+    /// The number of polls of all children.
     polls: AtomicUsize,
     waits: Vec<Wait>,
 }
 
 struct Wait {
-    /// The number of polls when the child became ready.
+    /// The value of `polls` when the child became ready.
     since: AtomicUsize,
     longest: AtomicUsize,
 }
 
-/// In `Wait::since`: it is not ready.
+/// The value of `Wait::since` of a child that is not ready.
 const IDLE: usize = usize::MAX;
 
 impl Watch {
-    /// New children have to be polled once.
+    /// All children start as ready, since a new child has to be polled.
     fn new(children: usize) -> Self {
         let wait = |_| Wait { since: AtomicUsize::new(0), longest: AtomicUsize::new(0) };
         Self { polls: AtomicUsize::new(0), waits: (0..children).map(wait).collect() }
@@ -261,7 +261,7 @@ impl Watch {
         wait.longest.fetch_max(now.saturating_sub(since), Relaxed);
     }
 
-    /// The longest wait of these children; also one that has not ended.
+    /// Returns the longest wait of the given children, including unfinished ones.
     fn longest(&self, children: Range<usize>) -> usize {
         let now = self.polls.load(Relaxed);
         let longest = |wait: &Wait| {
@@ -272,8 +272,8 @@ impl Watch {
     }
 }
 
-/// The items of each child among the first `total`, from a parent that polls
-/// again after each `Pending`. `after` is told how many there were so far.
+/// Counts the items per child among the first `total`, with a parent that polls again
+/// after each `Pending`. Calls `after` with the number of items so far.
 fn by_hand(
     mut merge: Merged,
     total: usize,
@@ -293,8 +293,8 @@ fn by_hand(
     served
 }
 
-/// The items of each child, from a task on this runtime, which spends so many
-/// units of tokio's budget an item beside what the channels cost.
+/// Counts the items per child in a task on the given runtime. Per item, the task spends
+/// the given number of operations of its budget in addition to the channel's own.
 fn on_tokio(
     runtime: Runtime,
     mut merge: Merged,
@@ -323,7 +323,7 @@ fn two_threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).build().expect("a runtime")
 }
 
-/// The items of each child, from a task on smol's executor.
+/// Counts the items per child in a task on smol's executor.
 fn on_smol(mut merge: Merged, total: usize, children: usize) -> Vec<usize> {
     smol::block_on(smol::LocalExecutor::new().run(async move {
         let mut served = vec![0; children];
@@ -334,33 +334,33 @@ fn on_smol(mut merge: Merged, total: usize, children: usize) -> Vec<usize> {
     }))
 }
 
-/// A child that is polled by hand. Its items are its number.
+/// A child that is polled by hand and yields its number.
 struct Still {
     number: usize,
     habit: Habit,
     watch: Arc<Watch>,
 }
 
-/// When a child has an item.
+/// When a child yields an item.
 enum Habit {
     Ready,
     Idle,
-    /// At every second poll; at the others it wakes itself.
+    /// At every second poll; at the others it wakes itself and is pending.
     WakesItself {
         again: bool,
     },
-    /// When it was told.
-    Waits(Arc<Told>),
+    /// After a signal.
+    Waits(Arc<Signal>),
 }
 
 #[derive(Default)]
-struct Told {
+struct Signal {
     ready: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Told {
-    fn tell(&self, watch: &Watch, child: usize) {
+impl Signal {
+    fn send(&self, watch: &Watch, child: usize) {
         if self.ready.swap(true, Relaxed) {
             return;
         }
@@ -394,12 +394,12 @@ impl Stream for Still {
                     return Poll::Pending;
                 }
             }
-            Habit::Waits(told) => {
-                if !told.ready.swap(false, Relaxed) {
-                    *told.waker.lock().expect("no child panics") = Some(cx.waker().clone());
+            Habit::Waits(signal) => {
+                if !signal.ready.swap(false, Relaxed) {
+                    *signal.waker.lock().expect("no child panics") = Some(cx.waker().clone());
                     return Poll::Pending;
                 }
-                // It may be polled again, and then has nothing.
+                // Another poll finds no item.
                 watch.is_ready(*number);
             }
         }
@@ -407,7 +407,7 @@ impl Stream for Still {
     }
 }
 
-/// A tokio channel that always has a message: each that is taken is sent again.
+/// A tokio channel that always holds a message: each received message is sent again.
 struct Channel {
     number: usize,
     sender: mpsc::UnboundedSender<()>,
@@ -429,7 +429,7 @@ impl Stream for Channel {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
         self.watch.is_polled(self.number);
-        // Also if tokio refuses, for the message stays.
+        // The message stays even if tokio's budget refuses it.
         self.watch.is_ready(self.number);
         self.receiver.poll_recv(cx).map(|message| {
             self.sender.send(message?).ok()?;
@@ -438,7 +438,7 @@ impl Stream for Channel {
     }
 }
 
-/// The same with a channel that knows no executor.
+/// The same, with a channel that is independent of the executor.
 struct SmolChannel {
     number: usize,
     sender: smol::channel::Sender<()>,

@@ -1,10 +1,10 @@
-//! Instructions an item, which no busy machine changes: ours beside the peers,
-//! above a bare loop that polls one child after the other.
+//! Instructions per item, which do not depend on the load of the machine, for this crate,
+//! its peers, and a bare loop that polls one child after another.
 //!
-//! `cargo bench --bench instructions`. It runs itself under valgrind's
-//! callgrind, each scenario for two lengths, and takes the difference, so that
-//! what comes before the first item does not count. With `-- --test`, only ours.
-#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+//! `cargo bench --bench instructions` runs itself under valgrind's callgrind. It runs each
+//! scenario for two lengths and takes the difference, which leaves out the set-up. With
+//! `-- --test` it counts this crate only.
+#![expect(clippy::print_stdout, reason = "it prints a table")]
 
 mod children;
 mod peers;
@@ -14,11 +14,13 @@ use std::hint::black_box;
 use std::process::Command;
 use std::task::Poll;
 
-use children::{Bare, Once, Ready, poll, take, told};
-use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
+use children::{Bare, Once, Ready, poll, signaled, take};
+use peers::{
+    ActiveStatus, Bounded, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+};
 
-/// A scenario for `n` children and so many rounds. The result is the number of
-/// items.
+/// Runs a scenario for the given numbers of children and rounds, and returns the number
+/// of items.
 type Run = fn(usize, usize) -> usize;
 
 const SCENARIOS: [&str; 4] = ["always ready", "sparse", "burst", "build"];
@@ -28,7 +30,7 @@ fn main() {
     if let [_, run, rest @ ..] = &*arguments
         && run == "--run"
     {
-        let [name, scenario, n, rounds] = rest else { panic!("not for people: {rest:?}") };
+        let [name, scenario, n, rounds] = rest else { panic!("internal arguments: {rest:?}") };
         let number = |text: &String| text.parse().expect("a number");
         find(name, scenario)(number(n), number(rounds));
         return;
@@ -40,7 +42,7 @@ fn main() {
     }
     let test = arguments.iter().any(|argument| argument == "--test");
     let sizes: &[usize] = if test { &[10] } else { &[10, 1_000] };
-    println!("instructions an item\n");
+    println!("instructions per item\n");
     for &n in sizes {
         let [ready, sparse, burst, build] = SCENARIOS;
         println!("{:32}{ready:>14}{sparse:>10}{burst:>10}{build:>10}", format!("{n} children"));
@@ -64,7 +66,7 @@ fn peers() -> [Row; 10] {
         Row { name: P::NAME, runs: [always_ready::<P>, sparse::<P>, burst::<P>, build::<P>] }
     }
     [
-        row::<Ours>(),
+        row::<ActiveStatus>(),
         row::<Select>(),
         row::<Bounded>(),
         row::<Unbounded>(),
@@ -83,7 +85,7 @@ fn find(name: &str, scenario: &str) -> Run {
     row.runs[at]
 }
 
-/// What the rounds after the tenth cost, an item.
+/// Counts the instructions per item of the rounds after the tenth.
 fn an_item(name: &str, scenario: &str, n: usize) -> f64 {
     const SHORT: usize = 10;
     const LONG: usize = 30;
@@ -93,7 +95,7 @@ fn an_item(name: &str, scenario: &str, n: usize) -> f64 {
     more as f64 / items as f64
 }
 
-/// All instructions of a process that runs this.
+/// Counts the instructions of a process that runs the scenario.
 fn instructions(name: &str, scenario: &str, n: usize, rounds: usize) -> i64 {
     let this = env::current_exe().expect("the path of this program");
     let run = Command::new("valgrind")
@@ -108,36 +110,36 @@ fn instructions(name: &str, scenario: &str, n: usize, rounds: usize) -> i64 {
     counted.trim().parse().expect("a number of instructions")
 }
 
-/// Every child has an item at every poll.
+/// Every child yields an item at every poll.
 fn always_ready<P: Peer>(n: usize, rounds: usize) -> usize {
     let mut merge = P::merge((0..n).map(Ready).collect());
     take(&mut merge, n * rounds);
     n * rounds
 }
 
-/// One is told, its item is taken, and then there is nothing: each once a round.
+/// Signals one child, takes its item, and polls once in vain; each child once per round.
 fn sparse<P: Peer>(n: usize, rounds: usize) -> usize {
-    let (mut merge, signals) = told::<P>(n);
+    let (mut merge, signals) = signaled::<P>(n);
     for signal in signals.iter().cycle().take(n * rounds) {
-        signal.tell();
+        signal.send();
         take(&mut merge, 1);
         let _ = black_box(poll(&mut merge));
     }
     n * rounds
 }
 
-/// All are told, then all items are taken.
+/// Signals all children, then takes all items.
 fn burst<P: Peer>(n: usize, rounds: usize) -> usize {
-    let (mut merge, signals) = told::<P>(n);
+    let (mut merge, signals) = signaled::<P>(n);
     for _ in 0..rounds {
-        signals.iter().for_each(|signal| signal.tell());
+        signals.iter().for_each(|signal| signal.send());
         take(&mut merge, n);
         let _ = black_box(poll(&mut merge));
     }
     n * rounds
 }
 
-/// A merge of children with one item each is made, drained and dropped.
+/// Builds, drains and drops a merge of children with one item each.
 fn build<P: Peer>(n: usize, rounds: usize) -> usize {
     for _ in 0..rounds {
         let mut merge = P::merge((0..n).map(|number| Once(Some(number))).collect());

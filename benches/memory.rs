@@ -1,9 +1,7 @@
-//! What a merge keeps a child, and how often it asks for memory: ours beside
-//! the peers. Nothing is timed.
+//! Bytes and allocations per child, for this crate and its peers. Nothing is timed.
 //!
-//! `cargo bench --bench memory`. A merge is built from a vector of children and
-//! then gives items.
-#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+//! `cargo bench --bench memory` builds a merge from a vector of children and takes items.
+#![expect(clippy::print_stdout, reason = "it prints a table")]
 
 #[path = "../tests/it/allocator.rs"]
 mod allocator;
@@ -15,16 +13,18 @@ use std::task::{Context, Poll, Waker};
 use futures::{Stream, StreamExt};
 
 use allocator::{allocations, bytes};
-use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
+use peers::{
+    ActiveStatus, Bounded, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+};
 
 fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
     let sizes: &[usize] = if test { &[1_000] } else { &[10, 1_000, 100_000] };
     for &n in sizes {
         println!("{n} children\n");
-        let heads = ["bytes a child", "allocations a child", "allocations an item"];
-        println!("{:32}{:>15}{:>21}{:>21}", "", heads[0], heads[1], heads[2]);
-        row::<Ours>(n);
+        let heads = ["bytes per child", "allocations per child", "allocations per item"];
+        println!("{:32}{:>17}{:>23}{:>23}", "", heads[0], heads[1], heads[2]);
+        row::<ActiveStatus>(n);
         row::<Select>(n);
         row::<Bounded>(n);
         row::<Unbounded>(n);
@@ -37,13 +37,13 @@ fn main() {
     }
 }
 
-/// The bytes are those beyond the children themselves.
+/// Prints a row. The bytes do not include the children themselves.
 fn row<P: Peer>(n: usize) {
     let before = bytes();
     let children: Vec<Ready> = (0..n).map(Ready).collect();
     let asked = allocations();
     let mut merge = P::merge(children);
-    let a_child = (allocations() - asked) as f64 / n as f64;
+    let per_child = (allocations() - asked) as f64 / n as f64;
     let beyond = (bytes() - before) as f64 / n as f64 - size_of::<Ready>() as f64;
 
     let items = 4 * n;
@@ -54,11 +54,11 @@ fn row<P: Peer>(n: usize) {
             left -= 1;
         }
     }
-    let an_item = (allocations() - asked) as f64 / items as f64;
-    println!("{:32}{beyond:>15.2}{a_child:>21.4}{an_item:>21.4}", P::NAME);
+    let per_item = (allocations() - asked) as f64 / items as f64;
+    println!("{:32}{beyond:>17.2}{per_child:>23.4}{per_item:>23.4}", P::NAME);
 }
 
-/// A child that has an item at every poll.
+/// A child that yields an item at every poll.
 struct Ready(usize);
 
 impl Stream for Ready {

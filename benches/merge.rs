@@ -1,8 +1,8 @@
-//! What an item costs: ours beside the peers, above a bare loop that polls one
-//! child after the other.
+//! The time per item, for this crate, its peers, and a bare loop that polls one child
+//! after another.
 //!
-//! `cargo bench --bench merge`. Peers that cost more the more children there
-//! are stop where a run would take too long; so do those that are slow to build.
+//! `cargo bench --bench merge`. Peers whose cost grows with the number of children are
+//! left out where a run would take too long, and so are those that are slow to build.
 
 mod children;
 mod peers;
@@ -22,8 +22,10 @@ use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::StreamMap;
 
-use children::{Bare, Once, Ready, poll, shuffle, take, told};
-use peers::{Bounded, Group, Map, Ours, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge};
+use children::{Bare, Once, Ready, poll, shuffle, signaled, take};
+use peers::{
+    ActiveStatus, Bounded, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
+};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -42,7 +44,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// What is measured, for `n` children.
+/// A measurement for `n` children.
 trait Scenario {
     const NAME: &str;
     /// The numbers of children.
@@ -55,11 +57,11 @@ fn every_peer<S: Scenario>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(S::NAME);
     let test = std::env::args().any(|argument| argument == "--test");
     for &n in S::SIZES.iter().filter(|&&n| n <= 1_000 || !test) {
-        // Those that look at all children whenever one is woken.
+        // These poll all children whenever one is woken.
         let linear = n <= 10_000;
-        // A run over a million children takes long; the fewest samples will do.
+        // A run over a million children takes long, so it has the fewest samples.
         group.sample_size(if n < 1_000_000 { 20 } else { 10 });
-        S::run::<Ours>(&mut group, n);
+        S::run::<ActiveStatus>(&mut group, n);
         S::run::<Select>(&mut group, n);
         S::run::<Bounded>(&mut group, n);
         S::run::<Unbounded>(&mut group, n);
@@ -75,7 +77,7 @@ fn every_peer<S: Scenario>(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Every child has an item at every poll. Time an item.
+/// Every child yields an item at every poll. Time per item.
 struct AlwaysReady;
 
 impl Scenario for AlwaysReady {
@@ -92,7 +94,7 @@ impl Scenario for AlwaysReady {
     }
 }
 
-/// The same, many items at once.
+/// The same, with many items per call.
 fn always_ready_many(criterion: &mut Criterion) {
     const ITEMS: usize = 10_000;
     const LIMIT: usize = 128;
@@ -101,11 +103,11 @@ fn always_ready_many(criterion: &mut Criterion) {
     let cx = &mut Context::from_waker(Waker::noop());
     for n in [1, 10, 100, 1_000, 10_000] {
         let children = || (0..n).map(Ready);
-        let mut ours = Merge::from_iter(children());
+        let mut merge = Merge::from_iter(children());
         let mut buffer = Vec::new();
-        group.bench_function(BenchmarkId::new(Ours::NAME, n), |bencher| {
+        group.bench_function(BenchmarkId::new(ActiveStatus::NAME, n), |bencher| {
             bencher.iter(|| {
-                take_many(ITEMS, || match ours.poll_next_many(cx, &mut buffer, LIMIT) {
+                take_many(ITEMS, || match merge.poll_next_many(cx, &mut buffer, LIMIT) {
                     Poll::Ready(_) => black_box(&mut buffer).drain(..).count(),
                     Poll::Pending => 0,
                 });
@@ -133,8 +135,7 @@ fn take_many(items: usize, mut next: impl FnMut() -> usize) {
     }
 }
 
-/// All wait; one is told, its item is taken, and then there is nothing. Time a
-/// wake.
+/// Signals one child, takes its item, and polls once in vain. Time per wake.
 struct Sparse;
 
 impl Scenario for Sparse {
@@ -144,10 +145,10 @@ impl Scenario for Sparse {
         let mut children = None;
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
-            let (merge, signals) = children.get_or_insert_with(|| told::<P>(n));
+            let (merge, signals) = children.get_or_insert_with(|| signaled::<P>(n));
             let mut next = signals.iter().cycle();
             bencher.iter(|| {
-                next.next().expect("it goes round").tell();
+                next.next().expect("an endless cycle").send();
                 take(merge, 1);
                 let _ = black_box(poll(merge));
             });
@@ -155,8 +156,7 @@ impl Scenario for Sparse {
     }
 }
 
-/// All are told, in an order of no pattern; then all items are taken. Time an
-/// item.
+/// Signals all children in pseudorandom order, then takes all items. Time per item.
 struct Burst;
 
 impl Scenario for Burst {
@@ -166,9 +166,9 @@ impl Scenario for Burst {
         let mut children = None;
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(BenchmarkId::new(P::NAME, n), |bencher| {
-            let (merge, signals) = children.get_or_insert_with(|| told::<P>(n));
+            let (merge, signals) = children.get_or_insert_with(|| signaled::<P>(n));
             bencher.iter(|| {
-                signals.iter().for_each(|signal| signal.tell());
+                signals.iter().for_each(|signal| signal.send());
                 take(merge, n);
                 let _ = black_box(poll(merge));
             });
@@ -176,8 +176,7 @@ impl Scenario for Burst {
     }
 }
 
-/// A merge of children with one item each is made, drained and dropped. Time a
-/// child.
+/// Builds, drains and drops a merge of children with one item each. Time per child.
 struct Build;
 
 impl Scenario for Build {
@@ -196,8 +195,8 @@ impl Scenario for Build {
     }
 }
 
-/// Other threads wake the children, in an order of no pattern, while this one
-/// takes their items and sleeps when there are none. Time an item.
+/// Other threads wake the children in pseudorandom order, while this thread takes the
+/// items and parks if there are none. Time per item.
 struct CrossThread<const PRODUCERS: usize>;
 
 impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
@@ -218,7 +217,7 @@ impl<const PRODUCERS: usize> Scenario for CrossThread<PRODUCERS> {
     }
 }
 
-/// The time from when the producers start until the last item was taken.
+/// Measures the time from the start of the producers to the last item.
 fn cross_threads<P: Peer>(n: usize, producers: usize, items: usize) -> Duration {
     let mut counters: Vec<Arc<Counter>> = (0..n).map(|_| Arc::default()).collect();
     let counting = |(number, counter): (usize, &Arc<Counter>)| Counted(number, counter.clone());
@@ -253,7 +252,7 @@ fn cross_threads<P: Peer>(n: usize, producers: usize, items: usize) -> Duration 
     })
 }
 
-/// A child that has as many items as were added.
+/// A child that yields as many items as were added.
 struct Counted(usize, Arc<Counter>);
 
 #[derive(Default)]
@@ -290,12 +289,12 @@ impl Stream for Counted {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
         }
-        // It may have been added before the waker was there.
+        // The item may have been added before the waker was set.
         if self.1.take() { Poll::Ready(Some(self.0)) } else { Poll::Pending }
     }
 }
 
-/// A thread that sleeps until it is woken.
+/// A thread that parks until it is woken.
 struct Parked {
     thread: Thread,
     woken: AtomicBool,
@@ -321,13 +320,13 @@ impl Wake for Parked {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// Tokio channels that are full of messages, on one of tokio's threads. Time to
-/// receive an item: sending costs the same whoever merges.
+/// Full tokio channels, on a current-thread runtime. Time per received item; sending is
+/// not measured.
 struct Tokio;
 
 impl Scenario for Tokio {
@@ -336,8 +335,7 @@ impl Scenario for Tokio {
 
     fn run<P: Peer>(group: &mut BenchmarkGroup<'_, WallTime>, n: usize) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        // Half of what is in the channels: if the merge is fair, all are ready
-        // to the end.
+        // Half of the messages: with a fair merge, all channels stay ready to the end.
         let each = if n > 1_000 { 10 } else { 100 };
         let items = n * each;
         group.throughput(Throughput::Elements(items as u64));

@@ -1,4 +1,4 @@
-//! Children that are polled by hand, and a loop that does nothing but poll them.
+//! Children that are polled by hand, and a loop that only polls them.
 
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt};
 
 use crate::peers::{Child, Peer};
 
-/// The floor: a loop over the children, without readiness, panics or pushes.
+/// The lower bound: a loop over the children without readiness, panics or pushes.
 pub(crate) struct Bare;
 
 pub(crate) struct Loop<S> {
@@ -53,7 +53,7 @@ pub(crate) fn poll<S: Stream + Unpin>(merge: &mut S) -> Poll<Option<S::Item>> {
     merge.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The next items, polling again after each `Pending`.
+/// Takes the given number of items, polling again after each `Pending`.
 pub(crate) fn take<S: Stream + Unpin>(merge: &mut S, mut items: usize) {
     while items > 0 {
         if let Poll::Ready(item) = poll(merge) {
@@ -63,7 +63,7 @@ pub(crate) fn take<S: Stream + Unpin>(merge: &mut S, mut items: usize) {
     }
 }
 
-/// A child that has an item at every poll.
+/// A child that yields an item at every poll.
 pub(crate) struct Ready(pub(crate) usize);
 
 impl Stream for Ready {
@@ -74,8 +74,8 @@ impl Stream for Ready {
     }
 }
 
-/// A child that has an item when it is told so.
-pub(crate) struct Told(usize, Rc<Signal>);
+/// A child that yields an item after a signal.
+pub(crate) struct Signaled(usize, Rc<Signal>);
 
 #[derive(Default)]
 pub(crate) struct Signal {
@@ -84,7 +84,7 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    pub(crate) fn tell(&self) {
+    pub(crate) fn send(&self) {
         self.ready.set(true);
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
@@ -92,7 +92,7 @@ impl Signal {
     }
 }
 
-impl Stream for Told {
+impl Stream for Signaled {
     type Item = usize;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
@@ -107,11 +107,12 @@ impl Stream for Told {
     }
 }
 
-/// Children that wait to be told, and whom to tell, in an order of no pattern.
-pub(crate) fn told<P: Peer>(n: usize) -> (P::Merge<Told>, Vec<Rc<Signal>>) {
+/// Returns a merge of children that wait for a signal, and the signals in pseudorandom
+/// order.
+pub(crate) fn signaled<P: Peer>(n: usize) -> (P::Merge<Signaled>, Vec<Rc<Signal>>) {
     let mut signals: Vec<Rc<Signal>> = (0..n).map(|_| Rc::default()).collect();
     let mut merge =
-        P::merge(signals.iter().cloned().enumerate().map(|(i, s)| Told(i, s)).collect());
+        P::merge(signals.iter().cloned().enumerate().map(|(i, s)| Signaled(i, s)).collect());
     for signal in &signals {
         while signal.waker.borrow().is_none() {
             assert!(poll(&mut merge).is_pending());
@@ -121,7 +122,7 @@ pub(crate) fn told<P: Peer>(n: usize) -> (P::Merge<Told>, Vec<Rc<Signal>>) {
     (merge, signals)
 }
 
-/// Puts them in an order of no pattern, always the same.
+/// Shuffles in a pseudorandom order that is always the same.
 pub(crate) fn shuffle<T>(items: &mut [T]) {
     let mut random = 1_u64;
     for last in (1..items.len()).rev() {
@@ -131,7 +132,7 @@ pub(crate) fn shuffle<T>(items: &mut [T]) {
     }
 }
 
-/// A child that has one item.
+/// A child that yields one item.
 pub(crate) struct Once(pub(crate) Option<usize>);
 
 impl Stream for Once {

@@ -1,4 +1,4 @@
-//! The merges that the benches put beside ours.
+//! The merges that the benches compare.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,7 +12,7 @@ use streamunordered::{StreamUnordered, StreamYield};
 use tokio_stream::StreamMap;
 use unicycle::StreamsUnordered;
 
-/// A child, whose items tell its number.
+/// A child that yields its number.
 pub(crate) trait Child: Stream<Item = usize> + Unpin + 'static {}
 
 impl<S: Stream<Item = usize> + Unpin + 'static> Child for S {}
@@ -40,7 +40,7 @@ macro_rules! peer {
     };
 }
 
-peer!(Ours, "active-status Merge", Merge<S>, Merge::from_iter);
+peer!(ActiveStatus, "active-status Merge", Merge<S>, Merge::from_iter);
 peer!(Select, "futures SelectAll", SelectAll<S>, stream::select_all);
 peer!(Bounded, "futures-buffered MergeBounded", MergeBounded<S>, MergeBounded::from_iter);
 peer!(Unbounded, "futures-buffered MergeUnbounded", MergeUnbounded<S>, MergeUnbounded::from_iter);
@@ -64,8 +64,8 @@ fn unordered<S: Child>(children: Vec<S>) -> StreamsUnordered<S> {
     merge
 }
 
-/// The items of an unordered stream. Those that finished are removed, or they
-/// would be kept.
+/// The items of an unordered stream. Finished children are removed, since the stream
+/// would keep them.
 pub(crate) struct Yields<S>(StreamUnordered<S>);
 
 fn yields<S: Child>(children: Vec<S>) -> Yields<S> {
@@ -86,12 +86,12 @@ impl<S: Child> Stream for Yields<S> {
     }
 }
 
-/// The values of a map.
+/// The values of a map, without the keys.
 pub(crate) struct Values<S>(StreamMap<usize, S>);
 
 fn values<S: Child>(children: Vec<S>) -> Values<S> {
     let mut map = StreamMap::with_capacity(children.len());
-    // `insert` would look for each key among all others.
+    // `insert` would search all keys.
     map.extend(children.into_iter().enumerate());
     Values(map)
 }

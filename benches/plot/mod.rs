@@ -1,9 +1,8 @@
-//! A picture of who got how much: a panel a scenario, a line a merge.
+//! A picture of the shares: one panel per scenario, one line per merge.
 
 use std::fmt::{self, Display, Formatter, Write};
 
-/// Items of the children, from the one with the fewest to the one with the
-/// most, as multiples of an equal share.
+/// The sorted items of the children, as multiples of an equal share.
 pub(crate) struct Line {
     pub(crate) name: &'static str,
     pub(crate) shares: Vec<f64>,
@@ -17,7 +16,7 @@ pub(crate) struct Panel {
 /// Panels side by side, as SVG.
 pub(crate) struct Plot(pub(crate) Vec<Panel>);
 
-/// Ours first, the darkest.
+/// This crate first, in the darkest color.
 const COLORS: [&str; 9] = [
     "#111111", "#d62728", "#1f77b4", "#17becf", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b",
     "#e377c2",
@@ -25,11 +24,11 @@ const COLORS: [&str; 9] = [
 const COLUMNS: usize = 3;
 const WIDTH: f64 = 370.0;
 const HEIGHT: f64 = 170.0;
-/// Around the axes of a panel.
+/// The margin around the axes of a panel.
 const MARGIN: f64 = 24.0;
-/// Above the panels.
+/// The height above the panels.
 const HEAD: f64 = 70.0;
-/// Lines that go beyond are cut: they are many times an equal share.
+/// The largest multiple of an equal share that is drawn; lines are cut there.
 const MOST: f64 = 3.0;
 
 impl Display for Plot {
@@ -77,7 +76,7 @@ impl Display for Panel {
             let y = height * (1.0 - share as f64 / MOST);
             writeln!(f, r#"<text x="-4" y="{:.1}" text-anchor="end">{share}</text>"#, y + 3.0)?;
         }
-        // Ours is drawn last, above the others.
+        // This crate is drawn last, on top of the others.
         for (line, color) in self.lines.iter().zip(COLORS).rev() {
             let last = line.shares.len().saturating_sub(1).max(1) as f64;
             let mut points = String::new();
