@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::{Console, Event, Job, JobId, JobOptions, board_with_clock};
 
 use crate::peers::TOTAL;
@@ -78,7 +78,7 @@ fn frame(jobs: usize, time: Duration) -> f64 {
     let model = model(jobs);
     let before = cpu();
     let calls = until(time, |_| {
-        black_box(model.frame(80, 24, Duration::from_millis(10)));
+        black_box(Frame::new(&model, 80, 24, Duration::from_millis(10)));
     });
     (cpu() - before).as_nanos() as f64 / calls as f64
 }

@@ -29,14 +29,14 @@ pub(crate) use row::JobRow;
 /// ```
 /// use std::time::Duration;
 /// use active_status::event::Row;
-/// use active_status::model::Model;
+/// use active_status::model::{Frame, Model};
 /// use active_status::{Event, JobId};
 ///
 /// let mut model = Model::new();
 /// let (at, job) = (Duration::ZERO, JobId::new(1).expect("ids count from 1"));
 /// let row = Row::new("copy: ").with_text("a.txt");
 /// model.apply(&Event::Added { at, job, row });
-/// assert_eq!(model.frame(80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
+/// assert_eq!(Frame::new(&model, 80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
 /// // The row is bold, and dims after a second.
 /// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_secs(1)));
 /// ```

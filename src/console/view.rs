@@ -310,7 +310,7 @@ impl Live {
             self.painter.leave();
         }
         let (columns, rows) = self.size.now();
-        self.frame = self.model.frame_after(&self.frame, self.painter.theme(), columns, rows, now);
+        self.frame = self.frame.next(&self.model, self.painter.theme(), columns, rows, now);
         (columns, rows)
     }
 }

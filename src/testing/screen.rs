@@ -73,8 +73,8 @@ impl Screen {
         }
     }
 
-    /// What rows are drawn with; [`Theme::new`] unless it is set.
-    pub fn theme(mut self, theme: Theme) -> Self {
+    /// Sets the theme. The default is [`Theme::new`].
+    pub fn with_theme(mut self, theme: Theme) -> Self {
         self.theme = theme;
         self
     }
@@ -104,7 +104,7 @@ impl Screen {
     /// Shows the board as it is at `now`.
     pub fn draw(&mut self, now: Duration) -> &Self {
         let Self { columns, height, theme, .. } = self;
-        self.frame = self.model.frame_after(&self.frame, theme, *columns, *height, now);
+        self.frame = self.frame.next(&self.model, theme, *columns, *height, now);
         self.model.retire(self.frame.above().len());
         self.scrollback.extend(self.frame.above().iter().map(ToString::to_string));
         self.rows.clear();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::{Event, JobId, Outcome, Status};
 
 /// A model, and the time for what it is told next.
@@ -46,7 +46,7 @@ impl Board {
     }
 
     fn shows(&self, columns: u16, rows: u16) -> String {
-        self.model.frame(columns, rows, self.now).to_string()
+        Frame::new(&self.model, columns, rows, self.now).to_string()
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange, Row};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::record::read_records;
 use active_status::{
     Console, Event, JobId, JobOptions, Outcome, Status, board, board_with_clock, tee,
@@ -302,8 +302,8 @@ fn recorded_lines_fold_to_the_model_of_the_events() {
     for event in read_records(wrote(&news).as_bytes()) {
         models[1].apply(&event.unwrap());
     }
-    let [one, two] =
-        models.map(|model| (model.frame(80, 1_000, Duration::ZERO).to_string(), model.counts()));
+    let [one, two] = models
+        .map(|model| (Frame::new(&model, 80, 1_000, Duration::ZERO).to_string(), model.counts()));
     assert_eq!(one, two);
     assert_eq!(one.1.failed, 6);
 }

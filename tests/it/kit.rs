@@ -163,7 +163,7 @@ fn a_screen_of_another_size_shows_what_has_room() {
 #[test]
 fn a_screen_has_a_theme() {
     let (board, mut events) = VirtualClock::new().board();
-    let mut screen = Screen::new(40, 10).theme(Theme::ascii());
+    let mut screen = Screen::new(40, 10).with_theme(Theme::ascii());
     board.add_job("copy: ").finish();
     assert_eq!(screen.show(&mut events).rows(), ["copy: ok"]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use active_status::event::{Change, Row};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::{Event, JobId, Outcome, Status};
 
 fn seconds(seconds: u64) -> Duration {
@@ -113,7 +113,7 @@ fn events_that_make_no_sense_change_nothing() {
     model.apply(&Event::Closed { at: seconds(2) });
     add(&mut model, 2, row("c"), seconds(2));
     model.apply(&Event::Closed { at: seconds(3) });
-    assert_eq!(model.frame(80, 24, seconds(3)).to_string(), "a ✔\n");
+    assert_eq!(Frame::new(&model, 80, 24, seconds(3)).to_string(), "a ✔\n");
 }
 
 /// A step of a schedule.
@@ -154,15 +154,15 @@ proptest! {
             }
         }
         for _ in 0..10 {
-            let shown = model.frame(200, 100, now);
+            let shown = Frame::new(&model, 200, 100, now);
             let Some(next) = model.next_change(now) else {
-                prop_assert_eq!(&model.frame(200, 100, now + seconds(1_000_000)), &shown);
+                prop_assert_eq!(&Frame::new(&model, 200, 100, now + seconds(1_000_000)), &shown);
                 break;
             };
             for before in [now + (next - now) / 2, next - Duration::from_nanos(1)] {
-                prop_assert_eq!(&model.frame(200, 100, before), &shown);
+                prop_assert_eq!(&Frame::new(&model, 200, 100, before), &shown);
             }
-            prop_assert_ne!(&model.frame(200, 100, next), &shown);
+            prop_assert_ne!(&Frame::new(&model, 200, 100, next), &shown);
             now = next;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::progress::{ProgressSnapshot, ReportProgress, format_bytes};
 use active_status::{
     Job, JobOptions, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
@@ -113,7 +113,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The time left that a frame shows.
 fn shown(model: &Model, now: Duration) -> Option<u64> {
-    let frame = model.frame(80, 24, now).to_string();
+    let frame = Frame::new(model, 80, 24, now).to_string();
     let (_, left) = frame.split_once("left: ")?;
     left.split_whitespace().next()?.parse().ok()
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::record::{Replay, replay_with_clock};
 use active_status::{Console, Event, JobId, Outcome};
 use futures::stream::Stream;
@@ -209,7 +209,7 @@ proptest! {
             let at = event.at();
             run.apply(event);
             again.apply(&told);
-            let show = |model: &Model| (model.frame(60, 20, at).to_string(), model.next_change(at));
+            let show = |model: &Model| (Frame::new(model, 60, 20, at).to_string(), model.next_change(at));
             prop_assert_eq!(show(&run), show(&again));
         }
     }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange, Row, Tee};
-use active_status::model::Model;
+use active_status::model::{Frame, Model};
 use active_status::{Event, Events, JobId, Outcome, Status, board, tee};
 use futures::StreamExt;
 use futures::stream::{self, FusedStream, Stream};
@@ -47,7 +47,7 @@ fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
 fn fold(events: &[Event]) -> String {
     let mut model = Model::new();
     events.iter().for_each(|event| model.apply(event));
-    let (frame, counts) = (model.frame(200, 10_000, Duration::ZERO), model.counts());
+    let (frame, counts) = (Frame::new(&model, 200, 10_000, Duration::ZERO), model.counts());
     format!("{frame}{counts:?}")
 }
 

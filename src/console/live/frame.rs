@@ -1,4 +1,4 @@
-//! Rows, a size and a time in, lines out.
+//! Frames: the lines that show a board, from a model, a size and a time.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,20 +9,58 @@ use crate::board::model::{Class, JobRow, Model, Pending};
 use crate::console::live::row::{Line, Pen};
 use crate::console::live::theme::Theme;
 
-/// A board as lines: what leaves it upwards, and its rows.
+/// A board as lines of text: the lines that leave it upwards, then its rows.
 ///
-/// `Display` writes it as plain text, one line a row, without styles and
-/// escape sequences.
+/// `Display` writes plain text, one line per row, without styles and escape
+/// sequences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     above: Vec<Line>,
     live: Vec<Line>,
-    /// The running jobs whose rows are there.
+    /// The running jobs whose rows are shown.
     shown: Vec<JobId>,
 }
 
 impl Frame {
-    /// What leaves the board now, the first one first: it is never drawn again.
+    /// The frame of a board at `now` on a screen of the given size.
+    ///
+    /// No row is wider than `columns` − 1. At most `rows` − 1 rows are on the board;
+    /// if more jobs run, the last row counts those without a row. 0 columns mean 80,
+    /// 0 rows mean 24. A printed line is never cut, and neither is the row of a
+    /// failed job that leaves the board: the terminal wraps them.
+    ///
+    /// A frame begins with the lines that have left the board. A console writes them
+    /// once and then removes them from its model.
+    ///
+    /// The cost depends on the lines of the frame, not on the number of jobs.
+    pub fn new(model: &Model, columns: u16, rows: u16, now: Duration) -> Self {
+        Self::default().next(model, &Theme::new(), columns, rows, now)
+    }
+
+    /// The frame after this one. A row keeps its place until a row of a higher class
+    /// needs it, or it is dim.
+    pub(crate) fn next(
+        &self,
+        model: &Model,
+        theme: &Theme,
+        columns: u16,
+        rows: u16,
+        now: Duration,
+    ) -> Self {
+        let (columns, rows) = screen_size(columns, rows);
+        let (columns, room) = (usize::from(columns) - 1, usize::from(rows) - 1);
+        let pen = Pen { theme, columns, now };
+        let leaving = leaving(model, room, now);
+        let mut above: Vec<Line> = model.pending().iter().map(|gone| commit(gone, pen)).collect();
+        above.extend(model.cooling().range(..leaving).map(|row| pen.committed(row)));
+        let staying = model.cooling().range(leaving..);
+        let mut live: Vec<Line> = staying.map(|row| pen.live(row)).collect();
+        let shown = self.choose(model, room, now);
+        draw_running(model, &shown, room, pen, &mut live);
+        Self { above, live, shown }
+    }
+
+    /// The lines that leave the board, from top to bottom. They are never redrawn.
     pub(crate) fn above(&self) -> &[Line] {
         &self.above
     }
@@ -31,81 +69,25 @@ impl Frame {
     pub(crate) fn live(&self) -> &[Line] {
         &self.live
     }
-}
 
-impl fmt::Display for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.above.iter().chain(&self.live).try_for_each(|line| writeln!(f, "{line}"))
-    }
-}
-
-impl Model {
-    /// The board as it looks at `now` on a screen of this size.
-    ///
-    /// No row is wider than `columns` − 1, and at most `rows` − 1 rows stay on
-    /// the board; a last one says how many running jobs have no room. 0 columns
-    /// are 80, 0 rows are 24. A printed line is not cut, and neither is the row
-    /// of a failed job when it leaves the board: the terminal wraps them.
-    ///
-    /// A frame begins with all that has left the board. A console writes that, and
-    /// has the model forget it.
-    ///
-    /// It costs what is on the screen and what leaves it, not what exists.
-    pub fn frame(&self, columns: u16, rows: u16, now: Duration) -> Frame {
-        self.frame_after(&Frame::default(), &Theme::new(), columns, rows, now)
-    }
-
-    /// Like `frame`, but with this theme, and a row that `previous` shows gives
-    /// its place to one of the same class only when it is dim.
-    pub(crate) fn frame_after(
-        &self,
-        previous: &Frame,
-        theme: &Theme,
-        columns: u16,
-        rows: u16,
-        now: Duration,
-    ) -> Frame {
-        let (columns, rows) = size(columns, rows);
-        let (columns, room) = (usize::from(columns) - 1, usize::from(rows) - 1);
-        let pen = Pen { theme, columns, now };
-        let leaving = self.leaving(room, now);
-        let mut above: Vec<Line> = self.pending().iter().map(|gone| commit(gone, pen)).collect();
-        above.extend(self.cooling().range(..leaving).map(|row| pen.committed(row)));
-        let staying = self.cooling().range(leaving..);
-        let mut live: Vec<Line> = staying.map(|row| pen.live(row)).collect();
-        let shown = self.choose(previous, room, now);
-        self.draw_running(&shown, room, pen, &mut live);
-        Frame { above, live, shown }
-    }
-
-    /// How many completed rows leave: those that are dim, and those that have
-    /// no room.
-    fn leaving(&self, room: usize, now: Duration) -> usize {
-        let completed = self.cooling().len();
-        let crowd = (completed + self.running().len()).saturating_sub(room).min(completed);
-        let dim = self.cooling().iter().take_while(|row| row.is_dim(now)).count();
-        dim.max(crowd)
-    }
-
-    /// The running jobs that are shown, pinned ones last, else in order of
-    /// creation.
-    fn choose(&self, previous: &Frame, room: usize, now: Duration) -> Vec<JobId> {
-        let running = self.running();
+    /// The running jobs to show next: in order of creation, pinned ones last.
+    fn choose(&self, model: &Model, room: usize, now: Duration) -> Vec<JobId> {
+        let running = model.running();
         let mut shown: Vec<JobId> = if running.len() <= room {
             running.keys().copied().collect()
         } else {
-            self.choose_some(previous, room.saturating_sub(1), now)
+            self.choose_some(model, room.saturating_sub(1), now)
         };
         shown.sort_unstable_by_key(|job| (running[job].data.pinned, *job));
         shown
     }
 
     /// The `room` most important running jobs.
-    fn choose_some(&self, previous: &Frame, room: usize, now: Duration) -> Vec<JobId> {
+    fn choose_some(&self, model: &Model, room: usize, now: Duration) -> Vec<JobId> {
         let mut chosen = Vec::with_capacity(room);
         let mut staying: Vec<(JobId, &JobRow)> = Vec::new();
-        for job in &previous.shown {
-            if let Some(row) = self.running().get(job).filter(|row| !row.is_dim(now)) {
+        for job in &self.shown {
+            if let Some(row) = model.running().get(job).filter(|row| !row.is_dim(now)) {
                 staying.push((*job, row));
             }
         }
@@ -115,30 +97,45 @@ impl Model {
             let of_class = staying.iter().filter(|(_, row)| Class::of(row) == class);
             chosen.extend(of_class.map(|(job, _)| *job).take(room - first));
             let kept: HashSet<JobId> = chosen[first..].iter().copied().collect();
-            let others = self.ranked(class).filter(|job| !kept.contains(job));
+            let others = model.ranked(class).filter(|job| !kept.contains(job));
             chosen.extend(others.take(room - chosen.len()));
         }
         chosen
     }
+}
 
-    fn draw_running(&self, shown: &[JobId], room: usize, pen: Pen<'_>, live: &mut Vec<Line>) {
-        let rows = || shown.iter().map(|job| &self.running()[job]);
-        let lines = |pinned| {
-            let of_zone = rows().filter(move |row| row.data.pinned == pinned);
-            of_zone.map(move |row| pen.live(row))
-        };
-        live.extend(lines(false));
-        let hidden = self.running().len() - shown.len();
-        if hidden > 0 && room > 0 {
-            let failed = rows().filter(|row| row.data.status == Status::Error).count();
-            live.push(pen.overflow(hidden, self.errors() - failed));
-        }
-        live.extend(lines(true));
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.above.iter().chain(&self.live).try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
-/// The size of a screen; what is not known is as on most.
-pub(crate) fn size(columns: u16, rows: u16) -> (u16, u16) {
+/// The number of completed rows that leave: those that are dim, and those without
+/// room.
+fn leaving(model: &Model, room: usize, now: Duration) -> usize {
+    let completed = model.cooling().len();
+    let crowd = (completed + model.running().len()).saturating_sub(room).min(completed);
+    let dim = model.cooling().iter().take_while(|row| row.is_dim(now)).count();
+    dim.max(crowd)
+}
+
+fn draw_running(model: &Model, shown: &[JobId], room: usize, pen: Pen<'_>, live: &mut Vec<Line>) {
+    let rows = || shown.iter().map(|job| &model.running()[job]);
+    let lines = |pinned| {
+        let of_zone = rows().filter(move |row| row.data.pinned == pinned);
+        of_zone.map(move |row| pen.live(row))
+    };
+    live.extend(lines(false));
+    let hidden = model.running().len() - shown.len();
+    if hidden > 0 && room > 0 {
+        let failed = rows().filter(|row| row.data.status == Status::Error).count();
+        live.push(pen.overflow(hidden, model.errors() - failed));
+    }
+    live.extend(lines(true));
+}
+
+/// The size of a screen, with 80 columns and 24 rows where it is unknown.
+pub(crate) fn screen_size(columns: u16, rows: u16) -> (u16, u16) {
     (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
 }
 
@@ -166,14 +163,14 @@ mod tests {
         model.apply(&Event::Changed { at, job: id(job), change });
     }
 
-    /// A board of six jobs on which two have room, and its frame.
+    /// A board of six jobs with room for two, and its frame.
     fn crowd() -> (Model, Frame) {
         let mut model = Model::new();
         for job in 1..=6 {
             let row = Row::default().with_text(format!("job {job}"));
             model.apply(&Event::Added { at: Duration::ZERO, job: id(job), row });
         }
-        let frame = model.frame(80, 4, Duration::ZERO);
+        let frame = Frame::new(&model, 80, 4, Duration::ZERO);
         assert_eq!(frame.to_string(), "job 1\njob 2\n… +4 more\n");
         (model, frame)
     }
@@ -185,9 +182,9 @@ mod tests {
         for job in [5, 6] {
             change(&mut model, job, Status::Normal, SECOND / 2);
         }
-        let bold = model.frame_after(&frame, &Theme::new(), 80, 4, SECOND / 2);
+        let bold = frame.next(&model, &Theme::new(), 80, 4, SECOND / 2);
         assert_eq!(bold.to_string(), "job 1\njob 2\n… +4 more\n");
-        let dim = model.frame_after(&bold, &Theme::new(), 80, 4, SECOND);
+        let dim = bold.next(&model, &Theme::new(), 80, 4, SECOND);
         assert_eq!(dim.to_string(), "job 5\njob 6\n… +4 more\n");
     }
 
@@ -197,7 +194,7 @@ mod tests {
         let (mut model, frame) = crowd();
         change(&mut model, 1, Status::Normal, SECOND / 4);
         change(&mut model, 6, Status::Error, SECOND / 2);
-        let next = model.frame_after(&frame, &Theme::new(), 80, 4, SECOND / 2);
+        let next = frame.next(&model, &Theme::new(), 80, 4, SECOND / 2);
         assert_eq!(next.to_string(), "job 1\njob 6\n… +4 more\n");
     }
 
@@ -205,9 +202,9 @@ mod tests {
         model.apply(&Event::Ended { at, job: id(job), outcome });
     }
 
-    /// The colors and weights of the rows, those that leave first.
+    /// The colors and weights of all lines, from top to bottom.
     fn looks(model: &Model, now: Duration) -> Vec<(Status, Weight)> {
-        let frame = model.frame(80, 24, now);
+        let frame = Frame::new(model, 80, 24, now);
         let looks = frame.above.iter().chain(&frame.live).map(|line| match line {
             Line::Row { status, weight, .. } => (*status, *weight),
             Line::Printed(line) => panic!("{line}"),
@@ -217,7 +214,7 @@ mod tests {
 
     // Rule 5
     #[test]
-    fn an_end_that_is_no_success_colors_the_row() {
+    fn an_end_without_success_colors_the_row() {
         for (outcome, ended) in [
             (Outcome::Finished, Status::Success),
             (Outcome::Abandoned, Status::Success),
@@ -235,7 +232,7 @@ mod tests {
 
     // Rules 9, 13
     #[test]
-    fn a_row_is_bold_for_a_second_after_its_news_and_italic_when_it_leaves() {
+    fn a_row_is_bold_for_a_second_and_italic_when_it_leaves() {
         let mut model = Model::new();
         let weights = |model: &Model, millis| {
             let looks = looks(model, Duration::from_millis(millis));
@@ -245,10 +242,10 @@ mod tests {
             let row = Row::default().with_elapsed(elapsed);
             model.apply(&Event::Added { at: Duration::ZERO, job: id(job), row });
         }
-        // A row with the time since it was added is never bold.
+        // A row that shows its elapsed time is never bold.
         assert_eq!(weights(&model, 999), [Weight::Bold, Weight::Normal]);
         assert_eq!(weights(&model, 1_000), [Weight::Normal; 2]);
-        // That there is no news is no news.
+        // The silence shown by a row is no update.
         assert_eq!(weights(&model, 10_000), [Weight::Normal; 2]);
         change(&mut model, 1, Status::Normal, 11 * SECOND);
         assert_eq!(weights(&model, 11_999), [Weight::Bold, Weight::Normal]);

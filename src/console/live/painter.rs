@@ -17,7 +17,7 @@ use anstyle::Style;
 
 use crate::board::event::Status;
 use crate::board::model::Share;
-use crate::console::live::frame::{Frame, size};
+use crate::console::live::frame::{Frame, screen_size};
 use crate::console::live::row::{Line, Weight};
 use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width, wrapped_rows};
@@ -111,7 +111,7 @@ impl Painter {
         now: Duration,
         bytes: &mut Vec<u8>,
     ) {
-        let size = size(columns, rows);
+        let size = screen_size(columns, rows);
         let resized = self.size.replace(size) != Some(size);
         let redraw = resized && !self.drawn.is_empty();
         if !redraw && frame.above().is_empty() && frame.live() == self.drawn {

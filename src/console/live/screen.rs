@@ -79,7 +79,7 @@ impl Screen {
         let (columns, rows) = (columns as u16, rows as u16);
         let mut bytes = Vec::new();
         let theme = self.painter.theme();
-        self.frame = self.model.frame_after(&self.frame, theme, columns, rows, self.now);
+        self.frame = self.frame.next(&self.model, theme, columns, rows, self.now);
         self.painter.paint(&self.frame, columns, rows, self.now, &mut bytes);
         self.model.retire(self.frame.above().len());
         self.committed.extend(self.frame.above().iter().map(|line| line.to_string()));
@@ -209,7 +209,7 @@ fn the_last_frame_stays_and_what_follows_is_below() {
     screen.paint();
     let mut bytes = Vec::new();
     screen.apply(&Event::Closed { at: screen.now });
-    screen.frame = screen.model.frame(20, 5, screen.now);
+    screen.frame = Frame::new(&screen.model, 20, 5, screen.now);
     screen.painter.last(&screen.frame, 20, 5, screen.now, &mut bytes);
     screen.terminal.feed(String::from_utf8(bytes).expect("text").as_str());
     screen.terminal.feed("after");
