@@ -1,4 +1,4 @@
-//! Futures that fold and draw; a thread writes for them.
+//! Consoles as futures, for which a thread writes.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,10 +13,10 @@ use crate::board::event::Event;
 use crate::console::output::{GRACE, Output, WriterThread};
 use crate::console::view::{FRAME, Look, REST, View, at_most};
 
-/// How many events one look takes before the executor has its turn.
+/// The number of events taken per step before the future yields.
 const TURN: usize = 1_024;
 
-/// How many steps one poll makes: a timer that never waits must not keep the
+/// The number of steps per poll: a timer that is always ready must not block the
 /// executor.
 const STEPS: usize = 16;
 
@@ -29,48 +29,48 @@ pub struct Run<S: Stream<Item = Event>, F, T> {
     sleep: F,
     timer: Option<Pin<Box<T>>>,
     awaits: Awaits,
-    /// The last look left something.
+    /// Whether the last step left events in the stream.
     behind: bool,
-    /// The stream is being polled, or its poll has unwound.
+    /// Whether the stream is being polled, or its poll has unwound.
     looking: bool,
-    /// How many events are still taken, if only those that are there are.
+    /// After a stop: the number of ready events that may still be taken.
     rest: Option<usize>,
-    /// Something panics, and has written its message below the board.
+    /// Whether a panic has printed its message below the board.
     panics: bool,
 }
 
-/// What the future waits for; all but the first two have a timer.
+/// What the future waits for. All but the first two have a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
     /// The first poll.
     Start,
     /// An event.
     Event,
-    /// The time of the next frame. Before it there is no look at the stream.
+    /// The time of the next frame. The stream is not polled before it.
     Frame,
-    /// The output, to take a frame, or the time of the next look.
+    /// The output, to accept a frame, or the next poll of the stream.
     Turn,
-    /// An event, or a change of what is drawn at this time on the board.
+    /// An event, or the time on the board at which a drawn character changes.
     Change(Duration),
-    /// The output, to take the last frame. So far it took something this often.
+    /// The output, to accept the last frame, after the given number of writes.
     End(u64),
     /// Nothing.
     Nothing,
 }
 
-/// What comes after a step.
+/// What to do after a step.
 enum Step {
-    /// The next one.
+    /// Take the next step.
     On,
-    /// The next one, after the executor had its turn.
+    /// Yield to the executor, then take the next step.
     Yield,
-    /// Nothing, until something wakes the future.
+    /// Wait until the future is woken.
     Wait,
-    /// Nothing any more.
+    /// The future is ready.
     Done,
 }
 
-/// Nothing is pinned in here: what needs it is in a box.
+// Nothing is pinned in place: what needs pinning is boxed.
 impl<S: Stream<Item = Event>, F, T> Unpin for Run<S, F, T> {}
 
 impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
@@ -89,7 +89,7 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         }
     }
 
-    /// From now on only what is there is taken; then the last frame comes.
+    /// Takes only ready events from now on, then draws the last frame.
     fn stop(&mut self) {
         self.rest = Some(REST);
     }
@@ -122,7 +122,7 @@ impl<S: Stream<Item = Event>, F, T> fmt::Debug for Run<S, F, T> {
 }
 
 impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
-    /// Takes what is there and hands over the last frame, but waits for nobody.
+    /// Takes the ready events and hands over the last frame, without waiting.
     fn drop(&mut self) {
         if self.awaits == Awaits::Start || self.is_over() {
             return;
@@ -170,7 +170,7 @@ where
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    /// Takes events and draws, or waits for the time to do so.
+    /// Takes events and draws, or waits until it may.
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         if let Some(rest) = self.rest {
             return self.take_rest(cx, rest);
@@ -201,7 +201,7 @@ where
         }
     }
 
-    /// Takes events that are there, and then finishes.
+    /// Takes the ready events, then finishes.
     fn take_rest(&mut self, cx: &mut Context<'_>, rest: usize) -> Step {
         let turn = TURN.min(rest);
         self.rest = Some(rest - turn);
@@ -211,7 +211,7 @@ where
         }
     }
 
-    /// Hands over a frame, or waits until the output can take one.
+    /// Hands over a frame, or waits until the output can accept one.
     fn draw(&mut self, idle: bool) -> Step {
         if !idle {
             return self.wait(FRAME, Awaits::Turn);
@@ -233,7 +233,7 @@ where
         self.wait(GRACE, Awaits::End(self.writer.taken()))
     }
 
-    /// Waits for the last frame to be written, as long as the output moves.
+    /// Waits until the last frame is written, while the output makes progress.
     fn end(&mut self, cx: &mut Context<'_>) -> Step {
         let Awaits::End(before) = self.awaits else { return Step::Done };
         let taken = self.writer.taken();
@@ -261,7 +261,7 @@ where
         self.wait(self.view.time_until(at), Awaits::Change(at))
     }
 
-    /// The next step polls the timer.
+    /// Starts a timer, which the next step polls.
     fn wait(&mut self, time: Duration, awaits: Awaits) -> Step {
         self.writer.watch(time);
         self.timer = Some(Box::pin((self.sleep)(time)));
@@ -269,7 +269,7 @@ where
         Step::On
     }
 
-    /// Whether there is a timer that has not ended yet.
+    /// Whether a timer is running.
     fn timer_runs(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(timer) = &mut self.timer else { return false };
         if timer.as_mut().poll(cx).is_pending() {
@@ -302,7 +302,7 @@ impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
 
     fn poll_work(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
-        // If this unwinds, the panic's message is below the board.
+        // If this unwinds, the message of the panic is below the board.
         self.run.panics = true;
         let polled = work.as_mut().poll(cx);
         if let Poll::Ready(output) = polled {

@@ -16,12 +16,12 @@ pub(crate) struct Environment {
     no_color: OsString,
     force_color: OsString,
     clicolor_force: OsString,
-    /// The terminal cuts rows that are too long when it gets narrower; most wrap
-    /// them anew.
-    cuts: bool,
-    /// The terminal is known to show progress in a place of its own.
+    /// Whether the terminal truncates long rows when it becomes narrower. Most
+    /// terminals reflow them.
+    truncates: bool,
+    /// Whether the terminal is known to understand `OSC 9;4`.
     progress: bool,
-    /// What decides which characters there are.
+    /// The locale, which decides about the character set.
     locale: OsString,
 }
 
@@ -32,8 +32,8 @@ impl Environment {
         Self::new(terminal, |name| std::env::var_os(name))
     }
 
-    /// The environment of an output that is not a terminal as far as one knows,
-    /// and whose locale is its own.
+    /// The environment of an output other than standard error. It counts as no
+    /// terminal, and its locale is unknown.
     pub(crate) fn of_other() -> Self {
         Self { locale: OsString::new(), ..Self::new(false, |name| std::env::var_os(name)) }
     }
@@ -48,51 +48,51 @@ impl Environment {
             no_color: read("NO_COLOR"),
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
-            cuts: cuts(read),
+            truncates: truncates(read),
             progress: knows_progress(read),
             locale: locale(read),
         }
     }
 
-    /// Whether rows can be drawn over: on a terminal that is not dumb, outside
-    /// CI, and by nobody who wants lines to stay.
+    /// Whether live rows are wanted: on a terminal that is not dumb, outside CI, and
+    /// without `ACCESSIBLE`.
     pub(crate) fn is_live(&self) -> bool {
         let able = self.terminal && !self.term.is_empty() && self.term != "dumb";
         able && !is_on(&self.ci) && !is_on(&self.accessible)
     }
 
-    /// Whether rows are colored. Color that is forced makes nothing live.
+    /// Whether rows are colored. Forced color does not make a console live.
     pub(crate) fn has_color(&self) -> bool {
         let forced = is_on(&self.force_color) || is_on(&self.clicolor_force);
         self.no_color.is_empty() && (forced || self.terminal)
     }
 
-    /// Whether all characters can be shown: the locale is UTF-8, or not set.
+    /// Whether the locale is UTF-8 or unset.
     pub(crate) fn has_unicode(&self) -> bool {
         let locale = self.locale.to_string_lossy().to_ascii_uppercase();
         locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8")
     }
 
-    /// Whether the output is a terminal that shows progress in a place of its own.
+    /// Whether the output is a terminal that understands `OSC 9;4`.
     pub(crate) fn shows_progress(&self) -> bool {
         self.terminal && self.progress
     }
 
-    /// Whether the terminal wraps rows anew when it gets narrower.
+    /// Whether the terminal reflows rows when it becomes narrower.
     pub(crate) fn reflows(&self) -> bool {
-        !self.cuts
+        !self.truncates
     }
 }
 
-/// The first of these that is set counts.
+/// The first locale variable that is set.
 fn locale(read: impl Fn(&str) -> OsString) -> OsString {
     let mut set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(read);
     set.find(|value| !value.is_empty()).unwrap_or_default()
 }
 
-/// Whether this is the console of Linux, GNU screen or xterm itself. Others may
-/// have been started from one of them, and name themselves.
-fn cuts(read: impl Fn(&str) -> OsString) -> bool {
+/// Whether the terminal is the Linux console, GNU screen or xterm itself. Other
+/// terminals inherit the variables of these and set their own in addition.
+fn truncates(read: impl Fn(&str) -> OsString) -> bool {
     let is_set = |name| !read(name).is_empty();
     let term = read("TERM");
     let starts = |name: &str| term.as_encoded_bytes().starts_with(name.as_bytes());
@@ -102,8 +102,8 @@ fn cuts(read: impl Fn(&str) -> OsString) -> bool {
     screen || xterm || term == "linux"
 }
 
-/// Whether the terminal understands `OSC 9;4`, which others take for a
-/// notification. A multiplexer does not, and hands on what names its terminal.
+/// Whether the terminal understands `OSC 9;4`, which others take for a notification.
+/// Multiplexers do not understand it and pass on the variables of their terminal.
 fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
     const PROGRAMS: [(&str, [u32; 3]); 4] = [
         ("ghostty", [0, 0, 0]),
@@ -124,7 +124,7 @@ fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
         || (windows && program.is_empty())
 }
 
-/// The first three numbers of a version; 0 for those that are not there.
+/// The first three numbers of a version; missing numbers are 0.
 fn version(text: &OsStr) -> [u32; 3] {
     let text = text.to_string_lossy();
     let mut parts = text.split('.').map(|part| {
@@ -134,7 +134,7 @@ fn version(text: &OsStr) -> [u32; 3] {
     [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
-/// Whether a variable is set to something that means yes.
+/// Whether the value of a variable means yes.
 fn is_on(value: &OsStr) -> bool {
     !value.is_empty() && value != "0" && value != "false"
 }
@@ -152,7 +152,7 @@ mod tests {
 
     // Rule 22
     #[test]
-    fn rows_are_live_on_a_terminal_that_is_not_dumb_outside_ci() {
+    fn rows_are_live_on_a_capable_terminal_outside_ci() {
         for (terminal, variables, live) in [
             (true, &[("TERM", "xterm")][..], true),
             (false, &[("TERM", "xterm")], false),
@@ -176,7 +176,7 @@ mod tests {
 
     // Rule 22
     #[test]
-    fn color_is_on_by_force_or_on_a_terminal_and_off_by_no_color() {
+    fn color_follows_no_color_then_force_then_the_terminal() {
         for (terminal, variables, color) in [
             (true, &[][..], true),
             (false, &[], false),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn all_characters_are_shown_but_in_a_locale_that_lacks_them() {
+    fn unicode_is_used_unless_the_locale_lacks_it() {
         for (variables, unicode) in [
             (&[][..], true),
             (&[("LANG", "en_US.UTF-8")], true),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_shown_by_terminals_that_know_it_and_within_no_other() {
+    fn progress_goes_only_to_terminals_that_understand_it() {
         for (variables, shows) in [
             (&[][..], false),
             (&[("TERM_PROGRAM", "ghostty")], true),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_wrapped_anew_but_by_terminals_that_cut_them() {
+    fn rows_reflow_unless_the_terminal_truncates_them() {
         for (variables, reflows) in [
             (&[("TERM", "xterm-256color")][..], true),
             (&[("TERM", "linux")], false),

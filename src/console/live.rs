@@ -1,4 +1,4 @@
-//! Rows on a terminal.
+//! Live rows on a terminal.
 
 pub(crate) mod frame;
 pub(crate) mod painter;

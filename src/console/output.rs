@@ -1,4 +1,4 @@
-//! Writing to the output without making anyone wait, and its size.
+//! The output of a console: its size, and the thread that writes to it.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -13,26 +13,26 @@ use crate::board::monotonic;
 use crate::console::wait::Wait;
 use crate::io::stdio;
 
-/// How long an output that takes nothing is waited for at the end.
+/// How long the end waits for an output that makes no progress.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
-/// How much one call of the writer is given, so that one can see it move.
+/// The number of bytes per write. A completed write counts as progress.
 const CHUNK: usize = 64 * 1024;
 
-/// How long a writer that would block is left alone.
-const BREATH: Duration = Duration::from_millis(10);
+/// The pause after a write that would block.
+const RETRY: Duration = Duration::from_millis(10);
 
-/// Where the size of the screen comes from.
+/// The source of the size of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// The terminal that stderr is, asked each time.
+    /// Standard error, which is asked for every frame.
     Stderr,
     /// Columns and rows.
     Fixed(u16, u16),
 }
 
 impl Size {
-    /// Columns and rows now; 0 and 0 if nobody knows.
+    /// The current columns and rows; 0 if unknown.
     pub(crate) fn now(self) -> (u16, u16) {
         match self {
             Self::Fixed(columns, rows) => (columns, rows),
@@ -52,8 +52,8 @@ fn size_of_stderr() -> Option<(u16, u16)> {
     None
 }
 
-/// Where the bytes go. It is written to on a thread of its own, never on a
-/// worker's or an executor's.
+/// The destination of bytes. Only a thread of the console writes to it, never a
+/// worker or an executor.
 pub(crate) struct Output {
     writer: Box<dyn Write + Send>,
     taken: Arc<AtomicU64>,
@@ -64,21 +64,21 @@ impl Output {
         Self { writer, taken: Arc::default() }
     }
 
-    /// Standard error, also while it is diverted.
+    /// The original standard error, even while it is redirected.
     pub(crate) fn stderr() -> Self {
         match stdio::stderr() {
             Ok(stderr) => Self::new(Box::new(stderr)),
-            // No descriptor is left for it.
+            // The process has run out of descriptors.
             Err(_) => Self::new(Box::new(io::sink())),
         }
     }
 
-    /// How often the writer took something: whether it moves.
+    /// The number of completed writes, which shows progress.
     pub(crate) fn taken(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.taken)
     }
 
-    /// Writes all of it and flushes. A writer that panics has failed.
+    /// Writes all bytes and flushes. A panic of the writer is an error.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         panic::catch_unwind(AssertUnwindSafe(|| self.write_chunks(bytes)))
             .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
@@ -91,9 +91,9 @@ impl Output {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => left = left.get(count..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                // Someone else made the terminal non-blocking.
+                // Another process made the terminal non-blocking.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::park_timeout(BREATH);
+                    thread::park_timeout(RETRY);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -117,10 +117,10 @@ pub(crate) struct WriterThread {
 }
 
 struct Shared {
-    /// Real time, whatever the time on the board.
+    /// Real time, independent of the clock of the board.
     now: Box<dyn Fn() -> Duration + Send + Sync>,
     state: Mutex<State>,
-    /// The thread has something to do.
+    /// Notified when the thread has work.
     work: Condvar,
     /// See [`Output::taken`].
     taken: Arc<AtomicU64>,
@@ -128,29 +128,29 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Until the thread has it.
+    /// The output, until the thread takes it.
     output: Option<Output>,
-    /// To be written next.
+    /// The buffer to write next.
     buffer: Option<Vec<u8>>,
-    /// A buffer that was written, for use again.
+    /// A written buffer, to be reused.
     spent: Vec<u8>,
-    /// A buffer is being written.
+    /// Whether the thread is writing.
     writing: bool,
-    /// The output takes nothing any more.
+    /// Whether the output has failed.
     failed: bool,
-    /// Nobody will write or wait again.
+    /// Whether the future is gone.
     closed: bool,
-    /// Who waits until all is written.
+    /// The waker to call when everything is written.
     waiting: Option<Waker>,
-    /// How long the future waits. An executor may be late; the thread is not, unless
-    /// the process was stopped.
+    /// The wait of the future. An executor may be late; the thread is late only if the
+    /// process was stopped.
     watched: Option<Wait>,
-    /// It was stopped since the future last asked.
+    /// Whether the process was stopped since the last check.
     stopped: bool,
 }
 
 impl WriterThread {
-    /// The thread starts when there is something to write.
+    /// The thread starts with the first write.
     pub(crate) fn new(output: Output) -> Self {
         Self::with_clock(output, monotonic())
     }
@@ -161,8 +161,7 @@ impl WriterThread {
         Self { shared: Arc::new(Shared { now, state, work: Condvar::new(), taken }) }
     }
 
-    /// Starts the thread. If the system has none left, it is as if the output
-    /// had failed.
+    /// Starts the thread. Without a thread, the output counts as failed.
     fn start(&self, output: Output) {
         let shared = Arc::clone(&self.shared);
         let thread = thread::Builder::new().name("active-status".into());
@@ -171,24 +170,24 @@ impl WriterThread {
         }
     }
 
-    /// Whether the output takes nothing any more.
+    /// Whether the output has failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.shared.lock().failed
     }
 
-    /// How often the output took something: whether it moves.
+    /// The number of completed writes, which shows progress.
     pub(crate) fn taken(&self) -> u64 {
         self.shared.taken.load(Ordering::Relaxed)
     }
 
-    /// A buffer to fill, empty.
+    /// An empty buffer to fill.
     pub(crate) fn buffer(&self) -> Vec<u8> {
         std::mem::take(&mut self.shared.lock().spent)
     }
 
-    /// Hands over a buffer: written at once if the thread is idle, else next,
-    /// behind what is to be written next. Only the last of all buffers goes to a
-    /// thread that is not idle, so that no more than two wait.
+    /// Hands over a buffer. An idle thread writes it immediately; otherwise it is
+    /// appended to the next buffer. Only the last frame is handed to a busy thread, so
+    /// at most two frames are pending.
     pub(crate) fn write(&self, mut buffer: Vec<u8>) {
         let mut state = self.shared.lock();
         if buffer.is_empty() || state.failed {
@@ -208,8 +207,8 @@ impl WriterThread {
         }
     }
 
-    /// Has the thread wait for this time as well, to see whether the process is
-    /// stopped meanwhile. Before anything was written there is no thread.
+    /// Makes the thread wait for the given time, too, to detect whether the process is
+    /// stopped meanwhile. There is no thread before the first write.
     pub(crate) fn watch(&self, time: Duration) {
         let now = (self.shared.now)();
         let mut state = self.shared.lock();
@@ -231,9 +230,9 @@ impl WriterThread {
         std::mem::take(&mut state.stopped)
     }
 
-    /// Ready when all that was handed over is written, or never will be.
+    /// Ready when every buffer has been written, or the output has failed.
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // Wakers are cloned and dropped outside of the lock.
+        // Wakers are cloned and dropped without holding the lock.
         let waiting = cx.waker().clone();
         let mut state = self.shared.lock();
         if state.is_idle() {
@@ -246,7 +245,7 @@ impl WriterThread {
 }
 
 impl Drop for WriterThread {
-    /// The thread ends when it has written what it has. Nobody waits for it.
+    /// The thread ends after it has written its buffers, without being joined.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
@@ -262,7 +261,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread.
+    /// Runs the thread.
     fn run(&self, mut output: Output) {
         let mut state = self.lock();
         loop {
@@ -274,14 +273,14 @@ impl Shared {
                 state = self.lock();
                 state.writing = false;
                 state.spent = buffer;
-                // It may be the output that took so long.
+                // A slow write is not a stop.
                 state.watched = state.watched.filter(|wait| !wait.is_overdue((self.now)()));
                 if written.is_err() {
                     state.fail();
                 }
             } else if let Some(waiting) = state.waiting.take() {
                 drop(state);
-                // Foreign code; its panics are its own.
+                // A foreign waker may panic.
                 let _ = panic::catch_unwind(AssertUnwindSafe(|| waiting.wake()));
                 state = self.lock();
             } else if state.closed {
@@ -296,7 +295,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Waits for something to do, or for this.
+    /// Waits for work, or for the end of a wait.
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>, wait: Wait) -> MutexGuard<'a, State> {
         let now = (self.now)();
         if wait.left(now).is_zero() {
@@ -336,13 +335,13 @@ mod tests {
     /// How long a test waits before it fails rather than hang.
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    /// A writer that says what it takes, and then does what it is told.
-    struct Told {
+    /// A writer that reports each call and then returns the result it is given.
+    struct Scripted {
         took: Sender<Vec<u8>>,
         orders: Receiver<io::Result<usize>>,
     }
 
-    impl Write for Told {
+    impl Write for Scripted {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.took.send(bytes.to_vec());
             self.orders.recv_timeout(PATIENCE).expect("an order")
@@ -353,10 +352,10 @@ mod tests {
         }
     }
 
-    fn told() -> (Output, Receiver<Vec<u8>>, Sender<io::Result<usize>>) {
+    fn scripted() -> (Output, Receiver<Vec<u8>>, Sender<io::Result<usize>>) {
         let (took, taken) = mpsc::channel();
         let (order, orders) = mpsc::channel();
-        (Output::new(Box::new(Told { took, orders })), taken, order)
+        (Output::new(Box::new(Scripted { took, orders })), taken, order)
     }
 
     fn order(orders: &Sender<io::Result<usize>>, order: io::Result<usize>) {
@@ -382,8 +381,8 @@ mod tests {
     }
 
     #[test]
-    fn an_output_goes_on_where_the_writer_stopped() {
-        let (mut output, taken, orders) = told();
+    fn an_output_continues_where_the_writer_stopped() {
+        let (mut output, taken, orders) = scripted();
         let interruptions = [ErrorKind::Interrupted, ErrorKind::WouldBlock];
         interruptions.into_iter().for_each(|kind| order(&orders, Err(kind.into())));
         order(&orders, Ok(2));
@@ -394,8 +393,8 @@ mod tests {
     }
 
     #[test]
-    fn an_output_gives_a_large_buffer_in_pieces() {
-        let (mut output, taken, orders) = told();
+    fn a_large_buffer_is_written_in_chunks() {
+        let (mut output, taken, orders) = scripted();
         order(&orders, Ok(CHUNK));
         order(&orders, Ok(1));
         output.write(&vec![b'x'; CHUNK + 1]).expect("a writer that takes all");
@@ -403,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_fails_when_the_writer_takes_nothing_or_panics() {
+    fn a_writer_that_accepts_nothing_or_panics_is_an_error() {
         struct Panics;
         impl Write for Panics {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -413,15 +412,15 @@ mod tests {
                 Ok(())
             }
         }
-        let (mut output, _taken, orders) = told();
+        let (mut output, _taken, orders) = scripted();
         order(&orders, Ok(0));
         assert_eq!(output.write(b"x").map_err(|error| error.kind()), Err(ErrorKind::WriteZero));
         assert!(Output::new(Box::new(Panics)).write(b"x").is_err());
     }
 
     #[test]
-    fn a_buffer_is_written_while_the_future_waits_to_be_woken() {
-        let (output, taken, orders) = told();
+    fn the_future_is_woken_when_a_buffer_is_written() {
+        let (output, taken, orders) = scripted();
         let (waker, calls) = call();
         let mut cx = Context::from_waker(&waker);
         let writer = WriterThread::new(output);
@@ -436,8 +435,8 @@ mod tests {
 
     // Rule 19
     #[test]
-    fn buffers_that_wait_are_written_together() {
-        let (output, taken, orders) = told();
+    fn pending_buffers_are_written_together() {
+        let (output, taken, orders) = scripted();
         let writer = WriterThread::new(output);
         writer.write(b"one".to_vec());
         next(&taken);
@@ -449,8 +448,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_over_is_written_after_nobody_waits_any_more() {
-        let (output, taken, orders) = told();
+    fn pending_buffers_are_written_after_the_drop() {
+        let (output, taken, orders) = scripted();
         let writer = WriterThread::new(output);
         writer.write(b"one".to_vec());
         next(&taken);
@@ -462,8 +461,8 @@ mod tests {
     }
 
     #[test]
-    fn after_an_error_nothing_is_written_and_nobody_waits() {
-        let (output, taken, orders) = told();
+    fn after_an_error_nothing_is_written() {
+        let (output, taken, orders) = scripted();
         let (waker, calls) = call();
         let mut cx = Context::from_waker(&waker);
         let writer = WriterThread::new(output);
@@ -479,13 +478,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_overdue_was_a_stop_and_is_told_once() {
-        let (output, taken, orders) = told();
+    fn an_overdue_wait_is_reported_once_as_a_stop() {
+        let (output, taken, orders) = scripted();
         let time = Arc::new(AtomicU64::new(0));
         let now = Arc::clone(&time);
         let now = move || Duration::from_millis(now.load(Ordering::Relaxed));
         let writer = WriterThread::with_clock(output, now);
-        // Nothing was written, so nothing can be written over.
+        // Without a frame on the screen a stop does not matter.
         writer.watch(Duration::from_secs(100));
         time.store(200_000, Ordering::Relaxed);
         assert!(!writer.was_stopped());
@@ -505,8 +504,8 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_takes_long_is_no_stop() {
-        let (output, taken, orders) = told();
+    fn a_slow_write_is_not_a_stop() {
+        let (output, taken, orders) = scripted();
         let time = Arc::new(AtomicU64::new(0));
         let now = Arc::clone(&time);
         let writer = WriterThread::with_clock(output, move || {
@@ -525,8 +524,8 @@ mod tests {
     }
 
     #[test]
-    fn dropping_the_writer_gives_up_the_waker_of_who_waits() {
-        let (output, taken, orders) = told();
+    fn dropping_the_writer_drops_the_waker() {
+        let (output, taken, orders) = scripted();
         let held = Arc::new(Call(mpsc::channel().0));
         let waker = Waker::from(Arc::clone(&held));
         let writer = WriterThread::new(output);

@@ -1,26 +1,26 @@
-//! Text as a terminal shows it: without controls, measured and cut.
+//! Text as a terminal shows it: without control characters, measured and cut.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The control character that escape sequences start with. This room takes
-/// them apart; `ansi` is the one that writes them.
+/// The control character that starts an escape sequence. This file parses sequences;
+/// only the painter writes them.
 pub(crate) const ESCAPE: char = 27 as char;
 const BELL: char = 7 as char;
-/// The joiner of emoji.
+/// The zero-width joiner of emoji.
 const JOINER: char = '\u{200d}';
 
-/// A part of a text.
+/// A token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
-    /// Characters without controls.
+    /// Characters other than control characters.
     Text(&'a str),
-    /// A control character that starts no sequence.
+    /// A control character outside of a sequence.
     Control(char),
-    /// An escape sequence, whole.
+    /// A complete escape sequence.
     Sequence(&'a str),
 }
 
-/// The parts of a text, in order.
+/// The tokens of a text, in order.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     let mut rest = text;
     core::iter::from_fn(move || {
@@ -41,12 +41,12 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// The length of the escape sequence that `text` starts with.
+/// The length in bytes of the escape sequence at the start of `text`.
 fn sequence(text: &str) -> Option<usize> {
     let mut chars = text.chars();
     let kind = match chars.next()? {
         ESCAPE => chars.next()?,
-        // A control of the second set means what `ESC` and a letter do.
+        // A C1 control character means the same as `ESC` and a letter.
         c @ '\u{80}'..='\u{9f}' => char::from_u32(u32::from(c) - 0x40)?,
         _ => return None,
     };
@@ -64,14 +64,15 @@ fn sequence(text: &str) -> Option<usize> {
     Some(text.len() - body.len() + length)
 }
 
-/// The length of parameters, intermediates and the final letter.
+/// The length of parameters, intermediates and the final byte.
 fn control_sequence(body: &str) -> usize {
     let parameters = run(body, '0'..='?');
     let marks = parameters + run(&body[parameters..], ' '..='/');
     marks + run(&body[marks..], '@'..='~').min(1)
 }
 
-/// The length of a string with its terminator. Any other control ends it too.
+/// The length of a string with its terminator. Any other control character ends it,
+/// too.
 fn control_string(body: &str) -> usize {
     let length = body.find(char::is_control).unwrap_or(body.len());
     let end = &body[length..];
@@ -84,19 +85,19 @@ fn control_string(body: &str) -> usize {
     length + terminator
 }
 
-/// How many of these characters `text` starts with. They are ASCII.
+/// The number of leading characters of `text` in an ASCII range.
 fn run(text: &str, of: core::ops::RangeInclusive<char>) -> usize {
     text.find(|c| !of.contains(&c)).unwrap_or(text.len())
 }
 
-/// How many bytes of a text may matter in a row of so many columns.
+/// The number of bytes of a text that may be visible in a row of the given width.
 fn horizon(columns: usize) -> usize {
     columns.saturating_mul(32).saturating_add(1_024)
 }
 
-/// The text for a row of so many columns: escape sequences and controls are
-/// taken out, those that stand for space become one. What lies far behind the
-/// end of the row is not even looked at: `ellipsis` stands for it.
+/// The text for a row of the given width. Escape sequences and control characters are
+/// removed; tabs and line breaks become spaces. Text far beyond the end of the row is
+/// not read: `ellipsis` replaces it.
 pub(crate) fn clean(text: &str, columns: usize, ellipsis: char) -> String {
     let mut end = text.len().min(horizon(columns));
     while !text.is_char_boundary(end) {
@@ -116,8 +117,8 @@ pub(crate) fn clean(text: &str, columns: usize, ellipsis: char) -> String {
     clean
 }
 
-/// What stands for a character that is no control: line separators are space,
-/// and what turns the direction of all that follows is left out.
+/// The replacement of a character: line separators become spaces, and characters that
+/// change the direction of the following text are removed.
 fn printable(c: char) -> Option<char> {
     match c {
         '\u{2028}' | '\u{2029}' => Some(' '),
@@ -126,12 +127,12 @@ fn printable(c: char) -> Option<char> {
     }
 }
 
-/// The most columns that a clean text takes: terminals disagree.
+/// The maximum number of columns of a clean text, because terminals disagree.
 pub(crate) fn width(clean: &str) -> usize {
     if clean.is_ascii() { clean.len() } else { clusters(clean).map(|cluster| cluster.1).sum() }
 }
 
-/// The fewest rows that a clean text takes on a screen that wraps it.
+/// The minimum number of rows of a clean text on a screen that wraps it.
 pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     let (mut rows, mut taken) = (1, 0);
     for (cluster, _) in clusters(clean) {
@@ -145,7 +146,7 @@ pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     rows
 }
 
-/// A clean text, cut to so many columns; `ellipsis` stands for what was cut.
+/// A clean text, cut to the given width; `ellipsis` replaces what was cut.
 pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     if width(clean) <= columns {
         return clean.into();
@@ -163,7 +164,7 @@ pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     cut
 }
 
-/// What must not be torn apart, each with the most columns that it takes.
+/// The grapheme clusters of a text, each with its maximum number of columns.
 fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = clean;
     core::iter::from_fn(move || {
@@ -191,12 +192,12 @@ fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// Two of these are a flag.
+/// Whether this is half of a flag.
 fn is_regional(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// A tone of skin.
+/// Whether this is a skin tone.
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_taken_apart() {
+    fn a_text_is_split_into_tokens() {
         let text = "a\x1b[1mb\x1b]8;;u\x1b\\\tc\x1b(B\x1b";
         let expected = [
             Token::Text("a"),
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_megabytes_are_not_looked_at() {
+    fn text_beyond_the_row_is_not_read() {
         let text = "\x1b[1m".repeat(2_500_000);
         assert_eq!(clean(&text, 80, '…'), "…");
         let text = "漢".repeat(3_333_333);
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_a_text() {
+    fn a_text_has_its_maximum_width() {
         for (text, columns) in [
             ("", 0),
             ("abc", 3),
@@ -248,7 +249,7 @@ mod tests {
 
     // Rule 16
     #[test]
-    fn a_cut_tears_nothing_apart() {
+    fn a_cut_keeps_clusters_together() {
         for (text, columns, expected) in [
             ("abc", 3, "abc"),
             ("abcd", 3, "ab…"),
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_wrapped_text() {
+    fn a_wrapped_text_takes_the_fewest_rows() {
         for (text, columns, rows) in
             [("", 5, 1), ("abcde", 5, 1), ("abcdef", 5, 2), ("漢字漢字", 3, 4), ("漢字", 1, 2)]
         {

@@ -1,4 +1,4 @@
-//! A thread that folds, draws and writes.
+//! Consoles on a thread.
 
 use std::fmt;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::console::output::{GRACE, Output};
 use crate::console::view::{FRAME, Look, View};
 use crate::console::wait::Wait;
 
-/// The shortest wait: clocks that stand still, or nearly, are not asked more often.
+/// The shortest wait, for clocks that stand still or advance slowly.
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// A console that shows a stream of events on a thread, made by
@@ -27,14 +27,14 @@ const MOMENT: Duration = Duration::from_millis(1);
 #[must_use = "the console stops when this is dropped"]
 pub struct ConsoleHandle {
     shared: Arc<Shared>,
-    /// `None` if the system gave none.
+    /// `None` if the system provided no thread.
     thread: Option<Thread>,
 }
 
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
-    /// How often the output took something.
+    /// The number of completed writes.
     taken: Arc<AtomicU64>,
 }
 
@@ -44,10 +44,10 @@ struct State {
     ended: bool,
 }
 
-/// How to stop.
+/// A request to stop.
 #[derive(Clone, Copy)]
 struct Stop {
-    /// Who stops it panics, and the message is below the board.
+    /// Whether the stopping thread is panicking, with its message below the board.
     panics: bool,
 }
 
@@ -74,7 +74,7 @@ impl ConsoleHandle {
     /// This blocks the thread. Async code uses [`Console::run`](crate::Console::run).
     pub fn shutdown(self) {}
 
-    /// Tells the thread to take what is there and then to end.
+    /// Tells the thread to take the ready events and to end.
     pub(crate) fn stop(&self) {
         self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
         if let Some(thread) = &self.thread {
@@ -109,7 +109,7 @@ impl Shared {
         self.lock().stop
     }
 
-    /// Waits for the end of the thread, as long as the output moves.
+    /// Waits until the thread has ended, while the output makes progress.
     fn wait(&self) {
         let mut state = self.lock();
         let mut taken = None;
@@ -125,13 +125,13 @@ impl Shared {
     }
 }
 
-/// What the thread has.
+/// The state of the thread.
 struct Drawing<S> {
     events: Pin<Box<S>>,
     view: View,
     output: Output,
     shared: Arc<Shared>,
-    /// Dropped last, so that a board that nobody waits for has lost its events.
+    /// Dropped last: when the handle stops waiting, the events have been dropped.
     _ended: Ended,
 }
 
@@ -140,7 +140,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         let waker = unpark_this_thread();
         let mut cx = Context::from_waker(&waker);
         let now = monotonic();
-        // Whether it took far longer than it was to take.
+        // Returns whether the wait took far longer than requested.
         let park = |time: Option<Duration>| {
             let wait = time.map(|time| Wait::new(now(), time));
             park(time);
@@ -149,7 +149,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         let mut bytes = Vec::new();
         let mut due = Duration::ZERO;
         loop {
-            // Before the look: what was said before a stop is seen.
+            // Read before taking events: everything said before the stop is drawn.
             let stop = self.shared.stop();
             let began = now();
             let look = match stop {
@@ -186,7 +186,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
     }
 }
 
-/// Whatever ended the thread, nobody waits for it any more.
+/// Marks the thread as ended, even if it panics.
 struct Ended(Arc<Shared>);
 
 impl Drop for Ended {
@@ -196,7 +196,7 @@ impl Drop for Ended {
     }
 }
 
-/// Waits for a wake, or for this long.
+/// Parks the thread, at most for the given time.
 fn park(time: Option<Duration>) {
     match time {
         Some(time) => thread::park_timeout(time.max(MOMENT)),

@@ -1,28 +1,28 @@
-//! Noticing that the process was stopped, as by Ctrl-Z, without a signal handler.
+//! Detecting that the process was stopped, as by Ctrl-Z, without a signal handler.
 
 use std::time::Duration;
 
-/// Whoever wakes this much too late was stopped meanwhile, or starved.
+/// A thread that wakes this late was stopped meanwhile, or starved.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A thread's wait until this time, by a clock that goes on while it is stopped.
+/// The wait of a thread, on a clock that advances while the process is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     until: Duration,
 }
 
 impl Wait {
-    /// A wait that begins now and takes this long.
+    /// A wait of the given length that begins now.
     pub(crate) fn new(now: Duration, time: Duration) -> Self {
         Self { until: now.saturating_add(time) }
     }
 
-    /// How long it still takes.
+    /// The remaining time.
     pub(crate) fn left(self, now: Duration) -> Duration {
         self.until.saturating_sub(now)
     }
 
-    /// Whether it should have been over long ago.
+    /// Whether the wait should have ended more than a second ago.
     pub(crate) fn is_overdue(self, now: Duration) -> bool {
         now.saturating_sub(self.until) > LATE
     }

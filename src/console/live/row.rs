@@ -1,4 +1,4 @@
-//! One row of a board: what stands on it, and what of that has room.
+//! One row of a board: its parts, and how they are cut to the width of the screen.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,42 +9,42 @@ use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width};
 use crate::units::format_elapsed;
 
-/// The columns of a bar, if there is room.
+/// The columns of a bar with enough room.
 const BAR: usize = 30;
-/// So many columns a text keeps until the bar is as short as it can be.
+/// The columns that a text keeps while the bar can still shrink.
 const SHORT_TEXT: usize = 8;
-/// So many columns a bar keeps, or it is left out.
+/// The fewest columns of a bar; a row without room for them has no bar.
 const SHORT_BAR: usize = 6;
-/// Where a row is not cut at the edge of the screen, it is here.
+/// The width of a row that is not cut.
 const FAR: usize = u16::MAX as usize;
 
 /// A line of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// A row: text without controls.
+    /// A row of a job: text without control characters.
     Row {
         text: String,
         status: Status,
         weight: Weight,
-        /// From this byte on the text is faint.
+        /// The byte at which faint text begins.
         faint: usize,
     },
-    /// A line as the program printed it.
+    /// A line exactly as the program printed it.
     Printed(String),
 }
 
-/// How heavy a row is drawn.
+/// The weight in which a row is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// There is nothing new.
+    /// The job had no update for a second.
     Normal,
-    /// There was news a moment ago.
+    /// The job had an update within the last second.
     Bold,
-    /// The job ended and its row has left the board.
+    /// The row has left the board.
     Italic,
 }
 
-/// Plain text.
+/// Writes plain text.
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,7 +58,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// What rows are drawn with, how wide, and when.
+/// The theme, the width and the time for drawing rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pen<'a> {
     pub(crate) theme: &'a Theme,
@@ -67,21 +67,20 @@ pub(crate) struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// A row that is on the board.
+    /// The row of a job on the board.
     pub(crate) fn live(self, row: &JobRow) -> Line {
         let bold = !row.data.elapsed && !row.is_dim(self.now);
         self.draw(row, false, if bold { Weight::Bold } else { Weight::Normal })
     }
 
-    /// A row that leaves the board. If it tells why a job failed and that has no
-    /// room, it is wider than the screen, so that nothing is cut; it has no bar
-    /// then.
+    /// The row of a job that leaves the board. If a failure message does not fit, the
+    /// row is wider than the screen, so that the message is complete, and has no bar.
     pub(crate) fn committed(self, row: &JobRow) -> Line {
         let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
         Self { now: row.news, ..self }.draw(row, failed, Weight::Italic)
     }
 
-    /// The row that stands for those that have no room.
+    /// The row that counts the rows without room.
     pub(crate) fn overflow(self, hidden: usize, failed: usize) -> Line {
         let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
         let text = format!("{} +{hidden} more{failed}", self.theme.ellipsis());
@@ -89,10 +88,10 @@ impl Pen<'_> {
         Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
     }
 
-    /// Prefix, text, elapsed time, progress, and either how the job ended or how
-    /// long there was no news of it. Where not all has room the text is cut
-    /// first, then the bar, then what stands before the mark of an end, then the
-    /// end of the row. A `whole` row is rather wider than the screen.
+    /// Draws prefix, text, elapsed time, progress, and either the outcome or the time
+    /// since the last update. If the parts do not fit, the text is cut first, then the
+    /// bar, then everything before the outcome, then the end of the row. A `whole` row
+    /// may be wider than the screen.
     fn draw(self, row: &JobRow, whole: bool, weight: Weight) -> Line {
         let Self { theme, columns, .. } = self;
         let far = if whole { FAR } else { columns };
@@ -104,7 +103,7 @@ impl Pen<'_> {
         let numbers = progress.map(|progress| self.numbers(progress, row.turns, far));
         let numbers = numbers.unwrap_or_default();
         if (bar.is_some() || !numbers.is_empty()) && text.is_empty() && elapsed.is_empty() {
-            // They begin with a space of their own.
+            // The numbers begin with a space.
             line.truncate(line.strip_suffix(' ').unwrap_or(&line).len());
         }
         let mark = outcome(row).map(|outcome| theme.outcome(outcome, far));
@@ -136,7 +135,7 @@ impl Pen<'_> {
 
         let mut text = theme.cut(&line, columns);
         text.truncate(text.trim_end().len());
-        // The end is not there if the row was cut before it.
+        // Nothing is faint if the row was cut before its end.
         let faint = row.end.is_none() && text.is_char_boundary(end_at);
         let faint = if faint { end_at } else { text.len() };
         Line::Row { text, status: row.data.status, weight, faint }
@@ -150,7 +149,7 @@ impl Pen<'_> {
         if text.is_empty() { time } else { format!(" {} {time}", self.theme.dot()) }
     }
 
-    /// How long there has been no news of a job.
+    /// The time since the last update of a job, if it is worth showing.
     fn silence(self, row: &JobRow) -> Option<String> {
         let time = match row.silence(self.now)?.as_secs() {
             seconds @ ..60 => format!("{seconds} s"),
@@ -161,7 +160,7 @@ impl Pen<'_> {
         Some(format!("{} {time}", self.theme.dot()))
     }
 
-    /// What stands behind the bar of a progress, or alone if it has none.
+    /// The text behind the bar, or instead of one.
     fn numbers(self, progress: &Progress, turns: usize, columns: usize) -> String {
         let position = progress.position;
         match (progress.total, &progress.text) {
@@ -173,8 +172,8 @@ impl Pen<'_> {
     }
 }
 
-/// How many columns the text and the bar get beside `fixed` others. A bar that
-/// gets none is left out, with the space before it.
+/// The columns of the text and the bar, where the other parts need `fixed` columns. A
+/// bar of 0 columns is left out together with the space before it.
 fn fit(columns: usize, fixed: usize, all_text: usize, bar: bool) -> (usize, usize) {
     let left = columns.saturating_sub(fixed);
     let without_bar = (all_text.min(left.max(1)), 0);

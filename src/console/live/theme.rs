@@ -1,4 +1,4 @@
-//! What rows are drawn with: marks, colors, bars.
+//! Themes: the marks, colors and bars of live rows.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::board::event::{Outcome, Status};
 use crate::console::text::{clean, cut, width};
 
-/// What rows are drawn with: the marks of outcomes, the colors of statuses, the
-/// characters of bars.
+/// The look of live rows: marks of outcomes, colors of statuses, characters of bars.
 ///
 /// | | [`new`](Self::new) | [`ascii`](Self::ascii) |
 /// |---|---|---|
@@ -21,8 +20,9 @@ use crate::console::text::{clean, cut, width};
 /// | spinner | `copy ⠹ 12` | `copy - 12` |
 /// | cut | `copy: a_long_na…` | `copy: a_long_na~` |
 ///
-/// A console has the first, or the second if the locale is not UTF-8, unless
-/// [it is told](crate::Console::theme). What jobs say is not changed by a theme.
+/// The default of a console is [`new`](Self::new), or [`ascii`](Self::ascii) if the
+/// locale is not UTF-8; [`Console::theme`](crate::Console::theme) sets another. A theme
+/// does not change the texts of jobs.
 ///
 /// # Examples
 ///
@@ -49,17 +49,17 @@ pub struct Theme {
     success: Style,
     warning: Style,
     error: Style,
-    /// What of a bar is done, and what is left.
+    /// The characters of the filled and the empty part of a bar.
     bar: [char; 2],
     spinner: &'static [char],
-    /// Stands for what was cut.
+    /// Replaces text that was cut.
     ellipsis: char,
-    /// Stands between a text and what the board adds to it.
+    /// Separates a text from what the board adds to it.
     dot: char,
 }
 
 impl Theme {
-    /// The default.
+    /// The default theme, in Unicode.
     pub const fn new() -> Self {
         Self {
             finished: Cow::Borrowed("✔"),
@@ -77,7 +77,7 @@ impl Theme {
         }
     }
 
-    /// The same in ASCII.
+    /// A theme in ASCII.
     pub fn ascii() -> Self {
         Self {
             finished: Cow::Borrowed("ok"),
@@ -92,33 +92,33 @@ impl Theme {
         }
     }
 
-    /// The mark of a job that [finished](Outcome::Finished).
+    /// Sets the mark of a job that [finished](Outcome::Finished).
     pub fn finished(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
         self.finished = mark.into();
         self
     }
 
-    /// The mark of a job that [failed](Outcome::Failed) or
+    /// Sets the mark of a job that [failed](Outcome::Failed) or
     /// [panicked](Outcome::Panicked).
     pub fn failed(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
         self.failed = mark.into();
         self
     }
 
-    /// The mark of a job that was [cancelled](Outcome::Cancelled).
+    /// Sets the mark of a job that was [cancelled](Outcome::Cancelled).
     pub fn cancelled(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
         self.cancelled = mark.into();
         self
     }
 
-    /// The mark of a job that was [abandoned](Outcome::Abandoned).
+    /// Sets the mark of a job that was [abandoned](Outcome::Abandoned).
     pub fn abandoned(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
         self.abandoned = mark.into();
         self
     }
 
-    /// How a row with this status is drawn. The board itself makes rows bold,
-    /// italic and faint. Without colors only the effects of a style count.
+    /// Sets the style of rows with a status. The board adds bold, italic and faint by
+    /// itself. Without color only the effects of a style apply.
     pub const fn color(mut self, status: Status, style: Style) -> Self {
         *match status {
             Status::Normal => &mut self.normal,
@@ -129,14 +129,14 @@ impl Theme {
         self
     }
 
-    /// The characters of a bar: what is done, and what is left. Characters that do
-    /// not take one column each change nothing.
+    /// Sets the characters of the filled and the empty part of a bar. The call has no
+    /// effect unless each of them takes exactly one column.
     pub fn bar(mut self, done: char, left: char) -> Self {
-        let takes_one = |c: char| {
+        let is_one_column = |c: char| {
             let text = String::from(c);
             self.clean(&text, 1) == text && width(&text) == 1
         };
-        if takes_one(done) && takes_one(left) {
+        if is_one_column(done) && is_one_column(left) {
             self.bar = [done, left];
         }
         self
@@ -150,7 +150,7 @@ impl Default for Theme {
 }
 
 impl Theme {
-    /// How a job ended, readable without color, for a row of so many columns.
+    /// The outcome of a job, readable without color, for a row of the given width.
     pub(crate) fn outcome(&self, outcome: &Outcome, columns: usize) -> String {
         let (mark, message) = match outcome {
             Outcome::Finished => (&self.finished, ""),
@@ -165,23 +165,23 @@ impl Theme {
         format!("{mark}{space}{message}")
     }
 
-    /// The part of a bar of so many columns that is done, then the rest.
+    /// Appends a bar of the given width, of which `done` columns are filled.
     pub(crate) fn push_bar(&self, line: &mut String, done: usize, columns: usize) {
         line.extend(core::iter::repeat_n(self.bar[0], done));
         line.extend(core::iter::repeat_n(self.bar[1], columns - done));
     }
 
-    /// A spinner that was turned this often.
+    /// The spinner after the given number of turns.
     pub(crate) fn spinner(&self, turns: usize) -> char {
         self.spinner[turns % self.spinner.len()]
     }
 
-    /// What stands between a text and what the board adds to it.
+    /// The separator of a text and what the board adds to it.
     pub(crate) fn dot(&self) -> char {
         self.dot
     }
 
-    /// What stands for what was cut.
+    /// The replacement of text that was cut.
     pub(crate) fn ellipsis(&self) -> char {
         self.ellipsis
     }
