@@ -1,5 +1,5 @@
-//! What others write to the terminal, as lines of a board and into files: on a
-//! pseudo-terminal that a process of its own has for stdout and stderr.
+//! Captured and redirected output, on a pseudo-terminal that is the stdout and stderr
+//! of a child process.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,14 +19,14 @@ use crate::told::told;
 
 const SIZE: (u16, u16) = (60, 20);
 
-/// Tells a process where its files go.
+/// The variable with the base path of a child's files.
 const BASE: &str = "ACTIVE_STATUS_BASE";
 
-/// The part of another process, which has a terminal. Here it does nothing.
+/// Runs a part in a child process, which has a terminal. It does nothing otherwise.
 #[test]
 fn child() {
     let Ok(part) = std::env::var(PART) else { return };
-    // The harness has its lines above ours.
+    // The harness prints its lines before this one.
     eprintln("start");
     match &*part {
         "print" => print(),
@@ -61,7 +61,7 @@ fn eprintln(line: impl std::fmt::Display) {
     eprintln!("{line}");
 }
 
-/// A row that outlives its live board.
+/// A job that outlives its board.
 fn open() -> (active_status::Job, OpenBoard) {
     let board = Console::auto().open();
     (board.add_job("row: "), board)
@@ -139,7 +139,7 @@ fn worker_panics() {
     board.shutdown();
 }
 
-/// The capture is over before the console looks again.
+/// The capture ends before the console draws again.
 fn last_worker_panics() {
     let (job, board) = open();
     let capture = Capture::start(&board).expect("a capture");
@@ -244,7 +244,7 @@ fn survivor() {
     read_stdin();
 }
 
-/// More than a terminal takes before somebody reads.
+/// Writes more than a terminal accepts while it is not read.
 fn flood() {
     let (_job, board) = open();
     let capture = Capture::start(&board).expect("a capture");
@@ -254,7 +254,7 @@ fn flood() {
     board.shutdown();
 }
 
-/// Where the test finds the files.
+/// The base path at which the test expects the files.
 fn base() -> PathBuf {
     std::env::var_os(BASE).expect("a base").into()
 }
@@ -269,7 +269,7 @@ fn redirect() {
         assert!(shell("echo of a process").status().expect("a shell").success());
         drop(files);
     }
-    // A console that is opened meanwhile is on the terminal all the same.
+    // A console that is opened meanwhile draws on the terminal as well.
     with_output_redirected(base(), || board.println("above the row")).expect("files");
     let late = with_output_redirected(base(), || Console::auto().open()).expect("files");
     drop(board);
@@ -297,12 +297,12 @@ fn redirect_and_panic() {
     println("to the terminal");
 }
 
-/// Waits for a word of the test, or for the end of what it says.
+/// Waits for a byte from the test, or for the end of stdin.
 fn read_stdin() {
     let _ = io::stdin().read(&mut [0]);
 }
 
-/// Tells the test, by way of stdin, which is a pipe to it in this part.
+/// Sends a word to the test through stdin, which is a pipe to it in this part.
 fn say(word: &str) {
     let words = io::stdin().as_fd().try_clone_to_owned().expect("another descriptor");
     File::from(words).write_all(word.as_bytes()).expect("the test hears");
@@ -333,7 +333,7 @@ impl Scene {
         Self { process, terminal, bytes: String::new() }
     }
 
-    /// Reads the terminal until this is on it.
+    /// Reads the terminal until `text` has arrived.
     fn read_until(mut self, text: &str) -> Self {
         while !self.bytes.contains(text) {
             let mut bytes = [0; 4_096];
@@ -343,17 +343,17 @@ impl Scene {
         self
     }
 
-    /// Lets the process go on that reads its stdin.
+    /// Sends a byte to the process, which waits for one.
     fn go_on(mut self) -> Self {
         self.process.stdin.as_mut().expect("its stdin").write_all(b"x").expect("a reader");
         self
     }
 
-    /// What was on the screen at the end, from `start` on.
+    /// The screen after the end of the process, from `start` on.
     fn end(mut self) -> String {
         drop(self.process.stdin.take());
         let mut bytes = Vec::new();
-        // A terminal whose other side is closed gives an error on some systems.
+        // Some systems report an error once the other side is closed.
         let _ = self.terminal.read_to_end(&mut bytes);
         self.bytes += std::str::from_utf8(&bytes).expect("whole characters");
         let screen = screen(&self.bytes, SIZE);
@@ -369,36 +369,36 @@ fn command(part: &str) -> Command {
     command
 }
 
-/// The screen at the end of a part that needs nobody.
+/// The screen after a part that runs on its own.
 #[track_caller]
 fn played(part: &'static str) -> String {
     within_a_minute(move || Scene::start(part).end())
 }
 
 #[test]
-fn what_is_printed_comes_out_above_the_rows_whole_and_in_order() {
+fn captured_lines_are_printed_whole_and_in_order() {
     let above = "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\na line in two parts\nwithout an end";
     assert_eq!(played("print"), format!("{above}\nrow: ✔\nnot captured"));
 }
 
 #[test]
-fn what_a_library_prints_comes_out_when_its_line_ends() {
+fn output_of_a_library_is_printed_when_its_line_ends() {
     let screen = within_a_minute(|| Scene::start("library").read_until("from C").end());
     assert_eq!(screen, "from C\nrow: … abandoned");
 }
 
 #[test]
-fn what_processes_print_comes_out_above_the_rows() {
+fn output_of_processes_is_printed_above_the_rows() {
     let above = "before\nto stdout\nto stderr\nno endafter";
     assert_eq!(played("process"), format!("{above}\nrow: … abandoned"));
 }
 
 #[test]
-fn who_writes_sees_a_terminal_of_the_same_size() {
+fn writers_see_a_terminal_of_the_same_size() {
     assert_eq!(played("terminal"), "20 60\n2%\nrow: … abandoned");
 }
 
-/// The lines of a screen, without what the message of a panic says besides.
+/// The lines of a screen, without the advice in the message of a panic.
 fn without_advice(screen: &str) -> Vec<&str> {
     let advice = ["note: run with `RUST_BACKTRACE=1`", "backtrace"];
     let is_advice =
@@ -407,19 +407,19 @@ fn without_advice(screen: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_message_of_a_worker_that_panics_comes_out_above_the_rows() {
+fn the_message_of_a_panic_is_printed_above_the_rows() {
     let screen = within_a_minute(|| Scene::start("worker panics").read_until("goes on").end());
     let mut lines = without_advice(&screen);
     assert!(lines.iter().any(|line| line.contains("thread 'worker'")), "{screen}");
     assert_eq!(lines.pop(), Some("other: goes on … abandoned"));
     lines.retain(|line| !line.contains("thread 'worker'"));
-    // The thread ends while its message is on the way.
+    // The thread ends while its message is being captured.
     lines.sort_unstable();
     assert_eq!(lines, ["as it does", "row: ✘ panicked"]);
 }
 
 #[test]
-fn a_capture_that_ends_right_after_a_panic_leaves_no_copy_of_the_rows() {
+fn a_capture_that_ends_after_a_panic_leaves_no_ghost() {
     let part = "last worker panics";
     let screen = within_a_minute(|| Scene::start(part).read_until("ready").go_on().end());
     let rows = screen.lines().filter(|line| line.starts_with("row:"));
@@ -427,7 +427,7 @@ fn a_capture_that_ends_right_after_a_panic_leaves_no_copy_of_the_rows() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_with_its_message_above_the_last_rows() {
+fn a_panic_restores_the_terminal_with_its_message_above() {
     let screen = within_a_minute(|| Scene::start("main panics").read_until("ready").end());
     let lines = without_advice(&screen);
     assert_eq!(lines[0], "ready");
@@ -436,24 +436,24 @@ fn a_panic_gives_the_terminal_back_with_its_message_above_the_last_rows() {
 }
 
 #[test]
-fn a_part_of_a_line_comes_out_though_nobody_ends_it() {
+fn a_partial_line_is_printed_after_a_while() {
     let screen = within_a_minute(|| Scene::start("part of a line").read_until("Continue?").end());
     assert_eq!(screen, "Continue?\nrow: … abandoned");
 }
 
 #[test]
-fn a_console_that_is_opened_later_draws_on_the_terminal() {
+fn a_console_opened_later_draws_on_the_terminal() {
     assert_eq!(played("before the console"), "early\nlate\nrow: … abandoned");
 }
 
 #[test]
-fn what_is_written_after_the_close_goes_to_the_terminal() {
+fn output_after_the_close_goes_to_the_terminal() {
     let screen = within_a_minute(|| Scene::start("after the close").read_until("open").end());
     assert_eq!(screen, "open\nrow: … abandoned\nclosed\nthe last word");
 }
 
 #[test]
-fn lines_of_several_threads_come_out_whole_and_in_order() {
+fn lines_of_several_threads_stay_whole_and_in_order() {
     within_a_minute(|| {
         let scene = Scene::start("threads");
         let screen = scene.end();
@@ -467,13 +467,13 @@ fn lines_of_several_threads_come_out_whole_and_in_order() {
 }
 
 #[test]
-fn of_two_guards_the_newer_one_captures_until_it_is_dropped() {
+fn the_newer_of_two_guards_captures_until_its_drop() {
     let lines = r#"["| to the second", "| still to the second"]"#;
     assert_eq!(played("two guards"), format!("to the first\nto the terminal\n{lines}"));
 }
 
 #[test]
-fn a_process_that_goes_on_writes_to_the_terminal() {
+fn a_process_that_outlives_the_capture_writes_to_the_terminal() {
     let screen = within_a_minute(|| {
         let scene = Scene::start("survivor").read_until("\u{1b}[Kcaptured");
         scene.go_on().read_until("survived").end()
@@ -484,11 +484,11 @@ fn a_process_that_goes_on_writes_to_the_terminal() {
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_keeps_nobody_waiting_who_prints() {
+fn an_unread_terminal_does_not_block_printing() {
     within_a_minute(|| {
         let (mut words, theirs) = io::pipe().expect("a pipe");
         let scene = Scene::start_with("flood", theirs);
-        // Not a byte is read until the work is done.
+        // Nothing is read before the work is done.
         words.read_exact(&mut [0; 4]).expect("a word");
         let screen = scene.end();
         let mut lines = screen.lines();
@@ -498,7 +498,7 @@ fn a_terminal_that_nobody_reads_keeps_nobody_waiting_who_prints() {
 }
 
 #[test]
-fn a_stdout_that_is_no_terminal_is_not_captured() {
+fn a_stdout_other_than_a_terminal_is_not_captured() {
     within_a_minute(|| {
         let (terminal, stderr) = pseudo_terminal(SIZE);
         let process = command("print").stdout(Stdio::piped()).stderr(stderr).spawn();
@@ -514,7 +514,7 @@ fn a_stdout_that_is_no_terminal_is_not_captured() {
 }
 
 #[test]
-fn nothing_is_captured_if_stderr_is_no_terminal() {
+fn nothing_is_captured_unless_stderr_is_a_terminal() {
     within_a_minute(|| {
         let (terminal, stdout) = pseudo_terminal(SIZE);
         let process = command("print").stdout(stdout).stderr(Stdio::piped()).spawn();
@@ -528,7 +528,7 @@ fn nothing_is_captured_if_stderr_is_no_terminal() {
     });
 }
 
-/// The screen at the end of a part that writes into files, and the files.
+/// The screen and the files after a part that writes to files.
 #[track_caller]
 fn written(part: &'static str) -> (String, String, String) {
     within_a_minute(move || {
@@ -552,7 +552,7 @@ fn with_end(base: &Path, end: &str) -> PathBuf {
 }
 
 #[test]
-fn output_is_redirected_for_the_extent_of_a_guard_and_the_board_stays() {
+fn output_is_redirected_while_the_guard_lives() {
     let (screen, out, err) = written("redirect");
     assert_eq!(screen, "above the row\nrow: … abandoned\nlate\nto the terminal");
     assert_eq!(out, "to the file\nof a process\nwithout an end".repeat(2));
@@ -560,14 +560,14 @@ fn output_is_redirected_for_the_extent_of_a_guard_and_the_board_stays() {
 }
 
 #[test]
-fn after_a_redirection_what_was_captured_before_is_captured_again() {
+fn a_capture_resumes_after_a_redirection() {
     let (screen, out, err) = written("redirect in a capture");
     assert_eq!((&*out, &*err), ("two\n", ""));
     assert_eq!(screen, "one\nthree\nrow: … abandoned");
 }
 
 #[test]
-fn a_panic_ends_the_redirection_with_its_message_in_the_file() {
+fn a_panic_ends_a_redirection_with_its_message_in_the_file() {
     let (screen, _, err) = written("redirect and panic");
     assert!(err.contains("as it does"), "{err}");
     assert_eq!(screen, "row: ✘ panicked\nto the terminal");

@@ -1,5 +1,5 @@
-//! The console on a real terminal: a pseudo-terminal that a process of its own
-//! has for stderr.
+//! Consoles on a real terminal: a pseudo-terminal that is the stderr of a child
+//! process.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,10 +17,10 @@ use smol::Timer;
 use crate::pty::{self, interrupt, pseudo_terminal, this_program, this_program_in};
 use crate::support::within_a_minute;
 
-/// Tells a process which part to play; `child` is the test that plays it.
+/// The variable that selects the part of a child process, run by the test `child`.
 pub(crate) const PART: &str = "ACTIVE_STATUS_PART";
 
-/// The part of another process, which has a terminal. Here it does nothing.
+/// Runs a part in a child process, which has a terminal. It does nothing otherwise.
 #[test]
 fn child() {
     let board = || Console::auto().open();
@@ -54,7 +54,7 @@ fn wide(board: OpenBoard) {
     board.shutdown();
 }
 
-/// More than a terminal takes before somebody reads.
+/// Writes more than a terminal accepts while it is not read.
 fn flood(board: OpenBoard) {
     let job = board.add_job("flood: ");
     for number in 0..10_000 {
@@ -65,13 +65,13 @@ fn flood(board: OpenBoard) {
     board.shutdown();
 }
 
-/// Waits for ever, or for the end of stdin.
+/// Waits until stdin ends.
 fn wait(board: OpenBoard) {
     let _job = board.add_job("wait: ");
     let _ = io::stdin().read(&mut [0]);
 }
 
-/// Says in each row how many bytes came from stdin, and then in a line.
+/// Shows the number of bytes from stdin in each row, and then prints it.
 fn count(board: OpenBoard) {
     let jobs: Vec<_> = (1..=4).map(|number| board.add_job(format!("job {number}: "))).collect();
     (1..=20).for_each(|number| board.println(format_args!("line {number}")));
@@ -89,7 +89,7 @@ fn huge(board: OpenBoard) {
     job.finish();
 }
 
-/// Something is due every second, until the end of stdin.
+/// Draws every second until stdin ends.
 fn on_a_thread(board: OpenBoard) {
     board.show_elapsed();
     let _ = io::stdin().read(&mut [0]);
@@ -102,7 +102,7 @@ fn on_an_executor() {
     let _ = smol::block_on(Console::auto().run_while(events, Timer::after, work));
 }
 
-/// Tells the test, on stdout.
+/// Prints a word on stdout, for the test.
 #[expect(clippy::print_stdout, reason = "the way to the test")]
 fn say(word: &str) {
     println!("\n{word}");
@@ -116,7 +116,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Starts a part on a terminal of this size, with these variables.
+    /// Starts a part on a terminal of the given size, with the given variables.
     fn start(part: &str, size: (u16, u16), variables: &[(&str, &str)]) -> Self {
         let (terminal, stderr) = pseudo_terminal(size);
         let mut process = command(part, variables);
@@ -131,7 +131,7 @@ impl Scene {
         assert!(heard.into_iter().any(|line| line == word), "it did not say {word:?}");
     }
 
-    /// Reads the terminal until this comes, and not further.
+    /// Reads the terminal up to and including `text`.
     fn read_until(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
         while !seen.ends_with(text.as_bytes()) {
@@ -142,11 +142,11 @@ impl Scene {
         String::from_utf8(seen).expect("whole characters")
     }
 
-    /// What the terminal was sent until the end of the process.
+    /// The status of the process, and everything it wrote to the terminal until then.
     fn end(mut self) -> (ExitStatus, String) {
         drop(self.process.stdin.take());
         let mut bytes = Vec::new();
-        // A terminal whose other side is closed gives an error on some systems.
+        // Some systems report an error once the other side is closed.
         let _ = self.terminal.read_to_end(&mut bytes);
         let status = self.process.wait().expect("its status");
         (status, String::from_utf8(bytes).expect("whole characters"))
@@ -160,14 +160,14 @@ fn command(part: &str, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// What is on a screen of this size after these bytes.
+/// The text on a screen of the given size after `bytes`.
 pub(crate) fn screen(bytes: &str, (columns, rows): (u16, u16)) -> String {
     let mut terminal = avt::Terminal::with_scrollback(columns.into(), rows.into(), None).unwrap();
     terminal.feed(bytes);
     terminal.screen().text().join("\n").trim_end().to_string()
 }
 
-/// The bytes that the part `copy` sends.
+/// The bytes that the part `copy` writes.
 fn copied(variables: &'static [(&str, &str)]) -> String {
     within_a_minute(|| {
         let (status, bytes) = Scene::start("copy", (40, 10), variables).end();
@@ -200,7 +200,7 @@ fn in_a_locale_that_is_not_utf_8_the_board_is_in_ascii() {
 
 // Rule 22
 #[test]
-fn on_a_dumb_terminal_in_ci_and_if_lines_are_to_stay_the_board_is_plain() {
+fn a_dumb_terminal_ci_and_accessible_make_the_board_plain() {
     for variables in [&[("TERM", "dumb")], &[("CI", "true")], &[("ACCESSIBLE", "1")]] {
         let bytes = copied(variables);
         assert!(!bytes.contains('\u{1b}'), "{variables:?}: {bytes:?}");
@@ -209,7 +209,7 @@ fn on_a_dumb_terminal_in_ci_and_if_lines_are_to_stay_the_board_is_plain() {
 }
 
 #[test]
-fn the_terminal_is_asked_for_its_size() {
+fn the_size_of_the_terminal_is_used() {
     within_a_minute(|| {
         let mut scene = Scene::start("wide", (20, 5), &[]);
         scene.hear("ready");
@@ -221,10 +221,10 @@ fn the_terminal_is_asked_for_its_size() {
 
 // Rule 19
 #[test]
-fn a_terminal_that_nobody_reads_keeps_no_worker_waiting() {
+fn an_unread_terminal_blocks_no_worker() {
     within_a_minute(|| {
         let mut scene = Scene::start("flood", (40, 10), &[]);
-        // Not a byte is read until the work is done.
+        // Nothing is read before the work is done.
         scene.hear("done");
         let (status, bytes) = scene.end();
         assert!(status.success());
@@ -256,7 +256,7 @@ fn an_interrupt_leaves_the_terminal_as_it_was() {
 
 // Rule 18
 #[test]
-fn a_terminal_that_is_resized_has_each_row_once() {
+fn a_resized_terminal_shows_each_row_once() {
     within_a_minute(|| {
         let mut scene = Scene::start("count", (60, 20), &[]);
         let mut terminal = avt::Terminal::with_scrollback(60, 20, None).unwrap();
@@ -278,7 +278,7 @@ fn a_terminal_that_is_resized_has_each_row_once() {
 }
 
 #[test]
-fn a_terminal_of_one_column_and_one_row_gets_each_line_once() {
+fn a_terminal_of_one_cell_shows_each_line_once() {
     within_a_minute(|| {
         let (status, bytes) = Scene::start("copy", (1, 1), &[]).end();
         assert!(status.success());
@@ -297,7 +297,7 @@ fn ten_megabytes_in_one_update_are_one_row() {
 }
 
 #[test]
-fn a_terminal_that_disappears_does_not_stop_the_work() {
+fn a_vanished_terminal_does_not_stop_the_work() {
     within_a_minute(|| {
         let mut scene = Scene::start("count", (40, 10), &[]);
         scene.read_until("\u{1b}[?2026l");
@@ -310,7 +310,7 @@ fn a_terminal_that_disappears_does_not_stop_the_work() {
     });
 }
 
-/// Whether all threads of a process wait for something, as far as one can tell.
+/// Whether no thread of a process is running, as far as the system reports it.
 fn is_asleep(process: Pid) -> bool {
     let tasks = fs::read_dir(format!("/proc/{}/task", process.as_raw_pid()));
     tasks.into_iter().flatten().flatten().all(|task| {
@@ -319,13 +319,13 @@ fn is_asleep(process: Pid) -> bool {
     })
 }
 
-/// What is on the screen when a process was stopped for some seconds, as by
-/// Ctrl-Z, while another wrote `$ fg`, and has drawn again.
+/// The screen after a process was stopped for some seconds, as by Ctrl-Z, while
+/// another one wrote `$ fg`, and has drawn again.
 fn after_a_stop(part: &str) -> String {
     let mut scene = Scene::start(part, (40, 10), &[]);
     let mut bytes = scene.read_until("\u{1b}[?2026l");
     let process = Pid::from_child(&scene.process);
-    // A stop in the middle of a write looks like a terminal that takes nothing.
+    // A stop during a write looks like a stalled terminal.
     while !is_asleep(process) {
         thread::yield_now();
     }
@@ -334,14 +334,14 @@ fn after_a_stop(part: &str) -> String {
     assert!(stopped.expect("a status").1.stopped());
     let (sender, news) = mpsc::channel();
     let reader = thread::spawn(move || {
-        // What it had written before it stopped is part of that.
+        // Frames written before the stop arrive first.
         for _ in 0..2 {
             let frame = scene.read_until("\u{1b}[?2026l");
             let _ = sender.send(frame);
         }
         scene
     });
-    // It writes nothing while it is stopped, but what was on the way.
+    // A stopped process writes nothing; earlier frames may still arrive.
     while let Ok(frame) = news.recv_timeout(Duration::from_secs(4)) {
         bytes += &frame;
     }
@@ -354,7 +354,7 @@ fn after_a_stop(part: &str) -> String {
 }
 
 #[test]
-fn after_a_stop_the_board_goes_on_below_what_the_shell_wrote() {
+fn after_a_stop_the_board_continues_below_the_shell() {
     within_a_minute(|| {
         let parts = ["a thread", "an executor"];
         let scenes = parts.map(|part| thread::spawn(move || after_a_stop(part)));
@@ -369,7 +369,7 @@ fn after_a_stop_the_board_goes_on_below_what_the_shell_wrote() {
     });
 }
 
-/// Whether this program is installed. If it is not, the test that asks says so.
+/// Whether a program is installed. If not, the test reports that it was skipped.
 fn is_installed(program: &str, version: &str) -> bool {
     let found = Command::new(program).arg(version).output().is_ok();
     if !found {
@@ -378,7 +378,7 @@ fn is_installed(program: &str, version: &str) -> bool {
     found
 }
 
-/// The command that plays the part `copy`, for a shell; `word` is run after it.
+/// The shell command that runs the part `copy`, then `word`.
 fn copy_and(word: &str) -> String {
     let program = std::env::current_exe().expect("this program");
     let program = program.to_str().expect("a name in UTF-8");
@@ -397,7 +397,7 @@ fn script_records_a_live_board() {
         assert!(output.status.success());
         String::from_utf8(output.stdout).expect("whole characters")
     });
-    assert!(seen.contains('\x1b'), "it has a terminal");
+    assert!(seen.contains('\x1b'), "no live board");
     assert_eq!(screen(&seen, (80, 24)), "copy: a.txt ✘ no space");
 }
 
@@ -428,19 +428,22 @@ fn tmux_shows_a_live_board_below_what_was_there() {
 
 // Rules 22, 23
 #[test]
-fn stderr_in_a_file_holds_useful_lines_and_no_escapes() {
+fn stderr_in_a_file_holds_lines_without_escapes() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stderr in a file");
     let file = File::create(&path).expect("a file");
     let output = command("copy", &[]).stderr(file).output().expect("a process");
     assert!(output.status.success());
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("copy: "), "stdout is not ours");
+    assert!(
+        !String::from_utf8_lossy(&output.stdout).contains("copy: "),
+        "stdout is not for the board"
+    );
     let lines = std::fs::read_to_string(&path).expect("text");
     assert_eq!(lines, "copy: a.txt (failed after 0s): no space\n0 done, 1 failed in 0s\n");
 }
 
 // Rule 21
 #[test]
-fn a_stderr_that_nobody_reads_any_more_does_not_stop_the_work() {
+fn a_closed_pipe_as_stderr_does_not_stop_the_work() {
     within_a_minute(|| {
         let (reader, stderr) = io::pipe().expect("a pipe");
         drop(reader);
@@ -452,7 +455,7 @@ fn a_stderr_that_nobody_reads_any_more_does_not_stop_the_work() {
 
 // Rule 21
 #[test]
-fn a_stderr_that_is_closed_does_not_stop_the_work() {
+fn a_closed_stderr_does_not_stop_the_work() {
     within_a_minute(|| {
         let program = std::env::current_exe().expect("this program");
         let mut shell = Command::new("sh");

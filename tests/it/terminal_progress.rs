@@ -1,4 +1,4 @@
-//! What a live board tells the terminal of its progress.
+//! The overall progress that a live console reports to the terminal.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -8,27 +8,27 @@ use active_status::{Board, Console, Job, JobOptions, board, board_with_clock};
 
 use crate::stage::{News, Show, Tells, Time, millis, next_frame, wrote};
 
-/// A board on a virtual clock, and what shows it.
+/// A board on a virtual clock, and its console.
 fn shown(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.clock());
     let console = Console::live().terminal_progress(true).clock(time.clock()).size(40, 10);
     (board, Show::new(|tells| console.output(tells).run(events, time.sleep())))
 }
 
-/// What these bytes tell of progress: `state;percent`.
+/// The progress that `bytes` report, as `state;percent`.
 fn told(bytes: &str) -> Vec<&str> {
     let told = bytes.split("\x1b]9;4;").skip(1);
     told.map(|rest| rest.split_once("\x1b\\").expect("an end").0).collect()
 }
 
-/// The next frame's progress, after the time that it needs.
+/// The progress reported by the next frame.
 fn next<F: Future>(show: &mut Show<F>, time: &Time) -> Vec<String> {
     time.pass(millis(100));
     told(&show.frame()).into_iter().map(String::from).collect()
 }
 
 #[test]
-fn the_terminal_is_told_the_mean_of_the_jobs_that_have_a_total() {
+fn progress_is_the_mean_of_the_jobs_with_a_total() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let add = |total| board.add_job(JobOptions::new().total(total));
@@ -38,7 +38,7 @@ fn the_terminal_is_told_the_mean_of_the_jobs_that_have_a_total() {
     assert_eq!(next(&mut show, &time), ["1;12"]);
     two.tick_by(2);
     assert_eq!(next(&mut show, &time), ["1;25"]);
-    // One that ended is done.
+    // A job that has ended counts as done.
     one.finish();
     assert_eq!(next(&mut show, &time), ["1;62"]);
     two.set_position(9);
@@ -46,7 +46,7 @@ fn the_terminal_is_told_the_mean_of_the_jobs_that_have_a_total() {
 }
 
 #[test]
-fn pinned_jobs_with_a_total_stand_for_all() {
+fn pinned_jobs_with_a_total_decide_alone() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     board.show_elapsed();
@@ -61,7 +61,7 @@ fn pinned_jobs_with_a_total_stand_for_all() {
 }
 
 #[test]
-fn without_a_total_something_runs_or_nothing_does() {
+fn without_a_total_progress_is_indeterminate() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     board.show_elapsed();
@@ -78,7 +78,7 @@ fn without_a_total_something_runs_or_nothing_does() {
 }
 
 #[test]
-fn after_a_failure_an_error_is_shown_as_long_as_something_runs() {
+fn after_a_failure_progress_is_an_error() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
@@ -93,7 +93,7 @@ fn after_a_failure_an_error_is_shown_as_long_as_something_runs() {
 }
 
 #[test]
-fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
+fn progress_is_repeated_once_per_second_with_a_frame() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
@@ -106,7 +106,7 @@ fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
         }
     }
     assert_eq!(again, [10, 20]);
-    // News that looks like what is there draws nothing, and tells nothing.
+    // An update that changes no character draws and reports nothing.
     for _ in 0..15 {
         job.set_text(25);
         time.pass(millis(100));
@@ -115,7 +115,7 @@ fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
     job.set_text("visible");
     time.pass(millis(100));
     assert!(show.frame().contains("visible"));
-    // The row dims, and then nothing is written for want of something else.
+    // The row dims. Then progress is not repeated, because nothing else is written.
     time.pass(millis(1_000));
     show.frame();
     time.pass(millis(5_000));
@@ -124,7 +124,7 @@ fn what_the_terminal_knows_is_told_again_once_a_second_with_a_frame() {
 }
 
 #[test]
-fn that_nothing_runs_is_told_once() {
+fn the_end_of_all_jobs_is_reported_once() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     board.println("before");
@@ -138,7 +138,7 @@ fn that_nothing_runs_is_told_once() {
 
 // Rule 16
 #[test]
-fn it_is_part_of_the_one_write_of_a_frame() {
+fn progress_is_part_of_the_one_write_of_a_frame() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().prefix("copy: ").total(4));
@@ -150,7 +150,7 @@ fn it_is_part_of_the_one_write_of_a_frame() {
 
 // Rule 16
 #[test]
-fn at_the_end_the_terminal_shows_no_progress() {
+fn the_last_frame_clears_the_progress() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
@@ -161,7 +161,7 @@ fn at_the_end_the_terminal_shows_no_progress() {
 }
 
 #[test]
-fn a_dropped_future_takes_the_progress_back() {
+fn a_dropped_future_clears_the_progress() {
     let time = Time::default();
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().total(4));
@@ -169,7 +169,7 @@ fn a_dropped_future_takes_the_progress_back() {
     assert_eq!(told(&show.written()), ["0;0"]);
 }
 
-/// A board on a thread that has told some progress.
+/// A board on a thread whose progress has been reported.
 fn started() -> (Job, ConsoleHandle, mpsc::Receiver<News>) {
     let (sender, news) = mpsc::channel();
     let (board, events) = board();
@@ -181,14 +181,14 @@ fn started() -> (Job, ConsoleHandle, mpsc::Receiver<News>) {
 }
 
 #[test]
-fn a_shutdown_takes_the_progress_back() {
+fn a_shutdown_clears_the_progress() {
     let (_job, running, news) = started();
     running.shutdown();
     assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
 }
 
 #[test]
-fn a_panic_takes_the_progress_back() {
+fn a_panic_clears_the_progress() {
     let (_job, running, news) = started();
     let thread = std::thread::spawn(move || {
         let _running = running;
@@ -200,7 +200,7 @@ fn a_panic_takes_the_progress_back() {
 
 // Rule 16
 #[test]
-fn nothing_is_told_unless_it_is_asked_for_or_known_to_be_understood() {
+fn progress_is_reported_only_where_it_is_understood() {
     let time = Time::default();
     for console in [
         Console::live().into(),

@@ -1,4 +1,4 @@
-//! What rows are drawn with: marks, colors and bars to choose, and ASCII.
+//! Themes: marks, colors and bars, and ASCII.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Effects};
 
 use crate::stage::{Show, Time, millis, screen};
 
-/// A board with this theme, and what shows it.
+/// A board with the given theme, and its console.
 fn shown(
     theme: Theme,
     color: bool,
@@ -19,7 +19,7 @@ fn shown(
     (board, show)
 }
 
-/// The bytes that show a board on which this happens, and then a minute nothing.
+/// The bytes that show a board after `happens` and an idle minute.
 fn bytes(theme: Theme, color: bool, happens: impl FnOnce(&Board)) -> String {
     let time = Time::default();
     let (board, mut show) = shown(theme, color, &time);
@@ -34,7 +34,7 @@ fn bytes(theme: Theme, color: bool, happens: impl FnOnce(&Board)) -> String {
     bytes + &show.end().1
 }
 
-/// A board with a row of each kind.
+/// A board with a row of every kind.
 fn all_kinds(board: &Board) {
     board.add_job("1: ").finish();
     board.add_job("2: ").fail("no space");
@@ -49,7 +49,7 @@ fn all_kinds(board: &Board) {
 }
 
 #[test]
-fn a_board_in_ascii_writes_nothing_else() {
+fn an_ascii_board_writes_only_ascii() {
     let bytes = bytes(Theme::ascii(), true, all_kinds);
     assert!(bytes.is_ascii(), "{bytes:?}");
     assert_eq!(
@@ -61,7 +61,7 @@ fn a_board_in_ascii_writes_nothing_else() {
 }
 
 #[test]
-fn rows_without_room_and_rows_without_news_are_told_in_ascii_too() {
+fn hidden_and_silent_rows_are_ascii_as_well() {
     let time = Time::default();
     let (board, mut show) = shown(Theme::ascii(), true, &time);
     let _jobs: Vec<_> = (1..=10).map(|job| board.add_job(format!("job {job}"))).collect();
@@ -95,7 +95,7 @@ fn a_mark_holds_no_escapes() {
 }
 
 #[test]
-fn the_characters_of_a_bar_can_be_chosen_if_they_take_one_column_each() {
+fn characters_of_a_bar_must_take_one_column_each() {
     for (done, left, drawn) in [
         ('█', ' ', "█ "),
         ('漢', ' ', "▓░"),
@@ -114,7 +114,7 @@ fn the_characters_of_a_bar_can_be_chosen_if_they_take_one_column_each() {
 }
 
 #[test]
-fn colors_can_be_chosen_and_without_them_effects_remain() {
+fn without_color_the_effects_of_styles_remain() {
     let theme = Theme::new()
         .color(Status::Normal, AnsiColor::Blue.on_default())
         .color(Status::Success, AnsiColor::Cyan.on_default() | Effects::UNDERLINE);

@@ -380,7 +380,7 @@ mod tests {
 
     // Rule 9
     #[test]
-    fn a_status_is_a_color_of_the_whole_row() {
+    fn a_status_colors_the_whole_row() {
         for (status, weight, shown) in [
             (Status::Normal, Weight::Normal, "a\x1b[K\r\n"),
             (Status::Normal, Weight::Bold, "\x1b[1ma\x1b[0m\x1b[K\r\n"),
@@ -422,7 +422,7 @@ mod tests {
 
     // Rule 20
     #[test]
-    fn printed_lines_keep_styles_and_links_and_end_them() {
+    fn printed_lines_keep_styles_and_links_and_close_them() {
         for (line, kept, plain) in [
             ("a", "a", "a"),
             ("\x1b[31ma", "\x1b[31ma\x1b[0m", "a"),

@@ -1,5 +1,5 @@
-//! What a terminal makes of the bytes: they are played into one that wraps
-//! lines anew when its width changes, and that keeps what scrolled away.
+//! Tests of the painter on an emulated terminal that reflows lines when its width
+//! changes and keeps a scrollback.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::console::live::row::{Line, Weight};
 use crate::console::live::theme::Theme;
 use crate::console::text::{ESCAPE, Token, tokens};
 
-/// What was on the screen before the board started.
+/// The lines on the screen before the board.
 const BEFORE: [&str; 3] = ["$ make", "before the board", "above"];
 
 /// A board on a terminal.
@@ -25,7 +25,7 @@ struct Screen {
     model: Model,
     frame: Frame,
     now: Duration,
-    /// All that left the board, as frames had it.
+    /// Every line that has left the board.
     committed: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Screen {
         self.now += Duration::from_millis(millis);
     }
 
-    /// Draws a frame, and returns its bytes.
+    /// Draws a frame and returns its bytes.
     fn paint(&mut self) -> String {
         let (columns, rows) = self.terminal.size();
         let (columns, rows) = (columns as u16, rows as u16);
@@ -88,8 +88,8 @@ impl Screen {
         bytes
     }
 
-    /// Feeds the terminal. Some keep a copy of a screen that is erased as a
-    /// whole, so that never happens.
+    /// Feeds the terminal. Some terminals copy a screen that is erased as a whole into
+    /// the scrollback, so that must never happen.
     fn feed(&mut self, bytes: &str) {
         harmless(bytes);
         let erase = format!("{ESCAPE}[J");
@@ -101,15 +101,15 @@ impl Screen {
         }
     }
 
-    /// What stands on the screen and scrolled away, below `BEFORE`; lines that
-    /// the terminal wrapped are one.
+    /// The text of the scrollback and the screen below `BEFORE`, with wrapped lines
+    /// joined.
     fn text(&self) -> String {
         let lines = self.terminal.screen().text();
-        assert_eq!(lines[..BEFORE.len()], BEFORE, "what stood above is as it was");
+        assert_eq!(lines[..BEFORE.len()], BEFORE, "the lines above the board have changed");
         lines[BEFORE.len()..].join("\n").trim_end().to_string()
     }
 
-    /// Of that, what looks as if it had left the board.
+    /// The lines of that text that look as if they had left the board.
     fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         let (mut text, mut italic) = (String::new(), false);
@@ -128,15 +128,19 @@ impl Screen {
         left
     }
 
-    /// Holds the screen against the frame and what left before.
+    /// Compares the screen with the frame and the lines that have left.
     fn check(&self) {
         let cursor = self.terminal.cursor();
-        assert_eq!(cursor.position(), Some((0, cursor.row)), "at rest in the first column");
+        assert_eq!(
+            cursor.position(),
+            Some((0, cursor.row)),
+            "the cursor rests in the first column"
+        );
         let live = self.frame.live();
         let top = cursor.row - live.len();
         let away = self.terminal.screen().all_lines().count() - self.terminal.size().1;
         let above = self.terminal.screen().all_lines().take(away + top).last();
-        assert!(above.is_none_or(|line| !line.is_wrapped()), "glued to what is above");
+        assert!(above.is_none_or(|line| !line.is_wrapped()), "joined to the line above");
         for (row, line) in live.iter().enumerate() {
             let shown = self.terminal.screen().line(top + row).expect("a row");
             assert!(!shown.is_wrapped());
@@ -167,9 +171,8 @@ fn color(status: Status) -> Option<avt::Color> {
     Some(avt::Color::Indexed(number))
 }
 
-/// There is no sequence but those that move up and down, erase from the cursor
-/// on, and set styles, wrapping and the mode in which a frame is shown at once: no
-/// question, nothing hidden, no place on the screen.
+/// Checks that every sequence moves up or down, erases after the cursor, or sets a
+/// style, wrapping or synchronized output. None queries, hides or addresses anything.
 fn harmless(bytes: &str) {
     for token in tokens(bytes) {
         let Token::Sequence(sequence) = token else { continue };
@@ -191,7 +194,7 @@ fn row(text: &str) -> Row {
 }
 
 #[test]
-fn rows_stand_above_the_cursor() {
+fn rows_are_above_the_cursor() {
     let mut screen = Screen::new(20, 8);
     screen.add(1, row("one"));
     screen.add(2, row("two"));
@@ -203,7 +206,7 @@ fn rows_stand_above_the_cursor() {
 
 // Rule 21
 #[test]
-fn the_last_frame_stays_and_what_follows_is_below() {
+fn later_output_is_below_the_last_frame() {
     let mut screen = Screen::new(20, 5);
     screen.add(1, row("one"));
     screen.paint();
@@ -249,7 +252,7 @@ fn only_rows_that_changed_are_sent() {
 
 // Rule 16
 #[test]
-fn damage_by_others_heals_after_a_second() {
+fn damage_by_other_output_is_repaired_after_a_second() {
     let mut screen = Screen::new(20, 12);
     screen.add(1, row("one"));
     screen.add(2, row("two"));
@@ -269,7 +272,7 @@ fn damage_by_others_heals_after_a_second() {
 
 // Rule 12
 #[test]
-fn a_row_that_left_is_followed_by_the_rows_that_run() {
+fn running_rows_are_below_those_that_have_left() {
     let mut screen = Screen::new(20, 8);
     for (job, text) in [(1, "one"), (2, "two"), (3, "three")] {
         screen.add(job, row(text));
@@ -299,7 +302,7 @@ fn a_printed_line_may_be_wider_than_the_screen() {
 
 // Rule 16
 #[test]
-fn a_line_above_a_board_as_high_as_the_screen_does_not_erase_the_whole_screen() {
+fn a_line_above_a_full_screen_does_not_erase_all_of_it() {
     let mut screen = Screen::new(20, 4);
     for job in 1..=3 {
         screen.add(job, row("a row of the board"));
@@ -312,7 +315,7 @@ fn a_line_above_a_board_as_high_as_the_screen_does_not_erase_the_whole_screen() 
 }
 
 #[test]
-fn wide_characters_at_the_edge_leave_nothing_of_old_rows() {
+fn wide_characters_at_the_edge_overwrite_old_rows() {
     let mut screen = Screen::new(21, 8);
     screen.add(1, row("=".repeat(20).as_str()));
     screen.paint();
@@ -326,7 +329,7 @@ fn wide_characters_at_the_edge_leave_nothing_of_old_rows() {
 #[test]
 fn a_row_that_the_terminal_draws_wider_stays_one_row() {
     let mut screen = Screen::new(20, 8);
-    // This terminal gives the accents columns of their own.
+    // This terminal gives each accent a column.
     screen.add(1, row("e\u{301}".repeat(15).as_str()));
     screen.add(2, row("two"));
     screen.paint();
@@ -336,7 +339,7 @@ fn a_row_that_the_terminal_draws_wider_stays_one_row() {
 
 // Rule 16
 #[test]
-fn a_frame_is_shown_at_once_and_leaves_the_modes_as_they_were() {
+fn a_frame_is_synchronized_and_restores_the_modes() {
     let mut screen = Screen::new(20, 8);
     screen.print("line");
     screen.add(1, row("one"));
@@ -353,7 +356,7 @@ fn a_frame_is_shown_at_once_and_leaves_the_modes_as_they_were() {
 }
 
 #[test]
-fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
+fn foreign_output_stays_if_the_board_leaves_its_rows() {
     let mut screen = Screen::new(40, 8);
     screen.add(1, row("one"));
     screen.paint();
@@ -366,7 +369,7 @@ fn what_others_wrote_stays_if_the_board_leaves_its_rows() {
 
 // Rule 20
 #[test]
-fn a_printed_line_keeps_its_colors_and_loses_other_sequences() {
+fn a_printed_line_keeps_only_its_styles() {
     let mut screen = Screen::new(40, 8);
     let line = format!("line {ESCAPE}[31mred{ESCAPE}[2J{ESCAPE}[1;1H\u{7} still\tred");
     screen.print(&line);
@@ -381,7 +384,7 @@ fn a_printed_line_keeps_its_colors_and_loses_other_sequences() {
 
 // Rule 18
 #[test]
-fn narrower_and_wider_again_leaves_the_rows_as_they_are() {
+fn a_resize_and_back_leaves_the_rows_unchanged() {
     let mut screen = Screen::new(80, 24);
     for line in 1..=30 {
         screen.print(&format!("line {line}"));
@@ -401,7 +404,7 @@ fn narrower_and_wider_again_leaves_the_rows_as_they_are() {
 }
 
 #[test]
-fn rows_that_the_terminal_pushed_off_the_screen_are_not_glued_to_others() {
+fn rows_pushed_off_the_screen_are_not_joined_to_others() {
     let mut screen = Screen::new(80, 24);
     for job in 1..=4 {
         screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
@@ -421,7 +424,7 @@ fn rows_that_the_terminal_pushed_off_the_screen_are_not_glued_to_others() {
 }
 
 #[test]
-fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
+fn reflowed_rows_of_wide_characters_are_found_again() {
     let mut screen = Screen::new(81, 24);
     for line in 1..=30 {
         screen.print(&format!("line {line}"));
@@ -439,7 +442,7 @@ fn rows_of_wide_characters_are_found_again_when_they_wrapped() {
 }
 
 #[test]
-fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
+fn a_truncating_terminal_has_one_line_per_row() {
     for (reflows, way) in [(true, 3), (false, 2)] {
         let mut screen = Screen::new(80, 24);
         screen.painter = Painter::new(Theme::new(), true, reflows);
@@ -457,7 +460,7 @@ fn a_terminal_that_cuts_rows_is_climbed_a_row_at_a_time() {
 }
 
 #[test]
-fn rows_that_were_wrapped_are_erased_before_they_are_drawn_again() {
+fn reflowed_rows_are_erased_before_they_are_drawn() {
     let mut screen = Screen::new(80, 24);
     screen.print("line");
     screen.add(1, row(&"x".repeat(58)));
@@ -470,7 +473,7 @@ fn rows_that_were_wrapped_are_erased_before_they_are_drawn_again() {
 
 // Rule 18
 #[test]
-fn one_column_and_one_row_and_back_harms_nothing_above() {
+fn one_cell_and_back_leaves_the_lines_above_unchanged() {
     let mut screen = Screen::new(80, 24);
     for job in 1..=4 {
         screen.add(job, row(&format!("job {job} {}", "x".repeat(70))));
@@ -510,7 +513,7 @@ enum Step {
     Line {
         width: usize,
     },
-    /// Others write below the board, which knows.
+    /// Foreign output below the board, which the painter knows about.
     Others,
     Wait {
         millis: u64,
@@ -540,8 +543,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// Texts of any width; if there are no `resizes`, also of characters that take
-/// two columns: this terminal does not keep them together when it is resized.
+/// Texts of any width. Without `resizes` they contain wide characters, too: this
+/// terminal splits those in a resize.
 fn text(resizes: u32) -> impl Strategy<Value = String> {
     let wide = u32::from(resizes == 0);
     prop_oneof![3 => (0..60usize).prop_map(|width| "x".repeat(width)), wide => "[a-z漢字 ]{0,30}"]
@@ -567,7 +570,7 @@ fn step(resizes: u32) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What jobs were told and what must leave the board, kept in the plainest way.
+/// The state of the jobs and the lines that must leave the board.
 #[derive(Default)]
 struct Oracle {
     running: BTreeMap<u64, Told>,
@@ -576,7 +579,7 @@ struct Oracle {
     others: usize,
 }
 
-/// What a job was told.
+/// The state of a job.
 #[derive(Default)]
 struct Told {
     text: String,
@@ -674,7 +677,7 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
             screen.committed.push(line);
         }
         Step::Wait { millis } => screen.wait(millis),
-        // It may be resized again before the next frame.
+        // There may be another resize before the next frame.
         Step::Resize { columns, rows } => screen.terminal.resize(columns, rows),
         Step::Paint => {
             screen.paint();
@@ -683,13 +686,13 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
     }
 }
 
-/// A text without what a terminal moves about or leaves out where it has no room
-/// for two columns.
+/// A text without the characters that a terminal moves or drops where two columns do
+/// not fit.
 fn narrow(text: &str) -> String {
     text.chars().filter(|c| *c == '\n' || !(*c == ' ' || matches!(c, '漢' | '字'))).collect()
 }
 
-/// A row without its bar and the space before it.
+/// A row without its bar and the space before the bar.
 fn without_bar(row: &str) -> String {
     let is_bar = |c| matches!(c, '▓' | '░');
     let Some((before, _)) = row.split_once(is_bar) else { return row.into() };
@@ -697,15 +700,15 @@ fn without_bar(row: &str) -> String {
     format!("{}{after}", &before[..before.len() - 1])
 }
 
-/// Whether `short` is `full` with `…` for some parts.
+/// Whether `short` is `full` with some parts replaced by `…`.
 fn abbreviates(short: &str, full: &str) -> bool {
     let Some((start, end)) = short.split_once('…') else { return short == full };
     let Some(rest) = full.strip_prefix(start) else { return false };
     (0..=rest.len()).any(|at| rest.is_char_boundary(at) && abbreviates(end, &rest[at..]))
 }
 
-/// Plays the steps and the close; all that ended or was printed is there once,
-/// in order.
+/// Plays the steps and a close. Every end and every printed line appears once, in
+/// order.
 fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
     let mut screen = Screen::new(columns, rows);
     let mut oracle = Oracle::default();
@@ -722,7 +725,7 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
     assert_eq!(committed.len(), oracle.left.len(), "{committed:?}");
     for (short, full) in committed.into_iter().zip(&oracle.left) {
         let short = without_bar(short);
-        // A screen of one column has no room for any.
+        // A screen of one column has no room for text.
         let stands_for = short.is_empty() || abbreviates(short.trim_end(), full);
         assert!(stands_for, "{short:?} stands for {full:?}");
     }
@@ -732,7 +735,7 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
 proptest! {
     // Rules 12, 16
     #[test]
-    fn each_job_and_line_stands_once_in_order(
+    fn each_job_and_line_appears_once_in_order(
         columns in 1..100usize,
         rows in 1..30usize,
         steps in prop::collection::vec(step(0), 0..80),
@@ -744,7 +747,7 @@ proptest! {
 
     // Rule 18
     #[test]
-    fn resizes_lose_and_repeat_nothing_and_leave_what_stood_above(
+    fn resizes_lose_repeat_and_change_nothing(
         columns in 1..100usize,
         rows in 1..30usize,
         steps in prop::collection::vec(step(3), 0..80),
