@@ -117,8 +117,8 @@ async fn work(board: &Board) {
 
 /// Plays the run in a file.
 fn show(path: &Path, speed: f64, width: Option<u16>) -> io::Result<()> {
-    let replay = replay(read(path)?, Timer::after).speed(speed);
-    let console = Console::auto().follow(&replay);
+    let replay = replay(read(path)?, Timer::after).with_speed(speed);
+    let console = Console::auto().clock(replay.clock());
     let console = match width {
         Some(width) => console.size(width, 24),
         None => console,

@@ -1,6 +1,7 @@
 //! The board: where jobs are added and lines printed.
 
 mod channel;
+pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod job;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::Link;
+use clock::monotonic;
 use events::Events;
 use job::{Job, JobOptions};
 
@@ -66,13 +68,6 @@ pub fn board() -> (Board, Events) {
 pub fn board_with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> (Board, Events) {
     let (link, receiver, shared) = channel::channel(now);
     (Board { link }, Events::new(receiver, shared))
-}
-
-/// The time since this call: the one place of the crate that reads a clock.
-pub(crate) fn monotonic() -> impl Fn() -> Duration + Send + Sync + 'static {
-    #[expect(clippy::disallowed_methods, reason = "this is the board's clock")]
-    let start = std::time::Instant::now();
-    move || start.elapsed()
 }
 
 /// The sending half of a board. Clones are the same board.

@@ -13,6 +13,7 @@ mod thread;
 mod view;
 mod wait;
 
+pub use crate::board::clock::Clock;
 #[cfg(feature = "json")]
 pub use builder::Json;
 pub use builder::{Auto, Live, Plain};

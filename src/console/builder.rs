@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io::Write;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
 
+use crate::board::board_with_clock;
+use crate::board::clock::Clock;
 use crate::board::event::Event;
-use crate::board::{board_with_clock, monotonic};
-use crate::console::clock::{Clock, Now};
+use crate::console::clock::BoardTime;
 use crate::console::driver::{Run, RunWhile};
 use crate::console::environment::Environment;
 use crate::console::live::painter::Painter;
@@ -19,7 +19,6 @@ use crate::console::open::OpenBoard;
 use crate::console::output::{Output, Size};
 use crate::console::thread::ConsoleHandle;
 use crate::console::view::View;
-use crate::record::Replay;
 
 /// Shows what happens on a board: as live rows on a terminal, or as lines of a log.
 ///
@@ -96,9 +95,7 @@ pub struct Console<K = Auto> {
     color: Option<bool>,
     theme: Option<Theme>,
     progress: Option<bool>,
-    clock: Option<Now>,
-    /// How many times as fast as time the clock runs.
-    rate: f64,
+    clock: Option<Clock>,
     marker: PhantomData<K>,
 }
 
@@ -265,7 +262,6 @@ impl<K> Console<K> {
             theme: None,
             progress: None,
             clock: None,
-            rate: 1.0,
             marker: PhantomData,
         }
     }
@@ -309,22 +305,16 @@ impl<K> Console<K> {
         self
     }
 
-    /// Sets the clock of the event times, as given to
-    /// [`board_with_clock`](crate::board_with_clock).
+    /// Sets the clock of the event times: the one given to
+    /// [`board_with_clock`](crate::board_with_clock), or
+    /// [that of a replay](crate::record::Replay::clock).
     ///
     /// The clock tells how old things on the board are. It does not decide when frames
     /// are drawn. By default, the console estimates it from the times of events; the
     /// first event may then seem newer than it is.
-    pub fn clock(mut self, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        self.clock = Some(Arc::new(now));
-        self.rate = 1.0;
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = Some(clock.into());
         self
-    }
-
-    /// Follows the time and the speed of a replay, so that everything is as old as it
-    /// was in the recorded run.
-    pub fn follow<I, F, T>(self, replay: &Replay<I, F, T>) -> Self {
-        Self { rate: replay.rate(), ..self.clock(replay.clock()) }
     }
 
     /// Creates a board and shows it, on a thread.
@@ -346,9 +336,8 @@ impl<K> Console<K> {
     /// board.shutdown();
     /// ```
     pub fn open(mut self) -> OpenBoard {
-        let now = self.clock.take().unwrap_or_else(|| Arc::new(monotonic()));
-        self.clock = Some(Arc::clone(&now));
-        let (board, events) = board_with_clock(move || now());
+        let clock = self.clock.get_or_insert_with(Clock::monotonic).clone();
+        let (board, events) = board_with_clock(move || clock.now());
         OpenBoard::new(board, self.start(events))
     }
 
@@ -455,15 +444,12 @@ impl<K> Console<K> {
             None => (Environment::of_stderr(), Size::Stderr),
         };
         let size = self.size.map_or(size, |(columns, rows)| Size::Fixed(columns, rows));
-        let clock = match self.clock {
-            Some(now) => Clock::rated(now, self.rate),
-            None => Clock::aligned(Arc::new(monotonic())),
-        };
+        let time = BoardTime::new(self.clock);
         let view = match self.kind {
             #[cfg(feature = "json")]
-            Kind::Json => View::json(clock),
-            Kind::Plain => View::plain(clock),
-            Kind::Auto if !environment.is_live() => View::plain(clock),
+            Kind::Json => View::json(time),
+            Kind::Plain => View::plain(time),
+            Kind::Auto if !environment.is_live() => View::plain(time),
             Kind::Auto | Kind::Live => {
                 let color = self.color.unwrap_or_else(|| environment.has_color());
                 let theme = self.theme.unwrap_or_else(|| match environment.has_unicode() {
@@ -472,15 +458,15 @@ impl<K> Console<K> {
                 });
                 let painter = Painter::new(theme, color, environment.reflows());
                 let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
-                View::live(if reports { painter.with_progress() } else { painter }, size, clock)
+                View::live(if reports { painter.with_progress() } else { painter }, size, time)
             }
         };
         (view, self.output.map_or_else(Output::stderr, Output::new))
     }
 
     fn into_auto(self) -> Console<Auto> {
-        let Self { kind, output, size, color, theme, progress, clock, rate, marker: _ } = self;
-        Console { kind, output, size, color, theme, progress, clock, rate, marker: PhantomData }
+        let Self { kind, output, size, color, theme, progress, clock, marker: _ } = self;
+        Console { kind, output, size, color, theme, progress, clock, marker: PhantomData }
     }
 }
 

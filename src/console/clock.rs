@@ -1,140 +1,146 @@
-//! The time on the board that is shown.
+//! The time on the board that a console shows.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// A clock that several may read.
-pub(crate) type Now = Arc<dyn Fn() -> Duration + Send + Sync>;
+use crate::board::clock::Clock;
 
-/// The board's clock, as well as it is known.
+/// The time on a board, exact or estimated.
 ///
-/// Events may come from a board whose clock is out of reach. Then a clock of
-/// our own counts the time since the event that was the least old when it came.
-pub(crate) struct Clock {
-    now: Now,
-    /// Whether `now` is the board's own clock.
+/// If the console was not given the board's clock, a clock of its own runs on from the
+/// time of an event: the event that arrived with the least delay.
+pub(crate) struct BoardTime {
+    clock: Clock,
+    /// Whether `clock` is the board's.
     exact: bool,
-    /// What `now` and the board's clock said when that event came.
-    known: Option<(Duration, Duration)>,
-    /// A time that is known to have come.
-    least: Duration,
-    /// How many times as fast as time it runs.
-    rate: f64,
+    /// What `clock` read when that event arrived, and the time of the event.
+    aligned: Option<(Duration, Duration)>,
+    /// A time that has passed: a timer for it has ended.
+    reached: Duration,
 }
 
-impl Clock {
-    /// The board's own clock.
-    pub(crate) fn exact(now: Now) -> Self {
-        Self { now, exact: true, known: None, least: Duration::ZERO, rate: 1.0 }
+impl BoardTime {
+    /// The time on the given clock, or else an estimate.
+    pub(crate) fn new(clock: Option<Clock>) -> Self {
+        let exact = clock.is_some();
+        let clock = clock.unwrap_or_else(Clock::monotonic);
+        Self { clock, exact, aligned: None, reached: Duration::ZERO }
     }
 
-    /// A clock that runs so many times as fast as time.
-    pub(crate) fn rated(now: Now, rate: f64) -> Self {
-        Self { rate, ..Self::exact(now) }
-    }
-
-    /// A clock that runs as fast as the board's.
-    pub(crate) fn aligned(now: Now) -> Self {
-        Self { exact: false, ..Self::exact(now) }
-    }
-
-    /// The time on the board. It never goes back, but for the first event.
+    /// The time on the board. It never goes back, except at the first event.
     pub(crate) fn now(&self) -> Duration {
-        self.estimate((self.now)()).max(self.least)
+        self.at(self.clock.now()).max(self.reached)
     }
 
-    /// How long it takes until this time.
-    pub(crate) fn time_until(&self, at: Duration) -> Duration {
-        let left = at.saturating_sub(self.now());
-        if self.rate == 1.0 {
+    /// How long a timer takes until this time.
+    pub(crate) fn until(&self, time: Duration) -> Duration {
+        let (left, rate) = (time.saturating_sub(self.now()), self.clock.rate());
+        if rate == 1.0 {
             return left;
         }
-        Duration::try_from_secs_f64(left.as_secs_f64() / self.rate).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(left.as_secs_f64() / rate).unwrap_or(Duration::MAX)
     }
 
-    /// An event came that happened at this time.
-    pub(crate) fn saw(&mut self, at: Duration) {
-        let now = (self.now)();
-        if !self.exact && (self.known.is_none() || at > self.estimate(now)) {
-            self.known = Some((now, at));
+    /// An event with this time has arrived.
+    pub(crate) fn observe(&mut self, at: Duration) {
+        if self.exact {
+            return;
+        }
+        let now = self.clock.now();
+        if self.aligned.is_none() || at > self.at(now) {
+            self.aligned = Some((now, at));
         }
     }
 
-    /// A wait for this time is over, so it has come.
-    pub(crate) fn reached(&mut self, at: Duration) {
-        self.least = self.least.max(at);
+    /// A timer for this time has ended.
+    pub(crate) fn reach(&mut self, time: Duration) {
+        self.reached = self.reached.max(time);
     }
 
-    fn estimate(&self, now: Duration) -> Duration {
-        match self.known {
+    /// The time on the board when `clock` reads `now`.
+    fn at(&self, now: Duration) -> Duration {
+        match self.aligned {
             Some((then, at)) => at.saturating_add(now.saturating_sub(then)),
             None => now,
         }
     }
 }
 
-impl fmt::Debug for Clock {
+impl fmt::Debug for BoardTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clock").field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("BoardTime").field("now", &self.now()).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use super::*;
 
-    fn seconds(seconds: u64) -> Duration {
+    const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
-    /// A clock to set.
-    fn local() -> (Arc<AtomicU64>, Now) {
-        let time = Arc::new(AtomicU64::new(0));
-        let read = Arc::clone(&time);
-        (time, Arc::new(move || seconds(read.load(Ordering::Relaxed))))
+    /// The seconds on a clock, to be set, and the exact time on it.
+    fn exact() -> (Arc<AtomicU64>, BoardTime) {
+        let set = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&set);
+        (set, BoardTime::new(Some(Clock::new(move || seconds(read.load(Relaxed))))))
+    }
+
+    /// The same with an estimate.
+    fn estimate() -> (Arc<AtomicU64>, BoardTime) {
+        let (set, time) = exact();
+        (set, BoardTime { exact: false, ..time })
     }
 
     #[test]
-    fn an_exact_clock_is_read_as_it_is() {
-        let (time, now) = local();
-        let mut clock = Clock::exact(now);
-        time.store(5, Ordering::Relaxed);
-        clock.saw(seconds(100));
-        assert_eq!(clock.now(), seconds(5));
+    fn a_clock_of_the_board_is_exact() {
+        let (clock, mut time) = exact();
+        clock.store(5, Relaxed);
+        time.observe(seconds(100));
+        assert_eq!(time.now(), seconds(5));
     }
 
     #[test]
-    fn an_aligned_clock_counts_from_the_event_that_was_least_late() {
-        let (time, now) = local();
-        let mut clock = Clock::aligned(now);
-        for (local, at, expected) in [
-            (10, 3, 3),   // the first: the board is at 3 or later
-            (12, 4, 5),   // late by a second or more
-            (13, 20, 20), // not that late
+    fn an_estimate_follows_the_event_with_the_least_delay() {
+        let (clock, mut time) = estimate();
+        for (now, at, expected) in [
+            (10, 3, 3),   // the first event: the board is at 3 or later
+            (12, 4, 5),   // delayed by a second or more
+            (13, 20, 20), // less delayed
             (14, 20, 21),
         ] {
-            time.store(local, Ordering::Relaxed);
-            clock.saw(seconds(at));
-            assert_eq!(clock.now(), seconds(expected), "at {local}");
+            clock.store(now, Relaxed);
+            time.observe(seconds(at));
+            assert_eq!(time.now(), seconds(expected), "at {now}");
         }
     }
 
     #[test]
-    fn a_time_that_was_waited_for_has_come() {
-        let mut clock = Clock::exact(local().1);
-        clock.reached(seconds(2));
-        assert_eq!(clock.now(), seconds(2));
+    fn a_time_whose_timer_has_ended_has_passed() {
+        let (_, mut time) = exact();
+        time.reach(seconds(2));
+        assert_eq!(time.now(), seconds(2));
     }
 
     #[test]
-    fn no_time_is_too_late() {
-        let (time, now) = local();
-        let mut clock = Clock::aligned(now);
-        clock.saw(Duration::MAX);
-        time.store(9, Ordering::Relaxed);
-        assert_eq!(clock.now(), Duration::MAX);
+    fn waits_are_divided_by_the_rate() {
+        for (rate, wait) in [(1.0, seconds(6)), (4.0, seconds(6) / 4), (0.5, seconds(12))] {
+            let clock = Clock::new(|| seconds(1)).with_rate(rate);
+            assert_eq!(BoardTime::new(Some(clock)).until(seconds(7)), wait);
+        }
+        let endless = Clock::new(|| seconds(1)).with_rate(f64::INFINITY);
+        assert_eq!(BoardTime::new(Some(endless)).until(seconds(7)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_longest_time_does_not_overflow() {
+        let (clock, mut time) = estimate();
+        time.observe(Duration::MAX);
+        clock.store(9, Relaxed);
+        assert_eq!(time.now(), Duration::MAX);
     }
 }

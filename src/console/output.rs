@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use crate::board::monotonic;
+use crate::board::clock::monotonic;
 use crate::console::wait::Wait;
 use crate::io::stdio;
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
+use crate::board::clock::monotonic;
 use crate::board::event::Event;
-use crate::board::monotonic;
 use crate::board::unpark::unpark_this_thread;
 use crate::console::output::{GRACE, Output};
 use crate::console::view::{FRAME, Look, View};

@@ -11,7 +11,7 @@ use futures_core::Stream;
 
 use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
-use crate::console::clock::Clock;
+use crate::console::clock::BoardTime;
 use crate::console::live::frame::Frame;
 use crate::console::live::painter::Painter;
 use crate::console::output::Size;
@@ -34,7 +34,7 @@ const AHEAD: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct View {
     kind: Kind,
-    clock: Clock,
+    time: BoardTime,
     /// Something happened since the last frame.
     news: bool,
     /// When a frame differs from the last one even if nothing happens.
@@ -93,24 +93,24 @@ pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
 }
 
 impl View {
-    pub(crate) fn live(painter: Painter, size: Size, clock: Clock) -> Self {
+    pub(crate) fn live(painter: Painter, size: Size, time: BoardTime) -> Self {
         let (model, frame) = (Model::new(), Frame::default());
-        Self::new(Kind::Live(Box::new(Live { model, painter, size, frame })), clock)
+        Self::new(Kind::Live(Box::new(Live { model, painter, size, frame })), time)
     }
 
-    pub(crate) fn plain(clock: Clock) -> Self {
-        Self::new(Kind::Plain(Plain::default(), String::new()), clock)
+    pub(crate) fn plain(time: BoardTime) -> Self {
+        Self::new(Kind::Plain(Plain::default(), String::new()), time)
     }
 
     #[cfg(feature = "json")]
-    pub(crate) fn json(clock: Clock) -> Self {
-        Self::new(Kind::Json(Vec::new()), clock)
+    pub(crate) fn json(time: BoardTime) -> Self {
+        Self::new(Kind::Json(Vec::new()), time)
     }
 
-    fn new(kind: Kind, clock: Clock) -> Self {
+    fn new(kind: Kind, time: BoardTime) -> Self {
         Self {
             kind,
-            clock,
+            time,
             news: false,
             next_change: None,
             printed: 0,
@@ -176,8 +176,8 @@ impl View {
     }
 
     fn fold(&mut self, event: &Event) {
-        self.clock.saw(event.at());
-        let now = self.clock.now();
+        self.time.observe(event.at());
+        let now = self.time.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
                 self.below |= !self.panics.was_redirected(now);
@@ -212,18 +212,18 @@ impl View {
 
     /// How long it takes until this time on the board.
     pub(crate) fn time_until(&self, at: Duration) -> Duration {
-        self.clock.time_until(at)
+        self.time.until(at)
     }
 
     /// A wait for this time on the board is over.
     pub(crate) fn reached(&mut self, at: Duration) {
-        self.clock.reached(at);
+        self.time.reach(at);
     }
 
     /// Whether there is reason for a frame: something happened, or a change is
     /// due.
     pub(crate) fn is_due(&self) -> bool {
-        self.news || self.next_change.is_some_and(|at| at <= self.clock.now())
+        self.news || self.next_change.is_some_and(|at| at <= self.time.now())
     }
 
     /// The process was stopped for a while, perhaps by `Ctrl-Z`. The shell has
@@ -235,7 +235,7 @@ impl View {
 
     /// Draws a frame: over the last one, or below what others wrote.
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
-        let now = self.clock.now();
+        let now = self.time.now();
         let below = mem::take(&mut self.below);
         self.panics.is_redirected(now);
         self.news = false;
@@ -263,9 +263,9 @@ impl View {
     /// its message.
     pub(crate) fn finish(&mut self, panics: bool, bytes: &mut Vec<u8>) {
         if !self.closed {
-            self.fold(&Event::Closed { at: self.clock.now() });
+            self.fold(&Event::Closed { at: self.time.now() });
         }
-        let now = self.clock.now();
+        let now = self.time.now();
         let seen = self.panicked.is_some_and(|at| now.saturating_sub(at) < UNWINDING);
         let redirected = self.panics.is_redirected(now);
         let below = self.below || (panics && !seen && !redirected);
@@ -334,17 +334,15 @@ impl Wake for Woken {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::board::event::{JobId, Row};
     use crate::console::live::theme::Theme;
 
     #[test]
     fn after_a_stop_the_board_is_drawn_below_what_others_wrote() {
-        let clock = Clock::exact(Arc::new(|| Duration::ZERO));
+        let time = BoardTime::new(Some((|| Duration::ZERO).into()));
         let mut view =
-            View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), clock);
+            View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), time);
         let row = Row::default().with_text("copying");
         let job = JobId::new(1).expect("ids count from 1");
         view.fold(&Event::Added { at: Duration::ZERO, job, row });

@@ -1,4 +1,4 @@
-//! What happened on a board, once more.
+//! A recorded run, played again.
 
 use std::fmt;
 use std::iter::Fuse;
@@ -9,27 +9,26 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
+use crate::board::clock::{Clock, TimeSource, monotonic};
 use crate::board::event::Event;
-use crate::board::monotonic;
 
-/// The events of a run once more, each at its time: the first at once, the others
-/// as long after it as they were then.
+/// Plays the events of a run again, with the pauses that they had between them.
 ///
-/// `sleep` makes a future that waits for a time: the timer of your executor, such
-/// as `tokio::time::sleep` or `smol::Timer::after`. What comes out is as good as
-/// the events of a board: a [`Console`](crate::Console) of any kind and
-/// [size](crate::Console::size) shows it, told to [`follow`](crate::Console::follow)
-/// its time.
+/// The first event comes immediately, and each other one as long after it as in the run,
+/// or faster: see [`Replay::with_speed`]. `sleep` creates a timer of the executor, such
+/// as `tokio::time::sleep` or `smol::Timer::after`. A [`Console`](crate::Console) shows
+/// the stream like the events of a board; [`Replay::clock`] gives it the time in the run.
 ///
-/// An event that is earlier than one before it comes right after that. Who is
-/// late to poll gets what is due at once; nothing is left out.
+/// An event whose time is earlier than that of one before it follows that one
+/// immediately. If the replay is polled late, it yields everything that is due at once,
+/// and skips nothing.
 ///
-/// To look at a run without waiting, fold its events into a
+/// To see the result of a run without waiting, fold its events into a
 /// [`Model`](crate::model::Model).
 ///
 /// # Cancel safety
 ///
-/// No event is lost when a future that borrows the replay is dropped.
+/// Dropping a future that borrows the replay loses no event.
 ///
 /// # Examples
 ///
@@ -46,8 +45,9 @@ use crate::board::monotonic;
 ///     let at = Duration::from_secs(hours * 3_600);
 ///     Event::Line { at, text: text.into() }
 /// };
-/// let replay = replay([line(0, "one"), line(2, "two")], smol::Timer::after).speed(72_000.0);
-/// Console::plain().follow(&replay).run(replay, smol::Timer::after).await;
+/// let events = [line(0, "one"), line(2, "two")];
+/// let replay = replay(events, smol::Timer::after).with_speed(72_000.0);
+/// Console::plain().clock(replay.clock()).run(replay, smol::Timer::after).await;
 /// # });
 /// ```
 pub fn replay<I, F, T>(events: I, sleep: F) -> Replay<I::IntoIter, F, T>
@@ -59,31 +59,28 @@ where
     replay_with_clock(events, monotonic(), sleep)
 }
 
-/// A replay whose clock is yours as well, so that a test need not wait for time.
-/// It tells how much time passed, as `sleep` lets it pass.
+/// As [`replay`], with a clock that tells how much time has passed, so that a test need
+/// not wait.
 ///
 /// # Examples
 ///
 /// ```
-/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-/// use std::{future::ready, sync::Arc, time::Duration};
+/// use std::time::Duration;
 ///
 /// use active_status::Event;
 /// use active_status::record::replay_with_clock;
-/// use futures::StreamExt;
+/// use active_status::testing::VirtualClock;
+/// use futures::{FutureExt, StreamExt};
 ///
-/// let now = Arc::new(AtomicU64::new(0));
-/// let read = Arc::clone(&now);
-/// let clock = move || Duration::from_millis(read.load(Relaxed));
-/// let sleep = |time: Duration| {
-///     now.fetch_add(time.as_millis() as u64, Relaxed);
-///     ready(())
-/// };
-///
+/// let clock = VirtualClock::new();
 /// let line = |at| Event::Line { at: Duration::from_secs(at), text: String::new() };
-/// let replay = replay_with_clock([line(10), line(13)], clock, sleep).speed(2.0);
-/// let told = futures::executor::block_on(replay.count());
-/// assert_eq!((told, now.load(Relaxed)), (2, 1_500));
+/// let sleep = |time| clock.sleep(time);
+/// let mut replay = replay_with_clock([line(10), line(13)], clock.reader(), sleep);
+///
+/// assert_eq!(replay.next().now_or_never(), Some(Some(line(10))));
+/// assert_eq!(replay.next().now_or_never(), None);
+/// clock.advance(Duration::from_secs(3));
+/// assert_eq!(replay.next().now_or_never(), Some(Some(line(13))));
 /// ```
 pub fn replay_with_clock<I, F, T>(
     events: I,
@@ -95,68 +92,52 @@ where
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    let way = Way { start: None, next: None, reached: Duration::ZERO };
-    let tape = Arc::new(Tape { now: Box::new(now), speed: 1.0, way: Mutex::new(way) });
+    let state = PlaybackState { speed: 1.0, start: None, next: None, reached: Duration::ZERO };
+    let playback = Arc::new(Playback { now: Box::new(now), state: Mutex::new(state) });
     let events = events.into_iter().fuse();
-    Replay { events, next: None, timer: None, sleep, tape }
+    Replay { events, next: None, timer: None, sleep, playback }
 }
 
 /// The stream of [`replay`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Replay<I, F, T> {
     events: Fuse<I>,
-    /// What is told next; `None` before the first poll and after the last event.
+    /// The next event; `None` before the first poll and after the last event.
     next: Option<Event>,
-    /// The time until then.
+    /// The time until the next event, unless it is due.
     timer: Option<Pin<Box<T>>>,
     sleep: F,
-    tape: Arc<Tape>,
+    playback: Arc<Playback>,
 }
 
-/// How far the replay is.
-struct Tape {
+/// The time in the run; shared by a replay and its clocks.
+struct Playback {
+    /// The real time.
     now: Box<dyn Fn() -> Duration + Send + Sync>,
-    speed: f64,
-    way: Mutex<Way>,
+    state: Mutex<PlaybackState>,
 }
 
-struct Way {
-    /// The time of the first event, and what the clock said then.
+struct PlaybackState {
+    /// How many times as fast as real time the run is played.
+    speed: f64,
+    /// A time in the run, and the real time at which it was played. From there on time
+    /// passes at this speed.
     start: Option<(Duration, Duration)>,
     /// The time of the next event.
     next: Option<Duration>,
-    /// The time in the run, when it was asked for last or an event was told.
+    /// The latest time that was read, or at which an event was yielded.
     reached: Duration,
 }
 
 impl<I, F, T> Replay<I, F, T> {
-    /// So many times as fast as it was; [`f64::INFINITY`] is without waiting.
+    /// A clock of the time in the run, for the code that folds the events.
     ///
-    /// # Panics
-    ///
-    /// If it is not greater than 0, or if the replay has a [clock](Self::clock)
-    /// already.
-    pub fn speed(mut self, speed: f64) -> Self {
-        assert!(speed > 0.0, "a speed is greater than 0");
-        let tape = Arc::get_mut(&mut self.tape).expect("the speed is set before the clock");
-        tape.speed = speed;
-        self
-    }
-
-    /// The time in the run, for who folds the events: right after one it is the
-    /// time of that, and goes on at the speed of the replay until the next is due.
-    /// It does not pass an event that was not taken, and stands after the last.
-    ///
-    /// A [`Console`](crate::Console) that [follows](crate::Console::follow) the
-    /// replay goes by it.
-    pub fn clock(&self) -> impl Fn() -> Duration + Send + Sync + use<I, F, T> + 'static {
-        let tape = Arc::clone(&self.tape);
-        move || tape.time()
-    }
-
-    /// How many times as fast as it was.
-    pub(crate) fn rate(&self) -> f64 {
-        self.tape.speed
+    /// When an event has been yielded, the clock reads the time of the event; then it runs
+    /// at the speed of the replay until the next event is due. It waits for an event that
+    /// is due and was not yielded, and stops after the last one. Its rate is the speed of
+    /// the replay, even if that is set later.
+    pub fn clock(&self) -> Clock {
+        Clock::from_source(Arc::clone(&self.playback) as Arc<dyn TimeSource>)
     }
 }
 
@@ -166,15 +147,35 @@ where
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    /// Gets the next event, and a timer if it is not due.
+    /// Plays the run at a multiple of its speed from here on; [`f64::INFINITY`] plays it
+    /// without pauses.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `speed` is not greater than 0.
+    pub fn with_speed(mut self, speed: f64) -> Self {
+        assert!(speed > 0.0, "the speed of a replay is greater than 0");
+        self.playback.set_speed(speed);
+        if self.timer.is_some() {
+            self.set_timer();
+        }
+        self
+    }
+
+    /// Fetches the next event, and sets a timer unless the event is due.
     fn fetch(&mut self) {
         self.next = self.events.next();
-        let wait = self.tape.expect(self.next.as_ref().map(Event::at));
+        self.playback.expect(self.next.as_ref().map(Event::at));
+        self.set_timer();
+    }
+
+    fn set_timer(&mut self) {
+        let wait = self.playback.time_left();
         self.timer = (!wait.is_zero()).then(|| Box::pin((self.sleep)(wait)));
     }
 }
 
-/// Nothing is pinned in here: the timer is in a box.
+/// Nothing is pinned in the replay: the timer is boxed.
 impl<I, F, T> Unpin for Replay<I, F, T> {}
 
 impl<I, F, T> Stream for Replay<I, F, T>
@@ -195,57 +196,78 @@ where
             this.timer = None;
         }
         let Some(event) = this.next.take() else { return Poll::Ready(None) };
-        this.tape.tell(event.at());
+        this.playback.reach(event.at());
         this.fetch();
         Poll::Ready(Some(event))
     }
 }
 
-impl Tape {
-    fn way(&self) -> MutexGuard<'_, Way> {
-        self.way.lock().unwrap_or_else(PoisonError::into_inner)
+impl Playback {
+    fn lock(&self) -> MutexGuard<'_, PlaybackState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time in the run. An event that is due and was not told holds it up.
-    fn time(&self) -> Duration {
+    fn set_speed(&self, speed: f64) {
         let now = (self.now)();
-        let mut way = self.way();
-        let time = way.time(now, self.speed);
-        if way.next.is_some_and(|next| time < next) {
-            way.reached = time;
+        let mut state = self.lock();
+        if state.start.is_some() {
+            let time = state.time(now);
+            state.start = Some((state.next.map_or(time, |next| time.min(next)), now));
         }
-        way.reached
+        state.speed = speed;
     }
 
-    /// An event of this time was told.
-    fn tell(&self, at: Duration) {
-        let mut way = self.way();
-        way.reached = way.reached.max(at);
-    }
-
-    /// This is the time of the next event; how long it is until then. The first
-    /// one starts the run.
-    fn expect(&self, at: Option<Duration>) -> Duration {
+    /// Sets the time of the next event. The first event starts the run.
+    fn expect(&self, next: Option<Duration>) {
         let now = (self.now)();
-        let mut way = self.way();
-        way.next = at;
-        let Some(at) = at else { return Duration::ZERO };
-        way.start.get_or_insert((at, now));
-        scaled(at.saturating_sub(way.time(now, self.speed)), self.speed.recip())
+        let mut state = self.lock();
+        state.next = next;
+        if let Some(next) = next {
+            state.start.get_or_insert((next, now));
+        }
+    }
+
+    /// The real time until the next event.
+    fn time_left(&self) -> Duration {
+        let now = (self.now)();
+        let state = self.lock();
+        let left = state.next.map_or(Duration::ZERO, |next| next.saturating_sub(state.time(now)));
+        scaled(left, state.speed.recip())
+    }
+
+    /// An event with this time is yielded.
+    fn reach(&self, at: Duration) {
+        let mut state = self.lock();
+        state.reached = state.reached.max(at);
     }
 }
 
-impl Way {
-    /// The time in the run when the clock says this, if nothing holds it up. It
-    /// never goes back.
-    fn time(&self, now: Duration, speed: f64) -> Duration {
-        let Some((first, start)) = self.start else { return self.reached };
-        let passed = scaled(now.saturating_sub(start), speed);
-        first.saturating_add(passed).max(self.reached)
+impl TimeSource for Playback {
+    fn now(&self) -> Duration {
+        let now = (self.now)();
+        let mut state = self.lock();
+        let time = state.time(now);
+        if state.next.is_some_and(|next| time < next) {
+            state.reached = time;
+        }
+        state.reached
+    }
+
+    fn rate(&self) -> f64 {
+        self.lock().speed
     }
 }
 
-/// A time, multiplied. Too long a time is the longest.
+impl PlaybackState {
+    /// The time in the run at this real time, even if an event is late. It never goes back.
+    fn time(&self, now: Duration) -> Duration {
+        let Some((time, start)) = self.start else { return self.reached };
+        let passed = scaled(now.saturating_sub(start), self.speed);
+        time.saturating_add(passed).max(self.reached)
+    }
+}
+
+/// A multiple of a time, at most the longest time.
 fn scaled(time: Duration, by: f64) -> Duration {
     Duration::try_from_secs_f64(time.as_secs_f64() * by).unwrap_or(Duration::MAX)
 }
@@ -253,8 +275,7 @@ fn scaled(time: Duration, by: f64) -> Duration {
 impl<I, F, T> fmt::Debug for Replay<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")
-            .field("time", &self.tape.time())
-            .field("speed", &self.tape.speed)
+            .field("clock", &self.clock())
             .field("next", &self.next)
             .finish_non_exhaustive()
     }

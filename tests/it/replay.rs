@@ -34,7 +34,7 @@ where
     let mut told = Vec::new();
     loop {
         match parent.poll(&mut replay) {
-            Poll::Ready(Some(event)) => told.push((event, clock(), time.now())),
+            Poll::Ready(Some(event)) => told.push((event, clock.now(), time.now())),
             Poll::Ready(None) => return told,
             Poll::Pending => {
                 parent.take_wakes();
@@ -56,7 +56,7 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
         let time = Time::default();
         time.pass(millis(77));
         let events = [40, 40, 540, 3_600_040].map(|at| line(at, "x"));
-        let replay = replay_with_clock(events, time.clock(), time.sleep()).speed(speed);
+        let replay = replay_with_clock(events, time.clock(), time.sleep()).with_speed(speed);
         let told = play(replay, &time);
         let times: Vec<_> = told.iter().map(|told| told.2 - millis(77)).collect();
         assert_eq!(times, passed.map(millis), "speed {speed}");
@@ -67,20 +67,52 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
 fn between_two_records_the_clock_goes_on_at_the_speed_of_the_replay() {
     let time = Time::default();
     let events = [line(1_000, "a"), line(9_000, "b")];
-    let mut replay = replay_with_clock(events, time.clock(), time.sleep()).speed(4.0);
+    let mut replay = replay_with_clock(events, time.clock(), time.sleep()).with_speed(4.0);
     let clock = replay.clock();
     let parent = Parent::new();
-    assert_eq!(clock(), Duration::ZERO);
+    assert_eq!(clock.now(), Duration::ZERO);
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
     for (passed, at) in [(0, 1_000), (500, 3_000), (1_000, 7_000), (499, 8_996)] {
         time.pass(millis(passed));
-        assert_eq!(clock(), millis(at));
+        assert_eq!(clock.now(), millis(at));
     }
     time.pass(millis(1));
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
-    assert_eq!(clock(), millis(9_000));
+    assert_eq!(clock.now(), millis(9_000));
     time.pass(millis(60_000));
-    assert_eq!(clock(), millis(9_000), "after the last it stands");
+    assert_eq!(clock.now(), millis(9_000), "after the last it stands");
+}
+
+#[test]
+fn a_speed_set_during_the_run_holds_from_there_on() {
+    let time = Time::default();
+    let events = [line(0, "a"), line(8_000, "b"), line(10_000, "c")];
+    let mut replay = replay_with_clock(events, time.clock(), time.sleep());
+    let clock = replay.clock();
+    let parent = Parent::new();
+    assert_eq!(parent.items(&mut replay, 1).len(), 1);
+    time.pass(millis(2_000));
+    let mut replay = replay.with_speed(4.0);
+    assert_eq!((clock.now(), clock.rate()), (millis(2_000), 4.0));
+    assert_eq!(parent.poll(&mut replay), Poll::Pending);
+    time.pass(millis(1_500));
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.items(&mut replay, 1), [line(8_000, "b")]);
+    assert_eq!(time.next(), Some(millis(4_000)));
+}
+
+#[test]
+fn a_replay_without_pauses_can_be_slowed_down() {
+    let time = Time::default();
+    let events = [line(1_000, "a"), line(2_000, "b"), line(3_000, "c")];
+    let replay = replay_with_clock(events, time.clock(), time.sleep());
+    let mut replay = replay.with_speed(f64::INFINITY);
+    let parent = Parent::new();
+    assert_eq!(parent.items(&mut replay, 1).len(), 1);
+    let mut replay = replay.with_speed(1.0);
+    assert_eq!(parent.items(&mut replay, 1), [line(2_000, "b")]);
+    assert_eq!(parent.poll(&mut replay), Poll::Pending);
+    assert_eq!(time.next(), Some(millis(1_000)));
 }
 
 #[test]
@@ -92,9 +124,9 @@ fn time_waits_for_events_that_are_late_to_be_taken() {
     let parent = Parent::new();
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
     time.pass(millis(500));
-    let mut times = vec![clock()];
+    let mut times = vec![clock.now()];
     while parent.poll(&mut replay).is_ready() {
-        times.push(clock());
+        times.push(clock.now());
     }
     // What was due comes at once; then the run is where it would be.
     assert_eq!(times, [0, 100, 500].map(millis));
@@ -105,7 +137,7 @@ fn time_waits_for_events_that_are_late_to_be_taken() {
 fn records_that_go_back_in_time_are_told_at_once() {
     let events = || [500, 100, 600].map(|at| line(at, "x"));
     let time = Time::default();
-    let hurried = replay_with_clock(events(), time.clock(), time.sleep()).speed(f64::INFINITY);
+    let hurried = replay_with_clock(events(), time.clock(), time.sleep()).with_speed(f64::INFINITY);
     let times: Vec<_> = play(hurried, &time).iter().map(|told| told.1).collect();
     assert_eq!(times, [500, 500, 600].map(millis));
     let told = play(replay_with_clock(events(), time.clock(), time.sleep()), &time);
@@ -151,7 +183,10 @@ fn nothing_is_fetched_before_the_first_poll_and_nothing_after_the_end() {
 fn a_speed_that_is_none_is_refused() {
     for speed in [0.0, -1.0, f64::NAN] {
         let replay = replay_with_clock([], || Duration::ZERO, |_| ready(()));
-        assert_eq!(panic_of(|| replay.speed(speed)), "a speed is greater than 0");
+        assert_eq!(
+            panic_of(|| replay.with_speed(speed)),
+            "the speed of a replay is greater than 0"
+        );
     }
 }
 
@@ -198,7 +233,7 @@ proptest! {
             at_time(event, now)
         };
         let events: Vec<_> = events.into_iter().map(timed).collect();
-        let replay = replay_with_clock(events.clone(), time.clock(), time.sleep()).speed(speed);
+        let replay = replay_with_clock(events.clone(), time.clock(), time.sleep()).with_speed(speed);
         let told = play(replay, &time);
         prop_assert_eq!(told.len(), events.len());
         let (mut run, mut again) = (Model::new(), Model::new());
@@ -231,8 +266,8 @@ fn run() -> Vec<Event> {
 fn a_console_that_follows_a_replay_shows_the_time_in_the_run_at_any_speed() {
     for (speed, second) in [(1.0, 1_000), (0.1, 10_000), (4.0, 250)] {
         let time = Time::default();
-        let replay = replay_with_clock(run(), time.clock(), time.sleep()).speed(speed);
-        let console = Console::live().size(40, 10).follow(&replay);
+        let replay = replay_with_clock(run(), time.clock(), time.sleep()).with_speed(speed);
+        let console = Console::live().size(40, 10).clock(replay.clock());
         let mut show = Show::new(|tells| console.output(tells).run(replay, time.sleep()));
         let mut bytes = show.frame();
         for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {

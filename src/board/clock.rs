@@ -1,0 +1,99 @@
+//! Clocks: the time on a board, and the only code that reads the system's clocks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A clock of event times: the time since some start, and the rate at which it passes.
+///
+/// A [`Console`](crate::Console) needs one to show the events of a board that it did not
+/// create at their exact age. A closure that returns the time converts into a clock, and
+/// [`Replay::clock`](crate::record::Replay::clock) returns the clock of a recorded run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::console::Clock;
+///
+/// let clock = Clock::new(|| Duration::from_secs(7)).with_rate(2.0);
+/// assert_eq!((clock.now(), clock.rate()), (Duration::from_secs(7), 2.0));
+/// ```
+#[derive(Clone)]
+pub struct Clock {
+    source: Arc<dyn TimeSource>,
+    /// Replaces the rate of the source.
+    rate: Option<f64>,
+}
+
+/// What a clock reads.
+pub(crate) trait TimeSource: Send + Sync + 'static {
+    /// The time since the start.
+    fn now(&self) -> Duration;
+
+    /// How many times as fast as real time it passes.
+    fn rate(&self) -> f64 {
+        1.0
+    }
+}
+
+impl<F: Fn() -> Duration + Send + Sync + 'static> TimeSource for F {
+    fn now(&self) -> Duration {
+        self()
+    }
+}
+
+impl Clock {
+    /// A clock that reads the time from a closure. The time should not go back.
+    pub fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self::from_source(Arc::new(now))
+    }
+
+    pub(crate) fn from_source(source: Arc<dyn TimeSource>) -> Self {
+        Self { source, rate: None }
+    }
+
+    /// A clock that starts at zero now.
+    pub(crate) fn monotonic() -> Self {
+        Self::new(monotonic())
+    }
+
+    /// Sets how many times as fast as real time the clock runs; 1.0 by default.
+    ///
+    /// A console divides its waits by the rate.
+    pub const fn with_rate(mut self, rate: f64) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// The time since the start of the clock.
+    pub fn now(&self) -> Duration {
+        self.source.now()
+    }
+
+    /// How many times as fast as real time the clock runs.
+    pub fn rate(&self) -> f64 {
+        self.rate.unwrap_or_else(|| self.source.rate())
+    }
+}
+
+/// As [`Clock::new`].
+impl<F: Fn() -> Duration + Send + Sync + 'static> From<F> for Clock {
+    fn from(now: F) -> Self {
+        Self::new(now)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("now", &self.now()).field("rate", &self.rate()).finish()
+    }
+}
+
+/// A closure that returns the time since this call.
+pub(crate) fn monotonic() -> impl Fn() -> Duration + Send + Sync + 'static {
+    #[expect(clippy::disallowed_methods, reason = "this is the board's clock")]
+    let start = std::time::Instant::now();
+    move || start.elapsed()
+}
