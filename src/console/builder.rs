@@ -51,7 +51,7 @@ use crate::console::view::View;
 ///
 /// After a job has [panicked](crate::Outcome::Panicked), the board continues below
 /// the message. The length of the message is unknown, so a copy of the rows stays
-/// above it unless output is [captured](crate::capture::Capture).
+/// above it unless a `Capture` (feature `capture`, on Unix) is in effect.
 ///
 /// After Ctrl-Z and `fg`, the board continues below what the shell has written, if
 /// a change was due meanwhile. A thread that wakes more than a second late detects
