@@ -5,7 +5,7 @@ mod json;
 mod replay;
 
 #[cfg(feature = "json")]
-pub(crate) use json::write;
+pub(crate) use json::Recorder;
 #[cfg(feature = "json")]
-pub use json::{Records, read_records};
+pub use json::{Header, Records, read_records};
 pub use replay::{Replay, replay, replay_with_clock};

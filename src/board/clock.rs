@@ -91,6 +91,14 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// The time of the system's clock since the Unix epoch.
+#[cfg(feature = "json")]
+pub(crate) fn since_epoch() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "a recorded run has the time of its start")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
 /// A closure that returns the time since this call.
 pub(crate) fn monotonic() -> impl Fn() -> Duration + Send + Sync + 'static {
     #[expect(clippy::disallowed_methods, reason = "this is the board's clock")]

@@ -398,6 +398,8 @@ impl From<Option<Progress>> for ProgressChange {
 /// {"event":"closed","at":0.3}
 /// ```
 ///
+/// A run that `Console::json` records begins with a header, which is not an event.
+///
 /// - `at` is in seconds. Up to twelve days, it is exact to the nanosecond.
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,

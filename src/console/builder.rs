@@ -164,7 +164,8 @@ impl Console<Plain> {
 
 #[cfg(feature = "json")]
 impl Console<Json> {
-    /// A console that writes every event as a line of JSON.
+    /// A console that writes every event as a line of JSON, after a
+    /// [header](crate::record::Header). [`Event`] describes the lines.
     ///
     /// With a file as [`output`](Self::output) this records a run, for
     /// [`read_records`](crate::record::read_records) or `jq`. Lines are written as events

@@ -18,7 +18,7 @@ use crate::console::output::Size;
 use crate::console::plain::Plain;
 use crate::io::panics::{Panics, UNWINDING};
 #[cfg(feature = "json")]
-use crate::record;
+use crate::record::Recorder;
 
 /// The time from one frame to the next, at least.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
@@ -57,7 +57,7 @@ enum Kind {
     Plain(Plain, String),
     /// Lines of JSON.
     #[cfg(feature = "json")]
-    Json(Vec<u8>),
+    Json(Recorder),
     /// The output takes nothing any more.
     Blind,
 }
@@ -104,7 +104,7 @@ impl View {
 
     #[cfg(feature = "json")]
     pub(crate) fn json(time: BoardTime) -> Self {
-        Self::new(Kind::Json(Vec::new()), time)
+        Self::new(Kind::Json(Recorder::default()), time)
     }
 
     fn new(kind: Kind, time: BoardTime) -> Self {
@@ -192,9 +192,9 @@ impl View {
             Kind::Live(live) => live.model.apply(event),
             Kind::Plain(plain, out) => plain.apply(event, out),
             #[cfg(feature = "json")]
-            Kind::Json(lines) => {
-                record::write(event, lines);
-                self.printed = lines.len();
+            Kind::Json(recorder) => {
+                recorder.add(event, now);
+                self.printed = recorder.len();
             }
             Kind::Blind => {}
         }
@@ -251,8 +251,8 @@ impl View {
                 plain.next_change()
             }
             #[cfg(feature = "json")]
-            Kind::Json(lines) => {
-                bytes.append(lines);
+            Kind::Json(recorder) => {
+                recorder.take(bytes);
                 None
             }
             Kind::Blind => None,
@@ -273,7 +273,7 @@ impl View {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
             #[cfg(feature = "json")]
-            Kind::Json(lines) => bytes.append(lines),
+            Kind::Json(recorder) => recorder.take(bytes),
             Kind::Blind => {}
         }
     }

@@ -1,25 +1,102 @@
-//! Events as lines of JSON, and back.
+//! A run as lines of JSON, and back.
 
+use std::env;
 use std::io::{self, BufRead, ErrorKind};
+use std::path::Path;
+use std::time::Duration;
 
-use crate::board::event::Event;
+use serde::{Deserialize, Serialize};
 
-/// Appends an event as a line.
-pub(crate) fn write(event: &Event, lines: &mut Vec<u8>) {
-    // An event has no maps, whose keys could be wrong, and a `Vec` takes all bytes.
-    let _ = serde_json::to_writer(&mut *lines, event);
-    lines.push(b'\n');
+use crate::board::clock::since_epoch;
+use crate::board::event::{Event, seconds};
+
+/// The version of the format that this crate writes and reads.
+const FORMAT: u32 = 1;
+
+/// The first line of a recorded run: what recorded it, and when.
+///
+/// ```json
+/// {"event":"run","format":1,"version":"0.1.0","program":"checksum","started":1795709031.5}
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "event", rename = "run")]
+#[non_exhaustive]
+pub struct Header {
+    /// The version of the format of the lines: 1.
+    pub format: u32,
+    /// The version of this crate that wrote the lines.
+    pub version: String,
+    /// The file name of the program, without its extension; empty if unknown.
+    pub program: String,
+    /// The time of the system's clock when the board's clock was at zero, since the Unix
+    /// epoch.
+    #[serde(with = "seconds")]
+    pub started: Duration,
 }
 
-/// Reads the lines that [`Console::json`](crate::Console::json) wrote, one at a
-/// time. Empty lines are passed over.
+impl Header {
+    /// The header of this program's run, whose clock reads `now`.
+    fn new(now: Duration) -> Self {
+        let program = env::args_os().next().unwrap_or_default();
+        let program = Path::new(&program).file_stem().unwrap_or_default();
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: program.to_string_lossy().into_owned(),
+            started: since_epoch().saturating_sub(now),
+        }
+    }
+}
+
+/// The lines of a run that are not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    begun: bool,
+    lines: Vec<u8>,
+}
+
+impl Recorder {
+    /// Appends an event as a line, and before the first one the header. The clock of the
+    /// run reads `now`.
+    pub(crate) fn add(&mut self, event: &Event, now: Duration) {
+        if !self.begun {
+            self.begun = true;
+            self.push(&Header::new(now));
+        }
+        self.push(event);
+    }
+
+    fn push(&mut self, line: &impl Serialize) {
+        // There are no maps, whose keys could be invalid, and a `Vec` takes all bytes.
+        let _ = serde_json::to_writer(&mut self.lines, line);
+        self.lines.push(b'\n');
+    }
+
+    /// How many bytes there are to write.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Moves the lines to the end of `bytes`.
+    pub(crate) fn take(&mut self, bytes: &mut Vec<u8>) {
+        bytes.append(&mut self.lines);
+    }
+}
+
+/// Reads the lines that [`Console::json`](crate::Console::json) wrote, one event at a
+/// time, and skips empty lines.
+///
+/// A [`Header`] is not an event: [`Records::header`] returns it. Lines without a header
+/// are read as well.
 ///
 /// # Errors
 ///
-/// The iterator yields an error for each line that is no [`Event`], with its
-/// number and, where that is known, the column; then it goes on with the next
-/// one. If the program was killed while it wrote, that is the last line. An error
-/// of the reader is yielded as it is.
+/// The iterator yields an error for each line that is not an event, with the number of
+/// the line, and continues with the next line. If the recording program was killed, that
+/// is the last line. It yields errors of the reader unchanged.
+///
+/// A header with an unknown format is an error of the kind
+/// [`Unsupported`](ErrorKind::Unsupported), and ends the iterator.
 ///
 /// # Examples
 ///
@@ -29,17 +106,20 @@ pub(crate) fn write(event: &Event, lines: &mut Vec<u8>) {
 /// use active_status::Event;
 /// use active_status::record::read_records;
 ///
-/// let file = "{\"event\":\"line\",\"at\":1.5,\"text\":\"hello\"}\n{\"event\":\"clo";
+/// let file = r#"{"event":"run","format":1,"version":"0.1.0","program":"greet","started":1795709031.5}
+/// {"event":"line","at":1.5,"text":"hello"}
+/// {"event":"clo"#;
 /// let mut records = read_records(file.as_bytes());
 /// let event = records.next().unwrap().unwrap();
 /// assert_eq!(event, Event::Line { at: Duration::from_millis(1_500), text: "hello".into() });
+/// assert_eq!(records.header().unwrap().program, "greet");
 ///
 /// let error = records.next().unwrap().unwrap_err();
-/// assert_eq!(error.to_string(), "line 2, column 13: EOF while parsing a string");
+/// assert!(error.to_string().starts_with("line 3 is not an event: EOF while parsing"));
 /// assert!(records.next().is_none());
 /// ```
 pub fn read_records<R: BufRead>(reader: R) -> Records<R> {
-    Records { reader, number: 0, line: Vec::new() }
+    Records { reader, number: 0, line: Vec::new(), header: None, ended: false }
 }
 
 /// The iterator of [`read_records`].
@@ -49,37 +129,75 @@ pub struct Records<R> {
     reader: R,
     /// How many lines were read.
     number: u64,
-    /// The last of them.
+    /// The last line that was read.
     line: Vec<u8>,
+    header: Option<Header>,
+    /// Whether the rest is in an unknown format.
+    ended: bool,
+}
+
+impl<R> Records<R> {
+    /// The header of the run; `None` before the first event was read, and for a run
+    /// without one. If runs are concatenated, it is the header of the latest run.
+    pub const fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// The event on the last line that was read; `None` for an empty line and a header.
+    fn parse(&mut self) -> io::Result<Option<Event>> {
+        #[derive(Deserialize)]
+        #[serde(tag = "event", rename_all = "lowercase")]
+        enum FormatOf {
+            Run { format: u64 },
+        }
+
+        let line = self.line.trim_ascii_end();
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let error = match serde_json::from_slice(line) {
+            Ok(event) => return Ok(Some(event)),
+            Err(error) => error,
+        };
+        let number = self.number;
+        let invalid = |what, error| {
+            let message = format!("line {number} is not {what}: {error}");
+            io::Error::new(ErrorKind::InvalidData, message)
+        };
+        match serde_json::from_slice(line) {
+            Ok(FormatOf::Run { format }) if format == u64::from(FORMAT) => {
+                let header = serde_json::from_slice(line);
+                self.header = Some(header.map_err(|error| invalid("a header", error))?);
+                Ok(None)
+            }
+            Ok(FormatOf::Run { format }) => {
+                self.ended = true;
+                let message = format!(
+                    "line {number}: the run was recorded in format {format}, \
+                     but only format {FORMAT} is supported"
+                );
+                Err(io::Error::new(ErrorKind::Unsupported, message))
+            }
+            Err(_) => Err(invalid("an event", error)),
+        }
+    }
 }
 
 impl<R: BufRead> Iterator for Records<R> {
     type Item = io::Result<Event>;
 
     fn next(&mut self) -> Option<io::Result<Event>> {
-        loop {
+        while !self.ended {
             self.line.clear();
             match self.reader.read_until(b'\n', &mut self.line) {
                 Ok(0) => return None,
                 Ok(_) => self.number += 1,
                 Err(error) => return Some(Err(error)),
             }
-            let line = self.line.trim_ascii_end();
-            if !line.is_empty() {
-                let parsed = serde_json::from_slice(line);
-                return Some(parsed.map_err(|error| named(self.number, &error)));
+            if let Some(event) = self.parse().transpose() {
+                return Some(event);
             }
         }
+        None
     }
-}
-
-/// What is wrong in the line with this number. To the parser each line is the
-/// first, which is not worth saying; the column it does not always know.
-fn named(number: u64, error: &serde_json::Error) -> io::Error {
-    let what = error.to_string();
-    let named = match what.split_once(" at line 1 column ") {
-        Some((what, column)) => format!("line {number}, column {column}: {what}"),
-        None => format!("line {number}: {what}"),
-    };
-    io::Error::new(ErrorKind::InvalidData, named)
 }

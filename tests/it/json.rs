@@ -132,28 +132,94 @@ fn what_is_not_there_is_not_news_and_what_is_not_known_is_passed_over() {
     let late = r#"{"at":1e300,"text":"x","event":"line"}"#;
     let line = Event::Line { at: Duration::MAX, text: "x".into() };
     assert_eq!(read(late.as_bytes()), [Ok(line)]);
-    assert_eq!(read(lines[3].as_bytes()), [Err("line 1, column 12: number out of range".into())]);
+    let [Err(error)] = &read(lines[3].as_bytes())[..] else { panic!("an error") };
+    assert_eq!(error, "line 1 is not an event: number out of range at line 1 column 12");
 }
 
 #[test]
 fn each_broken_line_is_named_and_the_next_one_is_read() {
     let [.., closed] = all();
-    for (line, place, what) in [
-        ("nonsense", "line 2, column 2: ", "expected"),
-        ("{}", "line 2, column 2: ", "`event`"),
-        (r#"{"event":"closed"}"#, "line 2: ", "`at`"),
-        (r#"{"event":"closed","at":-1}"#, "line 2: ", "a time is not negative"),
-        (r#"{"event":"won","at":1}"#, "line 2, column 14: ", "`won`"),
-        (r#"{"event":"closed","at":1} x"#, "line 2, column 27: ", "trailing"),
+    for (line, what) in [
+        ("nonsense", "expected ident at line 1 column 2"),
+        ("{}", "missing field `event`"),
+        (r#"{"event":"closed"}"#, "missing field `at`"),
+        (r#"{"event":"closed","at":-1}"#, "a time is not negative"),
+        (r#"{"event":"won","at":1}"#, "`won`"),
+        (r#"{"event":"added","at":1,"job":0}"#, "nonzero"),
+        (r#"{"event":"ended","at":1,"job":1,"outcome":"failed"}"#, "missing field `message`"),
+        (r#"{"event":"closed","at":1} x"#, "trailing characters at line 1 column 27"),
     ] {
         let lines = [ALL[11], line, ALL[11]].join("\n");
         let read = read(lines.as_bytes());
         let [Ok(before), Err(error), Ok(after)] = &read[..] else { panic!("{read:?}") };
         assert_eq!((before, after), (&closed, &closed));
-        assert!(error.starts_with(place) && error.contains(what), "{line}: {error}");
+        assert!(error.starts_with("line 2 is not an event: "), "{error}");
+        assert!(error.contains(what), "{line}: {error}");
     }
     let broken = [b"\xff\n", ALL[11].as_bytes()].concat();
     assert!(matches!(&read(&broken)[..], [Err(_), Ok(event)] if *event == closed));
+}
+
+const HEADER: &str =
+    r#"{"event":"run","format":1,"version":"0.1.0","program":"copy","started":1795709031.5}"#;
+
+#[test]
+fn a_header_is_read_and_is_not_an_event() {
+    let later = HEADER.replace("copy", "move");
+    let lines = ["", HEADER, ALL[11], &later, ALL[11]].join("\n");
+    let mut records = read_records(lines.as_bytes());
+    assert_eq!(records.header(), None);
+    for program in ["copy", "move"] {
+        assert!(records.next().unwrap().is_ok());
+        let header = records.header().unwrap();
+        assert_eq!((header.format, &*header.version, &*header.program), (1, "0.1.0", program));
+        assert_eq!(header.started, Duration::from_millis(1_795_709_031_500));
+        let line = if program == "copy" { HEADER } else { &later };
+        assert_eq!(serde_json::to_string(header).unwrap(), line);
+    }
+    assert!(records.next().is_none());
+}
+
+#[test]
+fn a_run_in_an_unknown_format_is_refused() {
+    let header = r#"{"event":"run","format":2,"begun":"today"}"#;
+    let lines = [header, ALL[11]].join("\n");
+    let mut records = read_records(lines.as_bytes());
+    let error = records.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+    let message = "line 1: the run was recorded in format 2, but only format 1 is supported";
+    assert_eq!(error.to_string(), message);
+    assert!(records.next().is_none());
+}
+
+#[test]
+fn a_broken_header_is_an_error_of_its_line() {
+    let lines = [r#"{"event":"run","format":1}"#, ALL[11]].join("\n");
+    let read = read(lines.as_bytes());
+    let [Err(error), Ok(_)] = &read[..] else { panic!("{read:?}") };
+    assert!(error.starts_with("line 1 is not a header: missing field `version`"), "{error}");
+}
+
+#[test]
+fn a_console_writes_a_header_before_the_first_event() {
+    let time = Time::default();
+    time.pass(millis(1_500));
+    let (board, events) = board_with_clock(time.clock());
+    let console = Console::json().clock(time.clock());
+    let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    board.println("a line");
+    let frame = show.frame();
+    assert_eq!(frame.lines().count(), 2);
+    let mut records = read_records(frame.as_bytes());
+    let line = Event::Line { at: millis(1_500), text: "a line".into() };
+    assert_eq!(records.next().unwrap().unwrap(), line);
+    let header = records.header().unwrap();
+    assert_eq!((header.format, &*header.version), (1, env!("CARGO_PKG_VERSION")));
+    assert!(header.program.starts_with("it"), "{header:?}");
+    assert!(header.started > Duration::from_secs(1_700_000_000), "{header:?}");
+    drop(board);
+    time.pass(millis(100));
+    assert_eq!(show.end().1, "{\"event\":\"closed\",\"at\":1.5}\n");
 }
 
 #[test]
