@@ -129,8 +129,10 @@ pub mod capture {
 pub mod event {
     pub use crate::board::BoardWriter;
     pub use crate::board::event::{Change, Progress, ProgressChange, Row};
+    pub use crate::board::events::forward::Forward;
+    pub use crate::board::events::sampled::Sampled;
     pub use crate::board::events::tee::Tee;
-    pub use crate::board::events::{Drain, Forward, Ready, Sampled};
+    pub use crate::board::events::{Drain, Ready};
 }
 
 /// What a board looks like, computed from its events.

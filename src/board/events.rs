@@ -1,10 +1,11 @@
 //! What happens on a board, as a stream.
 
+pub(crate) mod forward;
+pub(crate) mod sampled;
 pub(crate) mod tee;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,10 +14,11 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TryRecvError};
 use futures_core::{FusedStream, Stream};
-use pin_project_lite::pin_project;
 
 use crate::board::channel::{Message, Shared};
 use crate::board::event::{Event, JobId};
+use crate::board::events::forward::Forward;
+use crate::board::events::sampled::Sampled;
 use crate::board::job::state::Cell;
 use crate::board::unpark::unpark_this_thread;
 
@@ -189,7 +191,7 @@ impl Events {
         F: FnMut(Duration) -> T,
         T: Future,
     {
-        Sampled { events: self, every, sleep, left: None, rest: None }
+        Sampled::new(self, every, sleep)
     }
 
     /// Puts the events on a channel of yours. It is done after the last event,
@@ -212,7 +214,7 @@ impl Events {
     /// # });
     /// ```
     pub fn forward(self, sink: Sender<Event>) -> Forward {
-        Forward { future: Box::pin(forward(self, sink)) }
+        Forward::new(self, sink)
     }
 }
 
@@ -408,100 +410,6 @@ impl Iterator for Drain<'_> {
 
     fn next(&mut self) -> Option<Event> {
         self.events.take(&mut self.left)
-    }
-}
-
-pin_project! {
-    /// The stream of [`Events::sampled`].
-    #[must_use = "streams do nothing unless polled"]
-    pub struct Sampled<F, T> {
-        events: Events,
-        every: Duration,
-        sleep: F,
-        // How many messages are left of those that were there at the last look;
-        // `None` if they were all taken.
-        left: Option<usize>,
-        #[pin]
-        rest: Option<T>,
-    }
-}
-
-impl<F, T> Stream for Sampled<F, T>
-where
-    F: FnMut(Duration) -> T,
-    T: Future,
-{
-    type Item = Event;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let mut this = self.project();
-        loop {
-            if let Some(rest) = this.rest.as_mut().as_pin_mut() {
-                ready!(rest.poll(cx));
-                this.rest.set(None);
-            }
-            if this.left.is_none() && !ready!(this.events.poll_ready(cx)) {
-                return Poll::Ready(None);
-            }
-            let left = this.left.get_or_insert_with(|| this.events.receiver.len());
-            if let Some(event) = this.events.take(left) {
-                return Poll::Ready(Some(event));
-            }
-            *this.left = None;
-            if !this.events.is_terminated() {
-                this.rest.set(Some((this.sleep)(*this.every)));
-            }
-        }
-    }
-}
-
-impl<F, T> FusedStream for Sampled<F, T>
-where
-    F: FnMut(Duration) -> T,
-    T: Future,
-{
-    fn is_terminated(&self) -> bool {
-        self.events.is_terminated()
-    }
-}
-
-impl<F, T> fmt::Debug for Sampled<F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sampled")
-            .field("events", &self.events)
-            .field("every", &self.every)
-            .field("resting", &self.rest.is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The future of [`Events::forward`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Forward {
-    future: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl Future for Forward {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.future.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for Forward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Forward").finish_non_exhaustive()
-    }
-}
-
-async fn forward(mut events: Events, sink: Sender<Event>) {
-    while poll_fn(|cx| events.poll_turn(cx)).await {
-        if let Some(event) = events.take_in_turn()
-            && sink.send(event).await.is_err()
-        {
-            return;
-        }
     }
 }
 
