@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod job;
+pub(crate) mod lock;
 pub(crate) mod model;
 mod notify;
 pub(crate) mod unpark;

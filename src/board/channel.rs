@@ -9,13 +9,14 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 
 use crate::board::event::JobId;
 use crate::board::job::state::Cell;
+use crate::board::lock::ignore_poison;
 use crate::board::notify::Bell;
 
 /// What travels from the handles to the events. A cell and no sender: the queue
@@ -151,7 +152,7 @@ impl Shared {
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.lines.lock())
     }
 }
 

@@ -1,6 +1,5 @@
 //! Waking the one who waits for events, under no lock.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::AcqRel;
 use std::task::Waker;
 
@@ -8,6 +7,8 @@ use std::task::Waker;
 use loom::sync::{Mutex, MutexGuard, atomic::AtomicBool};
 #[cfg(not(all(test, active_status_loom)))]
 use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};
+
+use crate::board::lock::ignore_poison;
 
 /// Wakes the one reader.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Bell {
     }
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.waker.lock())
     }
 }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use crate::board::clock::monotonic;
+use crate::board::lock::ignore_poison;
 use crate::console::wait::Wait;
 use crate::io::stdio;
 
@@ -258,7 +259,7 @@ impl Drop for WriterThread {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No foreign code runs under the lock, so it cannot be poisoned.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 
     /// Runs the thread.
@@ -288,7 +289,7 @@ impl Shared {
             } else if let Some(wait) = state.watched {
                 state = self.wait(state, wait);
             } else {
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = ignore_poison(self.work.wait(state));
             }
         }
     }
@@ -304,7 +305,7 @@ impl Shared {
             return state;
         }
         let waited = self.work.wait_timeout(state, wait.left(now));
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        ignore_poison(waited).0
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Context;
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use futures_core::Stream;
 
 use crate::board::clock::monotonic;
 use crate::board::event::Event;
+use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
 use crate::console::output::{GRACE, Output};
 use crate::console::view::{FRAME, Look, View};
@@ -102,7 +103,7 @@ impl fmt::Debug for ConsoleHandle {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 
     fn stop(&self) -> Option<Stop> {
@@ -116,7 +117,7 @@ impl Shared {
         while !state.ended && taken.replace(self.taken()) != Some(self.taken()) {
             let running = |state: &mut State| !state.ended;
             let waited = self.ended.wait_timeout_while(state, GRACE, running);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = ignore_poison(waited).0;
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
+
+use crate::board::lock::ignore_poison;
 
 /// A standard stream that can be redirected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +117,7 @@ pub(crate) fn ended() -> (u64, u64) {
 }
 
 fn redirects() -> MutexGuard<'static, Redirects> {
-    REDIRECTS.lock().unwrap_or_else(PoisonError::into_inner)
+    ignore_poison(REDIRECTS.lock())
 }
 
 impl Redirects {

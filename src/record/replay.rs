@@ -3,7 +3,7 @@
 use std::fmt;
 use std::iter::Fuse;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use futures_core::Stream;
 
 use crate::board::clock::{Clock, TimeSource, monotonic};
 use crate::board::event::Event;
+use crate::board::lock::ignore_poison;
 
 /// Plays the events of a run again, with the pauses that they had between them.
 ///
@@ -204,7 +205,7 @@ where
 
 impl Playback {
     fn lock(&self) -> MutexGuard<'_, PlaybackState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 
     fn set_speed(&self, speed: f64) {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::board::events::Events;
+use crate::board::lock::ignore_poison;
 use crate::board::{Board, board_with_clock};
 
 /// A clock that stands until it is told to go on, and its timers. It begins at
@@ -116,7 +117,7 @@ impl VirtualClock {
     }
 
     fn timers(&self) -> MutexGuard<'_, Timers> {
-        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.timers.lock())
     }
 }
 

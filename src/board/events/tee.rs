@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use futures_core::{FusedStream, Stream};
 
 use crate::board::channel::Lines;
 use crate::board::event::{Change, Event, JobId};
+use crate::board::lock::ignore_poison;
 
 /// The same events for `N` readers, each at a pace of its own.
 ///
@@ -139,7 +140,7 @@ impl<S> fmt::Debug for Tee<S> {
 
 impl<S> Shared<S> {
     fn state(&self) -> MutexGuard<'_, State<S>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 
     /// What waits for this reader.
@@ -290,7 +291,7 @@ struct Wakers(Mutex<Vec<Option<Waker>>>);
 
 impl Wakers {
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Waker>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.0.lock())
     }
 
     fn listen(&self, number: usize, waker: &Waker) {

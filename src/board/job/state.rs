@@ -5,12 +5,13 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::board::event::{Change, JobId, Outcome, Progress, ProgressChange, Row, Status};
 use crate::board::job::position::{MAX_POSITION, Word};
 use crate::board::job::rate::{Format, Meter, ProgressSnapshot};
+use crate::board::lock::ignore_poison;
 
 /// The latest state of one job. Many write, one reads.
 ///
@@ -89,7 +90,7 @@ impl Cell {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.state.lock())
     }
 }
 
