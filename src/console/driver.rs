@@ -52,7 +52,7 @@ enum Awaits {
     Turn,
     /// An event, or the time on the board at which a drawn character changes.
     Change(Duration),
-    /// The output, to accept the last frame, after the given number of writes.
+    /// The output, to accept the last frame. The value is its progress so far.
     End(u64),
     /// Nothing.
     Nothing,
@@ -230,19 +230,18 @@ where
 
     fn finish(&mut self) -> Step {
         self.draw_last();
-        self.wait(GRACE, Awaits::End(self.writer.taken()))
+        self.wait(GRACE, Awaits::End(self.writer.progress().now()))
     }
 
     /// Waits until the last frame is written, while the output makes progress.
     fn end(&mut self, cx: &mut Context<'_>) -> Step {
         let Awaits::End(before) = self.awaits else { return Step::Done };
-        let taken = self.writer.taken();
         if self.writer.poll_idle(cx).is_pending() {
             if self.timer_runs(cx) {
                 return Step::Wait;
             }
-            if taken != before {
-                return self.wait(GRACE, Awaits::End(taken));
+            if !self.writer.progress().has_stalled_since(before) {
+                return self.wait(GRACE, Awaits::End(self.writer.progress().now()));
             }
         }
         self.awaits = Awaits::Nothing;

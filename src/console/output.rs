@@ -1,7 +1,7 @@
 //! The output of a console: its size, and the thread that writes to it.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -17,8 +17,11 @@ use crate::io::stdio;
 /// How long the end waits for an output that makes no progress.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
-/// The number of bytes per write. A completed write counts as progress.
+/// The most bytes per write. A completed write counts as progress.
 const CHUNK: usize = 64 * 1024;
+
+/// The same for a terminal. At 1 KiB, even 1,000 bytes per second are progress.
+const TERMINAL_CHUNK: usize = 1024;
 
 /// The pause after a write that would block.
 const RETRY: Duration = Duration::from_millis(10);
@@ -57,38 +60,78 @@ fn size_of_stderr() -> Option<(u16, u16)> {
 /// worker or an executor.
 pub(crate) struct Output {
     writer: Box<dyn Write + Send>,
-    taken: Arc<AtomicU64>,
+    /// The most bytes per write.
+    chunk: usize,
+    progress: Progress,
+}
+
+/// The progress of an output: the number of writes that have begun or ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// A value that changes whenever a write begins or ends.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether the write in progress is the one that was in progress then. An output
+    /// that waits for its next write has not stalled, whatever the board does.
+    pub(crate) fn has_stalled_since(&self, then: u64) -> bool {
+        is_writing(then) && then == self.now()
+    }
+
+    fn begin_write(&self) {
+        if !is_writing(self.now()) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn end_write(&self) {
+        if is_writing(self.now()) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Every other value belongs to a write in progress.
+const fn is_writing(progress: u64) -> bool {
+    progress % 2 == 1
 }
 
 impl Output {
     pub(crate) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer, taken: Arc::default() }
+        Self { writer, chunk: CHUNK, progress: Progress::default() }
     }
 
     /// The original standard error, even while it is redirected.
     pub(crate) fn stderr() -> Self {
         match stdio::stderr() {
-            Ok(stderr) => Self::new(Box::new(stderr)),
+            Ok(stderr) => {
+                let chunk = if stderr.is_terminal() { TERMINAL_CHUNK } else { CHUNK };
+                Self { chunk, ..Self::new(Box::new(stderr)) }
+            }
             // The process has run out of descriptors.
             Err(_) => Self::new(Box::new(io::sink())),
         }
     }
 
-    /// The number of completed writes, which shows progress.
-    pub(crate) fn taken(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.taken)
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// Writes all bytes and flushes. A panic of the writer is an error.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        panic::catch_unwind(AssertUnwindSafe(|| self.write_chunks(bytes)))
-            .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
+        let written = panic::catch_unwind(AssertUnwindSafe(|| self.write_chunks(bytes)));
+        self.progress.end_write();
+        written.unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))
     }
 
     fn write_chunks(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut left = bytes;
         while !left.is_empty() {
-            match self.writer.write(&left[..left.len().min(CHUNK)]) {
+            self.progress.begin_write();
+            match self.writer.write(&left[..left.len().min(self.chunk)]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => left = left.get(count..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -99,8 +142,9 @@ impl Output {
                 }
                 Err(error) => return Err(error),
             }
-            self.taken.fetch_add(1, Ordering::Relaxed);
+            self.progress.end_write();
         }
+        self.progress.begin_write();
         self.writer.flush()
     }
 }
@@ -123,8 +167,7 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when the thread has work.
     work: Condvar,
-    /// See [`Output::taken`].
-    taken: Arc<AtomicU64>,
+    progress: Progress,
 }
 
 #[derive(Debug, Default)]
@@ -157,9 +200,9 @@ impl WriterThread {
     }
 
     fn with_clock(output: Output, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        let (now, taken) = (Box::new(now), output.taken());
+        let (now, progress) = (Box::new(now), output.progress());
         let state = Mutex::new(State { output: Some(output), ..State::default() });
-        Self { shared: Arc::new(Shared { now, state, work: Condvar::new(), taken }) }
+        Self { shared: Arc::new(Shared { now, state, work: Condvar::new(), progress }) }
     }
 
     /// Starts the thread. Without a thread, the output counts as failed.
@@ -176,9 +219,8 @@ impl WriterThread {
         self.shared.lock().failed
     }
 
-    /// The number of completed writes, which shows progress.
-    pub(crate) fn taken(&self) -> u64 {
-        self.shared.taken.load(Ordering::Relaxed)
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.shared.progress
     }
 
     /// An empty buffer to fill.
@@ -400,6 +442,38 @@ mod tests {
         order(&orders, Ok(1));
         output.write(&vec![b'x'; CHUNK + 1]).expect("a writer that takes all");
         assert_eq!(taken.try_iter().map(|call| call.len()).collect::<Vec<_>>(), [CHUNK, 1]);
+    }
+
+    #[test]
+    fn a_terminal_gets_at_most_1_kib_per_write() {
+        let (output, taken, orders) = scripted();
+        let mut output = Output { chunk: TERMINAL_CHUNK, ..output };
+        (0..2).for_each(|_| order(&orders, Ok(1024)));
+        output.write(&[b'x'; 2048]).expect("a writer that takes all");
+        assert_eq!(taken.try_iter().map(|call| call.len()).collect::<Vec<_>>(), [1024, 1024]);
+    }
+
+    // Rule 21
+    #[test]
+    fn only_a_write_in_progress_can_stall() {
+        let (mut output, taken, orders) = scripted();
+        let progress = output.progress();
+        assert!(!progress.has_stalled_since(progress.now()), "before the first write");
+        let writer = thread::spawn(move || output.write(b"hello").map(|()| output));
+        next(&taken);
+        let before = progress.now();
+        assert!(progress.has_stalled_since(before));
+        // A writer that would block has not accepted anything.
+        order(&orders, Err(ErrorKind::WouldBlock.into()));
+        next(&taken);
+        assert!(progress.has_stalled_since(before));
+        order(&orders, Ok(2));
+        next(&taken);
+        assert!(!progress.has_stalled_since(before));
+        assert!(progress.has_stalled_since(progress.now()));
+        order(&orders, Ok(3));
+        writer.join().expect("no panic").expect("a writer that takes all");
+        assert!(!progress.has_stalled_since(progress.now()), "after the last write");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Context;
 use std::thread::{self, Thread};
@@ -14,7 +13,7 @@ use crate::board::clock::monotonic;
 use crate::board::event::Event;
 use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
-use crate::console::output::{GRACE, Output};
+use crate::console::output::{GRACE, Output, Progress};
 use crate::console::view::{FRAME, Look, View};
 use crate::console::wait::Wait;
 
@@ -35,8 +34,7 @@ pub struct ConsoleHandle {
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
-    /// The number of completed writes.
-    taken: Arc<AtomicU64>,
+    progress: Progress,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -60,7 +58,7 @@ impl ConsoleHandle {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             ended: Condvar::new(),
-            taken: output.taken(),
+            progress: output.progress(),
         });
         let ended = Ended(Arc::clone(&shared));
         let drawing = Drawing { events, view, output, shared: Arc::clone(&shared), _ended: ended };
@@ -88,7 +86,7 @@ impl Drop for ConsoleHandle {
     fn drop(&mut self) {
         self.stop();
         if self.thread.is_some() {
-            self.shared.wait();
+            self.shared.wait(GRACE);
         }
     }
 }
@@ -110,19 +108,18 @@ impl Shared {
         self.lock().stop
     }
 
-    /// Waits until the thread has ended, while the output makes progress.
-    fn wait(&self) {
+    /// Waits until the thread has ended, or one write has lasted for `grace`.
+    fn wait(&self, grace: Duration) {
         let mut state = self.lock();
-        let mut taken = None;
-        while !state.ended && taken.replace(self.taken()) != Some(self.taken()) {
+        loop {
+            let before = self.progress.now();
             let running = |state: &mut State| !state.ended;
-            let waited = self.ended.wait_timeout_while(state, GRACE, running);
+            let waited = self.ended.wait_timeout_while(state, grace, running);
             state = ignore_poison(waited).0;
+            if state.ended || self.progress.has_stalled_since(before) {
+                return;
+            }
         }
-    }
-
-    fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Relaxed)
     }
 }
 
@@ -202,5 +199,42 @@ fn park(time: Option<Duration>) {
     match time {
         Some(time) => thread::park_timeout(time.max(MOMENT)),
         None => thread::park(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::console::clock::BoardTime;
+
+    // Rule 21
+    #[test]
+    fn a_busy_board_does_not_use_up_the_grace() {
+        let (working, started) = mpsc::channel();
+        let (order, orders) = mpsc::channel::<()>();
+        let events = futures::stream::poll_fn(move |_| {
+            working.send(()).expect("a test that waits");
+            let _ = orders.recv();
+            Poll::Ready(None::<Event>)
+        });
+        let view = View::plain(BoardTime::new(None));
+        let console =
+            ConsoleHandle::start(Box::pin(events), view, Output::new(Box::new(Vec::new())));
+        started.recv().expect("a poll");
+        console.stop();
+        let shared = Arc::clone(&console.shared);
+        let (about, waits) = mpsc::channel();
+        let waiting = thread::spawn(move || {
+            about.send(()).expect("a test that waits");
+            shared.wait(Duration::ZERO);
+            shared.lock().ended
+        });
+        waits.recv().expect("a thread that waits");
+        (0..1_000).for_each(|_| thread::yield_now());
+        drop(order);
+        assert!(waiting.join().expect("no panic"), "the wait ended before the work");
     }
 }
