@@ -122,6 +122,9 @@ impl Output {
 
     /// Writes all bytes and flushes. A panic of the writer is an error.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let written = panic::catch_unwind(AssertUnwindSafe(|| self.write_chunks(bytes)));
         self.progress.end_write();
         written.unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))

@@ -229,7 +229,7 @@ mod tests {
         let (about, waits) = mpsc::channel();
         let waiting = thread::spawn(move || {
             about.send(()).expect("a test that waits");
-            shared.wait(Duration::ZERO);
+            shared.wait(Duration::from_millis(1));
             shared.lock().ended
         });
         waits.recv().expect("a thread that waits");
