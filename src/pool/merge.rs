@@ -26,10 +26,16 @@ const CHUNK: usize = usize::BITS as usize;
 /// advance.
 const FIRST_CHUNK: usize = 4;
 
+/// The largest number of children that a size hint asks: an outer merge asks for one
+/// per item.
+const HINTS: usize = 64;
+
 /// A stream of the items of many streams, in equal shares.
 ///
 /// Items come as they are ready. The merge ends when all of its children have
-/// ended; a [`push`](Self::push) revives it. The [guide](crate::guide) explains how
+/// ended; a [`push`](Self::push) revives it. A child is dropped when it ends, and already
+/// with an item after which its `size_hint` has the upper bound 0: a
+/// [`once`](crate::once) leaves [`len`](Self::len) together with its output. The [guide](crate::guide) explains how
 /// it [works](crate::guide::merge) and how it [compares](crate::guide::compare)
 /// with other crates.
 ///
@@ -86,9 +92,10 @@ const FIRST_CHUNK: usize = 4;
 ///
 /// # Panics
 ///
-/// A child that panics in `poll_next` is dropped, and the panic propagates to the
-/// caller. The merge remains usable, and ends when the other children have ended.
-/// If the drop of that child panics too, the process aborts.
+/// A child that panics in `poll_next`, or in the `size_hint` after an item, is dropped,
+/// and the panic propagates to the caller. The merge remains usable, and ends when the
+/// other children have ended. If the drop of that child panics too, the process aborts.
+/// If a child's drop panics after its last item, that item is lost.
 ///
 /// # Examples
 ///
@@ -462,13 +469,24 @@ impl<S: Stream> Stream for Merge<S> {
         self.get_mut().poll_item(cx)
     }
 
-    /// The sums of the children's bounds. Asks each child.
+    /// The sums of the children's bounds.
+    ///
+    /// Asks at most 64 children, and none after one without an upper bound: the lower
+    /// bound counts those that were asked, and with more children there is no upper bound.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.iter().fold((0, Some(0)), |(low, high), (_, child)| {
+        let (mut low, mut high) = (0_usize, 0_usize);
+        for (asked, (_, child)) in self.iter().enumerate() {
+            if asked == HINTS {
+                return (low, None);
+            }
             let (child_low, child_high) = child.size_hint();
-            let high = high.zip(child_high).and_then(|(sum, child)| sum.checked_add(child));
-            (low.saturating_add(child_low), high)
-        })
+            low = low.saturating_add(child_low);
+            match child_high.and_then(|child| high.checked_add(child)) {
+                Some(sum) => high = sum,
+                None => return (low, None),
+            }
+        }
+        (low, Some(high))
     }
 }
 

@@ -49,15 +49,19 @@ impl<S> Merge<S> {
 }
 
 impl<S: Stream> Merge<S> {
-    /// Polls a child, which is there. One that ends or panics is dropped.
+    /// Polls a child, which is there. One that ends or panics is dropped, and so is one
+    /// that says after an item that no further one follows: a `once` leaves with its
+    /// output.
     #[inline]
     fn poll_child(&mut self, (block, place): (usize, usize)) -> Poll<Option<S::Item>> {
         let evict = EvictOnDrop { merge: self, block, place };
         let children = evict.merge.ready.get_mut(block).expect("a ready child is in a block");
-        let child = children.slots.get_pin_mut(place).expect("a ready child is in its slot");
-        let polled = child.poll_next(&mut Context::from_waker(&children.wakers.borrow(place)));
+        let mut child = children.slots.get_pin_mut(place).expect("a ready child is in its slot");
+        let waker = children.wakers.borrow(place);
+        let polled = child.as_mut().poll_next(&mut Context::from_waker(&waker));
         match polled {
             Poll::Ready(None) => drop(evict),
+            Poll::Ready(Some(_)) if child.size_hint().1 == Some(0) => drop(evict),
             Poll::Ready(Some(_)) => mem::forget(evict),
             Poll::Pending => {
                 evict.merge.ready.unmark(block, place);
@@ -198,7 +202,7 @@ impl<S: Stream> Merge<S> {
     }
 }
 
-/// Drops a child that ended, or that panicked while it was polled.
+/// Drops a child that ended, or that panicked while it was polled or asked.
 struct EvictOnDrop<'a, S> {
     merge: &'a mut Merge<S>,
     block: usize,

@@ -73,6 +73,7 @@ impl Bytes<'_> {
         }
         if detail & 8 != 0 {
             let kind = self.next();
+            life.hints = kind & 8 != 0;
             life.wakes_on_drop = (0..kind & 3).map(|_| self.name()).collect();
             life.panics_on_drop =
                 kind & 4 != 0 && self.may_panic_on_drop && life.may_panic_on_drop();

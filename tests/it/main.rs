@@ -16,6 +16,7 @@ mod kit;
 mod loggers;
 mod merge_ends;
 mod merge_fairness;
+mod merge_futures;
 mod merge_keys;
 mod merge_many;
 mod merge_panic;

@@ -280,12 +280,18 @@ fn size_hints_are_summed() {
         (&[(2, Some(3)), (5, None)], (7, None)),
         (&[(MAX, Some(MAX)), (0, Some(0))], (MAX, Some(MAX))),
         (&[(MAX, Some(MAX)), (1, Some(1))], (MAX, None)),
-        (&[(1, None), (MAX, None)], (MAX, None)),
+        (&[(1, None), (MAX, None)], (1, None)),
     ];
     for (children, expected) in cases {
         let merge: Merge<Sized_> = children.iter().map(|&(low, high)| Sized_(low, high)).collect();
         assert_eq!(merge.size_hint(), expected, "{children:?}");
     }
+}
+
+#[test]
+fn a_size_hint_asks_at_most_64_children() {
+    let sum = |count| (0..count).map(|_| Sized_(1, Some(2))).collect::<Merge<_>>().size_hint();
+    assert_eq!([sum(64), sum(65), sum(1_000)], [(64, Some(128)), (64, None), (64, None)]);
 }
 
 #[test]

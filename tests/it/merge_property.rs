@@ -21,8 +21,9 @@ fn any_life() -> impl Strategy<Value = Life> {
     let act = (wakes, any_then());
     let act = act.prop_map(|((wakes, on_thread), then)| Act { wakes, on_thread, then });
     let wakes_on_drop = prop_oneof![3 => Just(vec![]), 1 => vec(any::<usize>(), 1..3)];
-    (vec(act, 0..8), wakes_on_drop).prop_map(|(acts, wakes_on_drop)| Life {
+    (vec(act, 0..8), any::<bool>(), wakes_on_drop).prop_map(|(acts, hints, wakes_on_drop)| Life {
         acts: acts.into(),
+        hints,
         wakes_on_drop,
         panics_on_drop: false,
     })

@@ -46,6 +46,8 @@ pub(crate) enum Then {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
     pub(crate) acts: VecDeque<Act>,
+    /// Whether its size hint says how many polls are left at most.
+    pub(crate) hints: bool,
     pub(crate) wakes_on_drop: Vec<usize>,
     /// At most once per test case, since two panics at a time abort.
     pub(crate) panics_on_drop: bool,
@@ -144,6 +146,10 @@ impl Stream for Child {
             Then::End => Poll::Ready(None),
             Then::Panic => resume_unwind(Box::new("poll")),
         }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.life.hints.then_some(self.life.acts.len()))
     }
 }
 
@@ -402,9 +408,14 @@ impl Model {
         child.ready = false;
         let act = child.life.next();
         self.wake(&act.wakes);
+        let child = &mut self.children[id];
         match act.then {
+            Then::Item if child.life.hints && child.life.acts.is_empty() => {
+                let panics = self.drop_child(id).0;
+                Some(if panics { Outcome::Panicked } else { Outcome::Item(id) })
+            }
             Then::Item => {
-                self.children[id].ready = true;
+                child.ready = true;
                 Some(Outcome::Item(id))
             }
             Then::Pending => None,
