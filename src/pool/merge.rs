@@ -57,15 +57,17 @@ const HINTS: usize = 64;
 ///   children, including those that are pending and those that end.
 /// - **Cooperation**: after `budget` child polls without a `Pending` of its own, the
 ///   merge wakes its task and returns `Pending` once, so that any executor can run
-///   other tasks. On tokio this also keeps the shares equal, as long as the task
-///   spends at most 128 of tokio's cooperative operations in between: with the
+///   other tasks. It also does so after a round in which no child yields an item or
+///   ends and each polled child wakes itself: a worker that yields until another task
+///   has run is polled once per turn of the executor. On tokio, yielding also keeps the shares equal, as long as the task
+///   spends at most 128 of tokio's cooperative operations between two yields: with the
 ///   default budget, up to three per item besides those of the merge.
 ///
 /// A `Pending` for the sake of the budget does not mean that nothing is ready.
 /// Hence `now_or_never` may return `None` (call it again), `ready_chunks` may end a
 /// chunk, `forward` flushes, and `select!` may take its `default` branch.
 ///
-/// In nested merges only the outermost yields, with two exceptions: an inner merge
+/// In nested merges only the outermost yields for its budget, with two exceptions: an inner merge
 /// that spends its whole budget in one `poll_next`, and one that a child drains in
 /// a loop.
 ///
@@ -172,8 +174,8 @@ impl<S> Merge<S> {
     }
 
     /// Sets the number of children that are polled before the merge yields to the
-    /// executor. The default is 32. 0 counts as 1; with `u32::MAX` the merge never
-    /// yields.
+    /// executor. The default is 32. 0 counts as 1; with `u32::MAX` the merge yields only
+    /// if all children that it polls in a round wake themselves.
     pub fn with_budget(mut self, children: u32) -> Self {
         self.budget.set_limit(children);
         self

@@ -18,6 +18,32 @@ enum Step<T> {
     Idle,
     /// The budget is spent.
     Spent,
+    /// A whole round brought nothing: see [`Round`].
+    Fruitless,
+}
+
+/// What one call has seen of the present round.
+///
+/// In a fruitless round no child yields an item or ends, and each polled child wakes
+/// itself during its poll. Such children wait for other tasks, so the merge yields to
+/// the executor, even if its budget is not spent.
+struct Round {
+    /// Whether the round began in this call.
+    is_whole: bool,
+    is_fruitless: bool,
+}
+
+impl Round {
+    const fn new() -> Self {
+        Self { is_whole: false, is_fruitless: true }
+    }
+
+    /// Begins a new round, unless the last one was whole and fruitless.
+    const fn begin(&mut self) -> bool {
+        let begins = !self.is_whole || !self.is_fruitless;
+        *self = Self { is_whole: true, is_fruitless: true };
+        begins
+    }
 }
 
 impl<S> Merge<S> {
@@ -73,10 +99,17 @@ impl<S: Stream> Merge<S> {
 
     /// Polls ready children until one yields an item. The budget is not spent.
     #[inline]
-    fn step(&mut self) -> Step<S::Item> {
+    fn step(&mut self, round: &mut Round) -> Step<S::Item> {
+        let mut pending = None;
         loop {
             if !self.contention.is_found() && self.inbox.has_wakes() {
                 self.take_wakes_before_child();
+            }
+            if let Some((block, place)) = pending {
+                round.is_fruitless &= self.ready.contains(block, place);
+            }
+            if self.budget.is_spent() {
+                return Step::Spent;
             }
             let child = loop {
                 if let Some(child) = self.ready.take() {
@@ -85,17 +118,21 @@ impl<S: Stream> Merge<S> {
                 if self.contention.is_found() && self.take_wakes_after_block() {
                     continue;
                 }
-                if !self.ready.advance() {
-                    return Step::Idle;
+                let Some(next) = self.ready.next() else { return Step::Idle };
+                if next.begins_round && !round.begin() {
+                    return Step::Fruitless;
                 }
+                self.ready.advance(next);
                 self.inbox.count_pass();
             };
             self.budget.spend();
-            if let Poll::Ready(Some(item)) = self.poll_child(child) {
-                return Step::Item(item);
-            }
-            if self.budget.is_spent() {
-                return Step::Spent;
+            match self.poll_child(child) {
+                Poll::Ready(Some(item)) => {
+                    round.is_fruitless = false;
+                    return Step::Item(item);
+                }
+                Poll::Ready(None) => round.is_fruitless = false,
+                Poll::Pending => pending = Some(child),
             }
         }
     }
@@ -119,7 +156,8 @@ impl<S: Stream> Merge<S> {
         Some(Poll::Pending)
     }
 
-    /// Yields to the executor if a child is ready, since the budget is spent.
+    /// Yields to the executor if a child is ready, since the budget is spent or a round
+    /// was fruitless.
     #[cold]
     fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
@@ -140,14 +178,15 @@ impl<S: Stream> Merge<S> {
     /// The `poll_next` of the merge.
     #[inline]
     pub(super) fn poll_item(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
-        let before = self.budget.left();
+        let (before, mut round) = (self.budget.left(), Round::new());
         loop {
             if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
                 return self.yield_now(cx).map(|()| None);
             }
-            match self.step() {
+            match self.step(&mut round) {
                 Step::Item(item) => return Poll::Ready(Some(item)),
                 Step::Spent => {}
+                Step::Fruitless => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| None);
@@ -176,7 +215,7 @@ impl<S: Stream> Merge<S> {
         limit: usize,
         mut add: impl FnMut(&Self, S::Item),
     ) -> Poll<usize> {
-        let (before, mut added) = (self.budget.left(), 0);
+        let (before, mut round, mut added) = (self.budget.left(), Round::new(), 0);
         while added < limit {
             if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
                 if added == 0 {
@@ -184,13 +223,14 @@ impl<S: Stream> Merge<S> {
                 }
                 break;
             }
-            match self.step() {
+            match self.step(&mut round) {
                 Step::Item(item) => {
                     add(self, item);
                     added += 1;
                 }
                 Step::Spent => {}
-                Step::Idle if added > 0 => break,
+                Step::Idle | Step::Fruitless if added > 0 => break,
+                Step::Fruitless => return self.yield_now(cx).map(|()| 0),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| 0);

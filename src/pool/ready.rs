@@ -118,6 +118,12 @@ impl<T> ReadySet<T> {
         *ready &= !(1 << place);
     }
 
+    /// Whether a child is ready.
+    #[inline]
+    pub(super) fn contains(&self, block: usize, place: usize) -> bool {
+        self.entries.get(block).is_some_and(|entry| entry.ready & (1 << place) != 0)
+    }
+
     /// Removes all children from the set.
     pub(super) fn unmark_all(&mut self) {
         while let Some(block) = self.blocks.first() {
@@ -155,33 +161,42 @@ impl<T> ReadySet<T> {
         self.entries.get(self.block).is_some_and(|entry| entry.ready & self.open != 0)
     }
 
-    /// Moves the cursor to the next block with a ready child, of this round or else
-    /// of the next one. Returns whether there is such a block.
-    ///
-    /// No ready child of the present block is ahead of the cursor.
+    /// Where the cursor goes when no ready child of its block is ahead: to the next
+    /// block with a ready child, of this round or else of a new one.
     #[inline]
-    pub(super) fn advance(&mut self) -> bool {
+    pub(super) fn next(&self) -> Option<Next> {
         // Most pools have one block.
         if let [only] = &self.entries[..]
             && only.ready != 0
         {
-            (self.round, self.open) = (1, usize::MAX);
-            return true;
+            return Some(Next { block: 0, begins_round: true });
         }
-        self.advance_far()
+        self.next_of_many()
     }
 
     #[inline(never)]
-    fn advance_far(&mut self) -> bool {
-        let Some(first) = self.blocks.first() else { return false };
+    fn next_of_many(&self) -> Option<Next> {
         let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
-        self.block = ahead.unwrap_or_else(|| {
-            self.round = self.entries.len();
-            first
-        });
-        self.open = usize::MAX;
-        true
+        let next = |block| Next { block, begins_round: ahead.is_none() };
+        ahead.or_else(|| self.blocks.first()).map(next)
     }
+
+    /// Moves the cursor to the start of the [`next`](Self::next) block.
+    #[inline]
+    pub(super) fn advance(&mut self, next: Next) {
+        self.block = next.block;
+        self.open = usize::MAX;
+        if next.begins_round {
+            self.round = self.entries.len();
+        }
+    }
+}
+
+/// The next block under the cursor.
+pub(super) struct Next {
+    block: usize,
+    /// Whether the cursor passed the last block of its round.
+    pub(super) begins_round: bool,
 }
 
 #[cfg(test)]
@@ -198,10 +213,9 @@ mod tests {
         let mut order = Vec::new();
         while order.len() < count {
             let Some((block, place)) = set.take() else {
-                if set.advance() {
-                    continue;
-                }
-                break;
+                let Some(next) = set.next() else { break };
+                set.advance(next);
+                continue;
             };
             order.push(join(block, place));
             assert_eq!(set.taken(), (block, place));

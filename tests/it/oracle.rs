@@ -194,6 +194,8 @@ struct Model {
     stale: usize,
     budget: usize,
     spent: usize,
+    /// The children that were woken in the present poll.
+    woken: Vec<usize>,
     parked: bool,
     terminated: bool,
 }
@@ -270,6 +272,7 @@ impl Model {
             stale: 0,
             budget: budget.max(1) as usize,
             spent: 0,
+            woken: Vec::new(),
             parked: false,
             terminated: false,
         }
@@ -291,6 +294,7 @@ impl Model {
             let child = &mut self.children[target];
             if child.polled && child.live {
                 child.ready = true;
+                self.woken.push(target);
                 rouse = Rouse::Once;
             } else if child.polled {
                 self.stale += 1;
@@ -349,15 +353,19 @@ impl Model {
             return done(items, polled.len());
         }
         self.parked = false;
+        self.woken.clear();
+        // The polls since the last one that brought an item or an end, or whose child
+        // did not wake itself.
+        let mut fruitless: Vec<usize> = Vec::new();
         let mut polled = polled.iter();
         loop {
-            let any_ready = self.live.iter().any(|&id| self.children[id].ready);
+            let any_ready = self.ready().next().is_some();
             let spent = self.spent >= self.budget;
             let Some(&id) = polled.next() else {
                 if let Some((items, _)) = &many
                     && !items.is_empty()
                 {
-                    if any_ready && !spent {
+                    if any_ready && !spent && fruitless.is_empty() {
                         return Err("a ready child was not polled for its item".into());
                     }
                     return done(items, 0);
@@ -366,7 +374,12 @@ impl Model {
                     self.terminated = true;
                     return Ok(Outcome::Ended);
                 }
-                let yields = spent && (any_ready || self.stale > 0 && wakes == 1);
+                let fruitless =
+                    self.ready().all(|id| fruitless.contains(&id) || self.woken.contains(&id))
+                        && !fruitless.is_empty()
+                        || self.stale > 0;
+                let yields = (spent || fruitless && wakes == 1)
+                    && (any_ready || self.stale > 0 && wakes == 1);
                 if any_ready && !yields {
                     return Err("a ready child was not polled".into());
                 }
@@ -384,7 +397,17 @@ impl Model {
                 return Err(format!("child {id} was polled out of order"));
             }
             self.spent += 1;
-            match (self.poll_child(id), &mut many) {
+            let outcome = self.poll_child(id);
+            if outcome.is_none() && self.children[id].live && self.children[id].ready {
+                fruitless.push(id);
+                // One poll in the round in which the call began, and one in a whole one.
+                if fruitless.iter().filter(|&&other| other == id).count() > 2 {
+                    return Err(format!("child {id} was polled in two fruitless rounds"));
+                }
+            } else {
+                fruitless.clear();
+            }
+            match (outcome, &mut many) {
                 (None, _) => {}
                 (Some(Outcome::Item(id)), Some((items, limit))) => {
                     items.push(id);
@@ -400,6 +423,10 @@ impl Model {
                 }
             }
         }
+    }
+
+    fn ready(&self) -> impl Iterator<Item = usize> {
+        self.live.iter().copied().filter(|&id| self.children[id].ready)
     }
 
     fn poll_child(&mut self, id: usize) -> Option<Outcome> {
