@@ -55,6 +55,8 @@
 //! - `json`: a board as lines of JSON, and back.
 //! - `capture`, on Unix: output of other code appears above the board or goes to
 //!   files.
+//! - `tokio`: merges ask tokio for the cooperative budget of their task, which keeps shares
+//!   equal whatever the task spends.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -2,6 +2,7 @@
 
 mod budget;
 mod contention;
+mod coop;
 mod join;
 mod key;
 mod keyed;

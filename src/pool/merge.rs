@@ -10,6 +10,7 @@ use futures_core::{FusedStream, Stream};
 
 use crate::pool::budget::Budget;
 use crate::pool::contention::Contention;
+use crate::pool::coop::Coop;
 use crate::pool::join::{Join, TryJoin};
 use crate::pool::key::{Generations, Key};
 use crate::pool::keyed::Keyed;
@@ -59,9 +60,15 @@ const HINTS: usize = 64;
 ///   merge wakes its task and returns `Pending` once, so that any executor can run
 ///   other tasks. It also does so after a round in which no child yields an item or
 ///   ends and each polled child wakes itself: a worker that yields until another task
-///   has run is polled once per turn of the executor. On tokio, yielding also keeps the shares equal, as long as the task
-///   spends at most 128 of tokio's cooperative operations between two yields: with the
-///   default budget, up to three per item besides those of the merge.
+///   has run is polled once per turn of the executor.
+/// - **On tokio**: tokio makes channels and other resources pending after 128 operations
+///   per poll of a task. With the feature `tokio`, or
+///   [`with_coop_check`](Self::with_coop_check), a child that is refused for this reason
+///   keeps its turn, so that shares are equal whatever the consumer, the children and
+///   other merges of the task spend. Without it, shares are equal as long as the task
+///   spends at most 128 operations between two yields of the merge: with the default
+///   budget, up to three per item besides those of the merge. If it spends more, shares
+///   differ, and channels may starve.
 ///
 /// A `Pending` for the sake of the budget does not mean that nothing is ready.
 /// Hence `now_or_never` may return `None` (call it again), `ready_chunks` may end a
@@ -124,6 +131,7 @@ pub struct Merge<S> {
     expected: usize,
     pub(super) budget: Budget,
     pub(super) contention: Contention,
+    pub(super) coop: Coop,
     /// Whether `poll_next` returned `None` last.
     pub(super) terminated: bool,
 }
@@ -154,6 +162,7 @@ impl<S> Merge<S> {
             expected: 0,
             budget: Budget::new(),
             contention: Contention::new(),
+            coop: Coop::new(),
             terminated: false,
         }
     }
@@ -185,6 +194,29 @@ impl<S> Merge<S> {
     /// executor.
     pub const fn budget(&self) -> u32 {
         self.budget.limit()
+    }
+
+    /// Sets how the merge asks whether its task has cooperative budget left, for executors
+    /// that limit the operations of a task: on tokio,
+    /// `tokio::task::coop::has_budget_remaining`, which the feature `tokio` sets for every
+    /// merge.
+    ///
+    /// The merge asks after each child poll that is pending. Without budget the executor
+    /// may have refused the child, so the merge yields, and polls that child first
+    /// afterwards. A child that was pending for another reason is polled once more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Merge;
+    /// use tokio::task::coop::has_budget_remaining;
+    ///
+    /// let merge = Merge::new().with_coop_check(has_budget_remaining);
+    /// # let _: Merge<futures::stream::Empty<()>> = merge;
+    /// ```
+    pub fn with_coop_check(mut self, has_budget: fn() -> bool) -> Self {
+        self.coop = Coop::ask(has_budget);
+        self
     }
 
     /// The number of children that have not ended.

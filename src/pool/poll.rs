@@ -20,6 +20,9 @@ enum Step<T> {
     Spent,
     /// A whole round brought nothing: see [`Round`].
     Fruitless,
+    /// The executor may have refused the child that was polled last: see
+    /// [`Coop`](crate::pool::coop::Coop).
+    Refused,
 }
 
 /// What one call has seen of the present round.
@@ -132,9 +135,22 @@ impl<S: Stream> Merge<S> {
                     return Step::Item(item);
                 }
                 Poll::Ready(None) => round.is_fruitless = false,
+                Poll::Pending if self.coop.may_have_refused() => {
+                    self.keep_turn(child);
+                    return Step::Refused;
+                }
                 Poll::Pending => pending = Some(child),
             }
         }
+    }
+
+    /// Leaves a child ready that was pending, and the cursor before it.
+    #[cold]
+    fn keep_turn(&mut self, (block, place): (usize, usize)) {
+        self.ready.mark(block, 1 << place);
+        self.ready.step_back(place);
+        // The child is polled again, which is another pass for the merges in it.
+        self.inbox.count_pass();
     }
 
     /// Ends or parks the merge, since no child is ready. Returns `None` if a child
@@ -156,8 +172,8 @@ impl<S: Stream> Merge<S> {
         Some(Poll::Pending)
     }
 
-    /// Yields to the executor if a child is ready, since the budget is spent or a round
-    /// was fruitless.
+    /// Yields to the executor if a child is ready, since the budget is spent, a
+    /// round was fruitless, or the executor may have refused a child.
     #[cold]
     fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
@@ -186,7 +202,7 @@ impl<S: Stream> Merge<S> {
             match self.step(&mut round) {
                 Step::Item(item) => return Poll::Ready(Some(item)),
                 Step::Spent => {}
-                Step::Fruitless => return self.yield_now(cx).map(|()| None),
+                Step::Fruitless | Step::Refused => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| None);
@@ -229,8 +245,8 @@ impl<S: Stream> Merge<S> {
                     added += 1;
                 }
                 Step::Spent => {}
-                Step::Idle | Step::Fruitless if added > 0 => break,
-                Step::Fruitless => return self.yield_now(cx).map(|()| 0),
+                Step::Idle | Step::Fruitless | Step::Refused if added > 0 => break,
+                Step::Fruitless | Step::Refused => return self.yield_now(cx).map(|()| 0),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| 0);

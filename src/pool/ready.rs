@@ -151,6 +151,11 @@ impl<T> ReadySet<T> {
         Some((self.block, ahead.trailing_zeros() as usize))
     }
 
+    /// Moves the cursor back before a child of its block that it passed.
+    pub(super) fn step_back(&mut self, place: usize) {
+        self.open = usize::MAX << place;
+    }
+
     /// The child that the cursor passed last. There was one.
     pub(super) fn taken(&self) -> (usize, usize) {
         (self.block, self.open.trailing_zeros() as usize - 1)

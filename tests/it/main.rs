@@ -23,6 +23,7 @@ mod merge_panic;
 mod merge_pin;
 mod merge_property;
 mod merge_threads;
+mod merge_tokio;
 mod merge_wakers;
 mod model;
 mod oracle;
