@@ -29,12 +29,20 @@ impl fmt::Debug for Key {
 ///
 /// A block of places needs no memory here until one of them is reused.
 pub(super) struct Generations {
-    blocks: Vec<Option<Box<Block>>>,
+    blocks: Vec<Block>,
 }
 
-struct Block {
+enum Block {
+    /// All places have this generation.
+    Uniform(u32),
+    Each(Box<Each>),
+    /// The generations of a place are exhausted. The block is not reused.
+    Exhausted,
+}
+
+struct Each {
     generations: [u32; BITS],
-    /// Places whose count is exhausted. They are not reused.
+    /// Places whose generations are exhausted. They are not reused.
     retired: usize,
 }
 
@@ -43,34 +51,63 @@ impl Generations {
         Self { blocks: Vec::new() }
     }
 
-    fn block(&self, block: usize) -> Option<&Block> {
-        self.blocks.get(block)?.as_deref()
-    }
-
     /// The key of the child in this place.
     pub(super) fn key(&self, index: usize) -> Key {
         let (block, place) = split(index);
-        let generation = self.block(block).map_or(0, |block| block.generations[place]);
+        let generation = match self.blocks.get(block) {
+            None => 0,
+            Some(Block::Uniform(generation)) => *generation,
+            Some(Block::Each(each)) => each.generations[place],
+            Some(Block::Exhausted) => u32::MAX,
+        };
         Key { index, generation }
     }
 
     /// The places of a block that are not reused.
     pub(super) fn retired(&self, block: usize) -> usize {
-        self.block(block).map_or(0, |block| block.retired)
+        match self.blocks.get(block) {
+            None | Some(Block::Uniform(_)) => 0,
+            Some(Block::Each(each)) => each.retired,
+            Some(Block::Exhausted) => usize::MAX,
+        }
+    }
+
+    fn block(&mut self, block: usize) -> &mut Block {
+        if self.blocks.len() <= block {
+            self.blocks.resize_with(block + 1, || Block::Uniform(0));
+        }
+        &mut self.blocks[block]
     }
 
     /// Notes that a place is reused: keys of its earlier children become stale.
     pub(super) fn renew(&mut self, index: usize) {
         let (block, place) = split(index);
-        if self.blocks.len() <= block {
-            self.blocks.resize_with(block + 1, || None);
+        let block = self.block(block);
+        if let Block::Uniform(generation) = *block {
+            *block = Block::Each(Box::new(Each { generations: [generation; BITS], retired: 0 }));
         }
-        let block = self.blocks[block]
-            .get_or_insert_with(|| Box::new(Block { generations: [0; BITS], retired: 0 }));
-        block.generations[place] += 1;
-        if block.generations[place] == u32::MAX {
-            block.retired |= 1 << place;
+        if let Block::Each(each) = block {
+            each.generations[place] += 1;
+            if each.generations[place] == u32::MAX {
+                each.retired |= 1 << place;
+            }
         }
+    }
+
+    /// Notes that a block without children forgets which of its places were used: all
+    /// earlier keys become stale.
+    pub(super) fn restart(&mut self, block: usize) {
+        let block = self.block(block);
+        let latest = match block {
+            Block::Uniform(generation) => *generation,
+            Block::Each(each) => each.generations.into_iter().fold(0, u32::max),
+            Block::Exhausted => u32::MAX,
+        };
+        *block = latest.checked_add(1).map_or(Block::Exhausted, Block::Uniform);
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.blocks.shrink_to_fit();
     }
 
     /// Advances the count of a place to one before its end.
@@ -78,8 +115,8 @@ impl Generations {
     pub(super) fn wear_out(&mut self, index: usize) {
         self.renew(index);
         let (block, place) = split(index);
-        if let Some(block) = &mut self.blocks[block] {
-            block.generations[place] = u32::MAX - 1;
+        if let Block::Each(each) = &mut self.blocks[block] {
+            each.generations[place] = u32::MAX - 1;
         }
     }
 }
@@ -89,14 +126,40 @@ mod tests {
     use super::*;
     use crate::pool::ready::join;
 
+    fn key(place: usize, generation: u32) -> Key {
+        Key { index: join(3, place), generation }
+    }
+
     #[test]
     fn a_place_needs_no_memory_until_it_is_reused() {
         let mut generations = Generations::new();
-        assert_eq!(generations.key(join(3, 1)), Key { index: join(3, 1), generation: 0 });
+        assert_eq!(generations.key(join(3, 1)), key(1, 0));
         assert!(generations.blocks.is_empty());
         generations.renew(join(3, 1));
-        assert_eq!(generations.key(join(3, 1)).generation, 1);
-        assert_eq!(generations.key(join(3, 2)).generation, 0);
-        assert_eq!(generations.blocks.iter().flatten().count(), 1);
+        assert_eq!([1, 2].map(|place| generations.key(join(3, place))), [key(1, 1), key(2, 0)]);
+        let each = generations.blocks.iter().filter(|block| matches!(block, Block::Each(_)));
+        assert_eq!(each.count(), 1);
+    }
+
+    #[test]
+    fn a_restart_makes_all_keys_stale() {
+        let mut generations = Generations::new();
+        generations.restart(3);
+        assert_eq!(generations.key(join(3, 1)), key(1, 1));
+        generations.renew(join(3, 1));
+        generations.renew(join(3, 1));
+        generations.restart(3);
+        assert_eq!([1, 2].map(|place| generations.key(join(3, place))), [key(1, 4), key(2, 4)]);
+        assert_eq!(generations.retired(3), 0);
+    }
+
+    #[test]
+    fn a_block_with_exhausted_generations_is_not_reused() {
+        let mut generations = Generations { blocks: Vec::from([Block::Uniform(u32::MAX)]) };
+        assert_eq!(generations.retired(0), 0);
+        generations.restart(0);
+        assert_eq!(generations.retired(0), usize::MAX);
+        generations.restart(0);
+        assert_eq!(generations.retired(0), usize::MAX);
     }
 }

@@ -23,9 +23,9 @@ use crate::pool::wake::{Inbox, Wakers};
 /// The largest number of slots in a chunk.
 const CHUNK: usize = usize::BITS as usize;
 
-/// The number of slots in the first chunk of a merge whose size is not known in
-/// advance.
-const FIRST_CHUNK: usize = 4;
+/// The largest number of blocks whose wakers share an allocation: one waker that outlives
+/// the merge keeps as much memory alive.
+const SLAB: usize = 64;
 
 /// The largest number of children that a size hint asks: an outer merge asks for one
 /// per item.
@@ -82,9 +82,11 @@ const HINTS: usize = 64;
 ///
 /// A poll costs time in proportion to the ready children; idle children cost
 /// nothing. No item allocates. Beside the stream itself a child takes two bytes, in
-/// blocks of 64, and four more once a place of its block is reused. Memory
-/// follows the largest number of children at a time, and is freed when the merge is
-/// dropped.
+/// blocks of 64, and four more once a place of its block is reused. A block without
+/// children frees their memory, except for one block, so that a merge whose size varies
+/// a little does not allocate. About three bytes per child remain until
+/// [`shrink_to_fit`](Self::shrink_to_fit) or the drop of the merge. A waker that outlives
+/// the merge keeps up to eight kilobytes.
 ///
 /// # Wakers
 ///
@@ -124,10 +126,13 @@ pub struct Merge<S> {
     pub(super) ready: ReadySet<Block<S>>,
     /// The blocks with an empty slot.
     vacancies: Tree,
+    /// The block that last lost all of its children. It keeps its chunk, so that a merge
+    /// whose size varies a little does not allocate.
+    spare: usize,
     pub(super) generations: Generations,
     /// The number of children.
     pub(super) len: usize,
-    /// How many more children were announced when the merge was made.
+    /// How many more children were announced.
     expected: usize,
     pub(super) budget: Budget,
     pub(super) contention: Contention,
@@ -154,9 +159,10 @@ impl<S> Merge<S> {
 
     fn with_blocks(blocks: usize) -> Self {
         Self {
-            inbox: Inbox::new(blocks),
+            inbox: Inbox::new(blocks.min(SLAB)),
             ready: ReadySet::new(),
             vacancies: Tree::new(),
+            spare: 0,
             generations: Generations::new(),
             len: 0,
             expected: 0,
@@ -233,6 +239,7 @@ impl<S> Merge<S> {
     /// takes the place of one that ended, if there is such a place.
     pub fn push(&mut self, child: S) -> Key {
         let block = self.vacancies.first().unwrap_or_else(|| self.add_block());
+        self.add_chunk(block);
         let parent = self.unpark();
         let vacant = self.vacant(block);
         let place = vacant.trailing_zeros() as usize;
@@ -276,12 +283,35 @@ impl<S> Merge<S> {
         self.len = 0;
         self.ready.unmark_all();
         for block in 0..self.ready.len() {
-            let slots = &self.ready.get(block).expect("the block exists").slots;
-            if (slots.vacant() | slots.occupied()) & !self.generations.retired(block) != 0 {
+            self.generations.restart(block);
+            if self.generations.retired(block) != usize::MAX {
                 self.vacancies.insert(block);
+            } else {
+                self.vacancies.remove(block);
             }
         }
         clear_all(&mut self.ready.iter_mut());
+    }
+
+    /// Frees memory that the present children do not need.
+    ///
+    /// The merge itself frees the memory of children as they leave, in blocks of up to 64,
+    /// except for one block and about three bytes per child of the largest number at a
+    /// time. This frees that block, and if the merge is empty also the bytes.
+    pub fn shrink_to_fit(&mut self) {
+        self.free_chunk(self.spare);
+        self.generations.shrink_to_fit();
+        self.ready.shrink_to_fit();
+        if self.len > 0 {
+            return;
+        }
+        let _parent = self.unpark();
+        for block in 0..self.ready.len() {
+            self.generations.restart(block);
+        }
+        self.inbox = Inbox::new(1);
+        self.ready = ReadySet::new();
+        self.vacancies = Tree::new();
     }
 
     /// Whether the child has neither ended nor been removed.
@@ -403,24 +433,76 @@ impl<S> Merge<S> {
     /// and twice as large as the last block otherwise.
     fn add_block(&mut self) -> usize {
         let block = self.ready.len();
-        let capacity = match block.checked_sub(1).and_then(|last| self.ready.get(last)) {
-            _ if self.expected > 0 => self.expected.min(CHUNK),
-            Some(last) => (2 * last.slots.capacity()).clamp(FIRST_CHUNK, CHUNK),
-            None => FIRST_CHUNK,
+        let last = block.checked_sub(1).and_then(|last| self.ready.get(last));
+        let capacity = match self.expected {
+            0 => last.map_or(0, |last| 2 * last.slots.capacity()).clamp(Self::FIRST_CHUNK, CHUNK),
+            expected => expected.min(CHUNK),
         };
         let slots = Slots::new(capacity);
         // As many blocks of wakers as will be needed, or an eighth more.
-        let room = self.expected.div_ceil(CHUNK).max(block / 8);
+        let room = self.expected.div_ceil(CHUNK).max(block / 8).clamp(1, SLAB);
         let wakers = self.inbox.wakers(block, room);
         self.ready.push(Block { slots, wakers });
         self.vacancies.grow(block + 1);
+        if self.generations.retired(block) == usize::MAX {
+            return self.add_block();
+        }
         self.vacancies.insert(block);
         block
     }
 
+    /// The number of slots in the first chunk of a merge whose size is not known in
+    /// advance: as `Vec` does.
+    const FIRST_CHUNK: usize = if size_of::<S>() <= 1024 { 4 } else { 1 };
+
+    /// Allocates the chunk of a block that has none, for as many children as there are or
+    /// are announced.
+    fn add_chunk(&mut self, block: usize) {
+        let children = self.len.max(self.expected).min(CHUNK);
+        let capacity = children.next_power_of_two().clamp(Self::FIRST_CHUNK, CHUNK);
+        if let Some(children) = self.ready.get_mut(block)
+            && children.slots.capacity() == 0
+        {
+            children.slots = Slots::new(capacity);
+        }
+    }
+
+    /// Frees the chunk of a block without children.
+    fn free_chunk(&mut self, block: usize) {
+        let Some(children) = self.ready.get_mut(block) else { return };
+        if children.slots.occupied() != 0 || children.slots.capacity() == 0 {
+            return;
+        }
+        children.slots = Slots::none();
+        self.generations.restart(block);
+        if self.generations.retired(block) == 0 {
+            self.vacancies.insert(block);
+        } else {
+            self.vacancies.remove(block);
+        }
+    }
+
+    /// Keeps the chunk of a block that lost its last child, or that of the present spare
+    /// block if it comes earlier, and frees the other one.
+    #[inline(never)]
+    fn keep_spare(&mut self, block: usize) {
+        let (kept, freed) = (self.spare.min(block), self.spare.max(block));
+        let is_spare = |block| {
+            self.ready.get(block).is_some_and(|children: &Block<S>| {
+                children.slots.occupied() == 0 && children.slots.capacity() > 0
+            })
+        };
+        if kept == freed || !is_spare(self.spare) {
+            self.spare = block;
+            return;
+        }
+        self.spare = kept;
+        self.free_chunk(freed);
+    }
+
     /// The slots of a block that may receive a child.
     fn vacant(&self, block: usize) -> usize {
-        let vacant = self.ready.get(block).map_or(0, |block| block.slots.vacant());
+        let vacant = self.ready.get(block).map_or(0, |children| children.slots.vacant());
         vacant & !self.generations.retired(block)
     }
 
@@ -438,8 +520,10 @@ impl<S> Merge<S> {
         if self.generations.retired(block) & (1 << place) == 0 {
             self.vacancies.insert(block);
         }
-        if let Some(children) = self.ready.get_mut(block) {
-            children.slots.remove(place);
+        let Some(children) = self.ready.get_mut(block) else { return };
+        children.slots.remove(place);
+        if children.slots.occupied() == 0 {
+            self.keep_spare(block);
         }
     }
 }
@@ -549,7 +633,9 @@ impl<S> FromIterator<S> for Merge<S> {
 impl<S> Extend<S> for Merge<S> {
     fn extend<I: IntoIterator<Item = S>>(&mut self, children: I) {
         let mut children = children.into_iter();
-        self.ready.reserve(children.size_hint().0.div_ceil(CHUNK));
+        let announced = children.size_hint().0;
+        self.ready.reserve(announced.div_ceil(CHUNK));
+        self.expected = self.expected.max(announced);
         while self.vacancies.first().is_some() {
             let Some(child) = children.next() else { return };
             self.push(child);
@@ -584,7 +670,8 @@ pub(super) fn mark_live<S>(ready: &mut ReadySet<Block<S>>, block: usize, woken: 
     ready.mark(block, woken & live);
 }
 
-/// Drops the children of all these blocks, even after the drop of a child panics.
+/// Drops the children of all these blocks and frees their chunks, even after the drop of
+/// a child panics.
 fn clear_all<'a, S: 'a>(blocks: &mut dyn Iterator<Item = &'a mut Block<S>>) {
     /// Resumes after a panic.
     struct Rest<'i, 'a, S>(&'i mut dyn Iterator<Item = &'a mut Block<S>>);
@@ -596,6 +683,7 @@ fn clear_all<'a, S: 'a>(blocks: &mut dyn Iterator<Item = &'a mut Block<S>>) {
     let rest = Rest(blocks);
     for block in &mut *rest.0 {
         block.slots.clear();
+        block.slots = Slots::none();
     }
     mem::forget(rest);
 }

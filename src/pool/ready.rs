@@ -70,6 +70,10 @@ impl<T> ReadySet<T> {
         self.entries.reserve(blocks);
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Adds a block without ready children.
     pub(super) fn push(&mut self, block: T) {
         self.entries.push(Entry { ready: 0, block });

@@ -11,6 +11,14 @@ use core::ptr::{self, NonNull};
 /// The largest number of slots in a chunk: one per bit of a word.
 const MOST: usize = usize::BITS as usize;
 
+/// The header of slots without a chunk. It is never written.
+static NO_CHUNK: Header = Header { end: nothing, capacity: 0, fresh: 0 };
+
+/// # Safety
+///
+/// None: the function does nothing.
+unsafe fn nothing(_: NonNull<Header>, _: usize) {}
+
 /// A chunk of up to 64 slots. Each is empty or holds a child that is pinned there from
 /// [`insert`](Self::insert) to its drop.
 ///
@@ -63,6 +71,12 @@ impl<S> Slots<S> {
     /// The offset of the slots from the start of the chunk.
     const START: usize = size_of::<Header>().next_multiple_of(align_of::<S>());
 
+    /// Slots without a chunk, and without memory.
+    pub(super) fn none() -> Self {
+        let header = NonNull::from(&NO_CHUNK);
+        Self { chunk: Chunk { header, occupied: 0 }, children: PhantomData }
+    }
+
     /// Allocates an empty chunk of `capacity` slots, 1 to 64.
     ///
     /// # Panics
@@ -98,12 +112,14 @@ impl<S> Slots<S> {
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: `new` wrote it, and it lives as long as the chunk.
+        // SAFETY: `new` wrote it, and it lives as long as the chunk, or it is static.
         unsafe { self.chunk.header.as_ref() }
     }
 
     fn header_mut(&mut self) -> &mut Header {
-        // SAFETY: as in `header`, and `&mut self` is exclusive.
+        debug_assert!(self.header().capacity > 0, "there is a chunk");
+        // SAFETY: as in `header`, and `&mut self` is exclusive. The callers found a slot,
+        // so this is not the static header.
         unsafe { self.chunk.header.as_mut() }
     }
 
@@ -115,10 +131,11 @@ impl<S> Slots<S> {
 
     /// The empty slots, one bit per slot.
     pub(super) fn vacant(&self) -> usize {
-        !self.chunk.occupied & (usize::MAX >> (MOST - self.capacity()))
+        let places = usize::MAX.checked_shr((MOST - self.capacity()) as u32).unwrap_or(0);
+        !self.chunk.occupied & places
     }
 
-    /// The number of slots.
+    /// The number of slots, which is 0 without a chunk.
     pub(super) fn capacity(&self) -> usize {
         usize::from(self.header().capacity)
     }
@@ -237,7 +254,7 @@ impl<S> Slots<S> {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // SAFETY: the chunk is not freed yet.
+        // SAFETY: the chunk is not freed yet, or the header is static.
         let end = unsafe { self.header.as_ref() }.end;
         // SAFETY: `end` is of the type of the children in these slots.
         unsafe { end(self.header, self.occupied) }

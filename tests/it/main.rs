@@ -19,6 +19,7 @@ mod merge_fairness;
 mod merge_futures;
 mod merge_keys;
 mod merge_many;
+mod merge_memory;
 mod merge_panic;
 mod merge_pin;
 mod merge_property;
