@@ -7,29 +7,18 @@ use futures_core::Stream;
 
 use crate::pool::key::Key;
 use crate::pool::merge::{Merge, mark_live};
-use crate::pool::ready;
+use crate::pool::ready::{self, Ahead};
 use crate::pool::wake::Park;
 
-/// The result of polling children until something happens.
-enum Step<T> {
-    /// The child that was polled last yielded an item.
-    Item(T),
-    /// No child is ready.
-    Idle,
-    /// The budget is spent.
-    Spent,
-    /// A whole round brought nothing: see [`Round`].
-    Fruitless,
-    /// The executor may have refused the child that was polled last: see
-    /// [`Coop`](crate::pool::coop::Coop).
-    Refused,
-}
+/// A child: its block and its place there.
+type Child = (usize, usize);
 
 /// What one call has seen of the present round.
 ///
 /// In a fruitless round no child yields an item or ends, and each polled child wakes
 /// itself during its poll. Such children wait for other tasks, so the merge yields to
 /// the executor, even if its budget is not spent.
+#[derive(Clone, Copy)]
 struct Round {
     /// Whether the round began in this call.
     is_whole: bool,
@@ -37,16 +26,28 @@ struct Round {
 }
 
 impl Round {
-    const fn new() -> Self {
-        Self { is_whole: false, is_fruitless: true }
-    }
+    /// The round in which a call begins.
+    const PRESENT: Self = Self { is_whole: false, is_fruitless: true };
 
     /// Begins a new round, unless the last one was whole and fruitless.
+    #[inline]
     const fn begin(&mut self) -> bool {
-        let begins = !self.is_whole || !self.is_fruitless;
+        let begins = !(self.is_whole & self.is_fruitless);
         *self = Self { is_whole: true, is_fruitless: true };
         begins
     }
+}
+
+/// The end of a search for the next item.
+enum Step<T> {
+    /// The child that was polled last yielded an item.
+    Item(T),
+    /// No child is ready.
+    Idle,
+    /// Children are ready, but the executor has a turn first: the budget is spent, a
+    /// whole round was [fruitless](Round), or the executor may have
+    /// [refused](crate::pool::coop::Coop) a child.
+    Yield,
 }
 
 impl<S> Merge<S> {
@@ -55,10 +56,14 @@ impl<S> Merge<S> {
         self.inbox.take(|block, woken| mark_live(&mut self.ready, block, woken));
     }
 
-    /// Takes the wakes before a child poll. If more have arrived when it is done,
-    /// there is contention: only code of the merge ran, so another thread sent them.
+    /// Takes the wakes before a child poll, unless there is contention. If more have
+    /// arrived when it is done, there is: only code of the merge ran, so another thread
+    /// sent them.
     #[inline(never)]
     fn take_wakes_before_child(&mut self) {
+        if self.contention.is_found() {
+            return;
+        }
         self.take_wakes();
         if self.inbox.has_wakes() {
             self.contention.find();
@@ -73,7 +78,7 @@ impl<S> Merge<S> {
         if self.inbox.has_wakes() {
             self.take_wakes();
         }
-        self.ready.is_open()
+        self.ready.ahead().is_some()
     }
 }
 
@@ -81,11 +86,16 @@ impl<S: Stream> Merge<S> {
     /// Polls a child, which is there. One that ends or panics is dropped, and so is one
     /// that says after an item that no further one follows: a `once` leaves with its
     /// output.
-    #[inline]
-    fn poll_child(&mut self, (block, place): (usize, usize)) -> Poll<Option<S::Item>> {
+    #[inline(always)]
+    fn poll_child(&mut self, (block, place): Child) -> Poll<Option<S::Item>> {
+        // Checked before the guard, which a panic would run. The checks below repeat it
+        // and cost nothing.
+        if self.ready.get(block).is_none_or(|children| !children.slots.has(place)) {
+            missing();
+        }
         let evict = EvictOnDrop { merge: self, block, place };
-        let children = evict.merge.ready.get_mut(block).expect("a ready child is in a block");
-        let mut child = children.slots.get_pin_mut(place).expect("a ready child is in its slot");
+        let Some(children) = evict.merge.ready.get_mut(block) else { missing() };
+        let Some(mut child) = children.slots.get_pin_mut(place) else { missing() };
         let waker = children.wakers.borrow(place);
         let polled = child.as_mut().poll_next(&mut Context::from_waker(&waker));
         match polled {
@@ -100,53 +110,69 @@ impl<S: Stream> Merge<S> {
         polled
     }
 
-    /// Polls ready children until one yields an item. The budget is not spent.
-    #[inline]
-    fn step(&mut self, round: &mut Round) -> Step<S::Item> {
-        let mut pending = None;
+    /// The next child to poll, if one is ready. Without a child, the result says why.
+    #[inline(always)]
+    fn next_child(&mut self, round: &mut Round) -> Result<Child, Step<S::Item>> {
         loop {
-            if !self.contention.is_found() && self.inbox.has_wakes() {
-                self.take_wakes_before_child();
+            if let Some(ahead) = self.ready.ahead() {
+                return Ok(self.ready.take(ahead));
             }
-            if let Some((block, place)) = pending {
-                round.is_fruitless &= self.ready.contains(block, place);
+            if self.contention.is_found() && self.take_wakes_after_block() {
+                continue;
             }
-            if self.budget.is_spent() {
-                return Step::Spent;
+            let Some(next) = self.ready.next() else { return Err(Step::Idle) };
+            if next.begins_round && !round.begin() {
+                return Err(Step::Yield);
             }
-            let child = loop {
-                if let Some(child) = self.ready.take() {
-                    break child;
-                }
-                if self.contention.is_found() && self.take_wakes_after_block() {
-                    continue;
-                }
-                let Some(next) = self.ready.next() else { return Step::Idle };
-                if next.begins_round && !round.begin() {
-                    return Step::Fruitless;
-                }
-                self.ready.advance(next);
-                self.inbox.count_pass();
+            self.ready.advance(next);
+            self.inbox.count_pass();
+        }
+    }
+
+    /// Goes on after the poll of a child that yielded no item. Returns `false` if the
+    /// executor may have refused the child.
+    #[inline(always)]
+    fn go_on(&mut self, child: Child, is_pending: bool, round: &mut Round) -> bool {
+        if is_pending && self.coop.may_have_refused() {
+            self.keep_turn(child);
+            return false;
+        }
+        if self.inbox.has_wakes() {
+            self.take_wakes_before_child();
+            round.is_fruitless &= is_pending && self.ready.contains(child);
+        } else {
+            round.is_fruitless = false;
+        }
+        true
+    }
+
+    /// Polls ready children until one yields an item. The call began with `before` polls
+    /// left in the budget.
+    #[inline(always)]
+    fn step(&mut self, cx: &Context<'_>, before: u32, round: &mut Round) -> Step<S::Item> {
+        loop {
+            if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
+                return Step::Yield;
+            }
+            let child = match self.next_child(round) {
+                Ok(child) => child,
+                Err(step) => return step,
             };
             self.budget.spend();
-            match self.poll_child(child) {
-                Poll::Ready(Some(item)) => {
-                    round.is_fruitless = false;
-                    return Step::Item(item);
-                }
-                Poll::Ready(None) => round.is_fruitless = false,
-                Poll::Pending if self.coop.may_have_refused() => {
-                    self.keep_turn(child);
-                    return Step::Refused;
-                }
-                Poll::Pending => pending = Some(child),
+            let is_pending = match self.poll_child(child) {
+                Poll::Ready(Some(item)) => return Step::Item(item),
+                Poll::Ready(None) => false,
+                Poll::Pending => true,
+            };
+            if !self.go_on(child, is_pending, round) {
+                return Step::Yield;
             }
         }
     }
 
     /// Leaves a child ready that was pending, and the cursor before it.
     #[cold]
-    fn keep_turn(&mut self, (block, place): (usize, usize)) {
+    fn keep_turn(&mut self, (block, place): Child) {
         self.ready.mark(block, 1 << place);
         self.ready.step_back(place);
         // The child is polled again, which is another pass for the merges in it.
@@ -172,8 +198,7 @@ impl<S: Stream> Merge<S> {
         Some(Poll::Pending)
     }
 
-    /// Yields to the executor if a child is ready, since the budget is spent, a
-    /// round was fruitless, or the executor may have refused a child.
+    /// Yields to the executor if a child is ready.
     #[cold]
     fn yield_now(&mut self, cx: &Context<'_>) -> Poll<()> {
         loop {
@@ -192,17 +217,62 @@ impl<S: Stream> Merge<S> {
     }
 
     /// The `poll_next` of the merge.
+    ///
+    /// Chooses between two ways without a stack frame of its own.
     #[inline]
     pub(super) fn poll_item(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
-        let (before, mut round) = (self.budget.left(), Round::new());
+        if !self.budget.is_spent()
+            && !self.inbox.has_wakes()
+            && let Some(ahead) = self.ready.ahead()
+        {
+            self.poll_present(cx, ahead)
+        } else {
+            self.poll_on(cx, self.budget.left(), Round::PRESENT)
+        }
+    }
+
+    /// The short way, for a ready child of the present block. The budget is not spent.
+    #[inline(never)]
+    fn poll_present(&mut self, cx: &Context<'_>, ahead: Ahead) -> Poll<Option<S::Item>> {
+        self.budget.spend();
+        let child = self.ready.take(ahead);
+        match self.poll_child(child) {
+            Poll::Ready(Some(item)) => Poll::Ready(Some(item)),
+            Poll::Ready(None) => self.poll_after(cx, child, false),
+            Poll::Pending => self.poll_after(cx, child, true),
+        }
+    }
+
+    /// The rest of the short way, if its child yielded no item.
+    #[inline(never)]
+    fn poll_after(
+        &mut self,
+        cx: &Context<'_>,
+        child: Child,
+        is_pending: bool,
+    ) -> Poll<Option<S::Item>> {
+        let mut round = Round::PRESENT;
+        if !self.go_on(child, is_pending, &mut round) {
+            return self.yield_now(cx).map(|()| None);
+        }
+        self.poll_on(cx, self.budget.left() + 1, round)
+    }
+
+    /// The long way.
+    #[inline(never)]
+    fn poll_on(
+        &mut self,
+        cx: &Context<'_>,
+        before: u32,
+        mut round: Round,
+    ) -> Poll<Option<S::Item>> {
         loop {
-            if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
-                return self.yield_now(cx).map(|()| None);
+            if self.inbox.has_wakes() {
+                self.take_wakes_before_child();
             }
-            match self.step(&mut round) {
+            match self.step(cx, before, &mut round) {
                 Step::Item(item) => return Poll::Ready(Some(item)),
-                Step::Spent => {}
-                Step::Fruitless | Step::Refused => return self.yield_now(cx).map(|()| None),
+                Step::Yield => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| None);
@@ -231,22 +301,19 @@ impl<S: Stream> Merge<S> {
         limit: usize,
         mut add: impl FnMut(&Self, S::Item),
     ) -> Poll<usize> {
-        let (before, mut round, mut added) = (self.budget.left(), Round::new(), 0);
+        let (before, mut round, mut added) = (self.budget.left(), Round::PRESENT, 0);
         while added < limit {
-            if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
-                if added == 0 {
-                    return self.yield_now(cx).map(|()| 0);
-                }
-                break;
+            if self.inbox.has_wakes() {
+                self.take_wakes_before_child();
             }
-            match self.step(&mut round) {
+            match self.step(cx, before, &mut round) {
                 Step::Item(item) => {
+                    round.is_fruitless = false;
                     add(self, item);
                     added += 1;
                 }
-                Step::Spent => {}
-                Step::Idle | Step::Fruitless | Step::Refused if added > 0 => break,
-                Step::Fruitless | Step::Refused => return self.yield_now(cx).map(|()| 0),
+                _ if added > 0 => break,
+                Step::Yield => return self.yield_now(cx).map(|()| 0),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
                         return rest.map(|()| 0);
@@ -256,6 +323,14 @@ impl<S: Stream> Merge<S> {
         }
         Poll::Ready(added)
     }
+}
+
+/// Panics, since a ready child is not in its slot. Outlined to keep the poll of a child
+/// short.
+#[cold]
+#[inline(never)]
+fn missing() -> ! {
+    unreachable!("a ready child is in its slot")
 }
 
 /// Drops a child that ended, or that panicked while it was polled or asked.

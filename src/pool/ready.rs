@@ -4,6 +4,7 @@
 //! an item stays ready, so a busy child costs no atomic operation.
 
 use alloc::vec::Vec;
+use core::num::NonZeroUsize;
 
 use crate::pool::tree::Tree;
 
@@ -124,7 +125,7 @@ impl<T> ReadySet<T> {
 
     /// Whether a child is ready.
     #[inline]
-    pub(super) fn contains(&self, block: usize, place: usize) -> bool {
+    pub(super) fn contains(&self, (block, place): (usize, usize)) -> bool {
         self.entries.get(block).is_some_and(|entry| entry.ready & (1 << place) != 0)
     }
 
@@ -138,21 +139,22 @@ impl<T> ReadySet<T> {
 
     /// Whether any child is ready.
     pub(super) fn any(&self) -> bool {
-        self.blocks.first().is_some()
+        !self.blocks.is_empty()
     }
 
-    /// Moves the cursor past the next ready child of its block, and returns that
-    /// child's block and place.
+    /// The ready children of the present block that are ahead of the cursor.
     #[inline]
-    pub(super) fn take(&mut self) -> Option<(usize, usize)> {
+    pub(super) fn ahead(&self) -> Option<Ahead> {
         let ready = self.entries.get(self.block)?.ready;
-        let ahead = ready & self.open;
-        if ahead == 0 {
-            return None;
-        }
+        NonZeroUsize::new(ready & self.open).map(Ahead)
+    }
+
+    /// Moves the cursor past the first child ahead, and returns its block and place.
+    #[inline]
+    pub(super) fn take(&mut self, Ahead(ahead): Ahead) -> (usize, usize) {
         // The places above the lowest of `ahead`.
-        self.open = !(ahead ^ (ahead - 1));
-        Some((self.block, ahead.trailing_zeros() as usize))
+        self.open = !(ahead.get() ^ (ahead.get() - 1));
+        (self.block, ahead.trailing_zeros() as usize)
     }
 
     /// Moves the cursor back before a child of its block that it passed.
@@ -165,29 +167,22 @@ impl<T> ReadySet<T> {
         (self.block, self.open.trailing_zeros() as usize - 1)
     }
 
-    /// Whether the cursor has a ready child of its block ahead.
-    pub(super) fn is_open(&self) -> bool {
-        self.entries.get(self.block).is_some_and(|entry| entry.ready & self.open != 0)
-    }
-
     /// Where the cursor goes when no ready child of its block is ahead: to the next
     /// block with a ready child, of this round or else of a new one.
     #[inline]
     pub(super) fn next(&self) -> Option<Next> {
         // Most pools have one block.
-        if let [only] = &self.entries[..]
-            && only.ready != 0
-        {
-            return Some(Next { block: 0, begins_round: true });
+        if let [only] = &self.entries[..] {
+            return (only.ready != 0).then_some(Next { block: 0, begins_round: true });
         }
-        self.next_of_many()
+        if self.blocks.is_empty() { None } else { self.next_of_many() }
     }
 
     #[inline(never)]
     fn next_of_many(&self) -> Option<Next> {
+        let first = self.blocks.first()?;
         let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
-        let next = |block| Next { block, begins_round: ahead.is_none() };
-        ahead.or_else(|| self.blocks.first()).map(next)
+        Some(Next { block: ahead.unwrap_or(first), begins_round: ahead.is_none() })
     }
 
     /// Moves the cursor to the start of the [`next`](Self::next) block.
@@ -200,6 +195,10 @@ impl<T> ReadySet<T> {
         }
     }
 }
+
+/// Ready children of the present block, one bit per child.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead(NonZeroUsize);
 
 /// The next block under the cursor.
 pub(super) struct Next {
@@ -221,11 +220,12 @@ mod tests {
     fn take(set: &mut ReadySet<()>, count: usize) -> Vec<usize> {
         let mut order = Vec::new();
         while order.len() < count {
-            let Some((block, place)) = set.take() else {
+            let Some(ahead) = set.ahead() else {
                 let Some(next) = set.next() else { break };
                 set.advance(next);
                 continue;
             };
+            let (block, place) = set.take(ahead);
             order.push(join(block, place));
             assert_eq!(set.taken(), (block, place));
         }

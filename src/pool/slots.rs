@@ -194,8 +194,9 @@ impl<S> Slots<S> {
         })
     }
 
+    /// Whether a slot is occupied.
     #[inline]
-    fn has(&self, place: usize) -> bool {
+    pub(super) fn has(&self, place: usize) -> bool {
         place < MOST && self.chunk.occupied & (1 << place) != 0
     }
 

@@ -71,6 +71,11 @@ impl Tree {
         self.root &= !(1 << number);
     }
 
+    #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.root == 0
+    }
+
     /// The least member.
     #[inline]
     pub(super) fn first(&self) -> Option<usize> {
