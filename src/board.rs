@@ -1,4 +1,4 @@
-//! The board: where jobs are added and lines printed.
+//! The board: the half that adds jobs and prints lines.
 
 mod channel;
 pub(crate) mod clock;
@@ -21,10 +21,10 @@ use clock::monotonic;
 use events::Events;
 use job::{Job, JobOptions};
 
-/// A new board: the half that is told what happens, and the half that tells it.
+/// Creates a board: the half that jobs update, and the half that yields events.
 ///
-/// The board is no more than these two. Whoever takes the events may show them:
-/// [`Console`](crate::Console) does. Memory is bounded also if nobody takes them.
+/// Any code that reads the events can show the board; [`Console`](crate::Console) does.
+/// Memory is bounded even if the events are not read.
 ///
 /// # Examples
 ///
@@ -49,11 +49,11 @@ pub fn board() -> (Board, Events) {
     board_with_clock(monotonic())
 }
 
-/// A new board whose clock is yours, so that a test need not wait for time.
+/// Creates a board with a clock, so that a test need not wait.
 ///
-/// The clock gives the time since some start; it should not go back. It is read
-/// when a job is added, started or ended, when the board closes, and when news
-/// is taken.
+/// The clock returns the time since some start, which should not go back. The board reads
+/// it when a job is added, starts to count or ends, when the board closes, and when an
+/// event is read.
 ///
 /// # Examples
 ///
@@ -73,11 +73,11 @@ pub fn board_with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> (
 
 /// The sending half of a board. Clones are the same board.
 ///
-/// No method waits or fails. After the close, and after the [`Events`] were
-/// dropped, they do nothing.
+/// Its methods never wait and never fail. They do nothing once the board is closed or the
+/// [`Events`] were dropped.
 ///
-/// The board closes when it is told to, or when no handle of it is left: no
-/// `Board`, no [`Job`], no [`BoardWriter`].
+/// The board closes with [`close`](Self::close), or when the last handle of it is dropped:
+/// the last `Board`, [`Job`] or [`BoardWriter`].
 #[derive(Clone, Debug)]
 pub struct Board {
     link: Arc<Link>,
@@ -90,7 +90,8 @@ impl AsRef<Board> for Board {
 }
 
 impl Board {
-    /// Adds a job: a row. A string is its prefix; [`JobOptions`] say more.
+    /// Adds a job, which is a row. A string is the prefix of the row; [`JobOptions`] have
+    /// more settings.
     ///
     /// # Examples
     ///
@@ -107,17 +108,16 @@ impl Board {
         Job::add(&self.link, options.into())
     }
 
-    /// Adds a pinned row that shows the time since this call, until the board
-    /// closes.
+    /// Adds a pinned row that shows the time since this call, until the board closes.
     pub fn show_elapsed(&self) {
         JobOptions::from("elapsed time: ").pinned(true).elapsed(true).send(&self.link);
     }
 
-    /// Prints a line, or several, above the rows.
+    /// Prints one or more lines above the rows.
     ///
-    /// At most 65,536 lines or 16 MiB of them wait to be taken. Beyond that the
-    /// newest are left out, until all that wait were taken; a line
-    /// `… 12 lines not shown` then stands in their place.
+    /// At most 65,536 lines or 16 MiB of them are pending. Beyond that the newest lines are
+    /// omitted until all pending ones were read; then a line `… 12 lines not shown` stands
+    /// in their place.
     ///
     /// # Examples
     ///
@@ -135,7 +135,7 @@ impl Board {
         self.print(&job::format(text));
     }
 
-    /// A writer whose lines are printed above the rows, for loggers.
+    /// Creates a writer whose lines are printed above the rows, for loggers.
     ///
     /// # Examples
     ///
@@ -156,8 +156,8 @@ impl Board {
         BoardWriter { board: self.clone(), partial: Vec::new() }
     }
 
-    /// Closes the board: what was said so far is still told, what comes later is
-    /// not, but for ticks, which may count until then. Jobs that run are
+    /// Closes the board. Updates made before the call still arrive; later ones do nothing,
+    /// except that ticks may count until the last read of their job. Running jobs are
     /// [abandoned](crate::Outcome::Abandoned).
     pub fn close(&self) {
         self.link.close();
@@ -173,18 +173,18 @@ impl Board {
         self.link.print(std::iter::once(line))
     }
 
-    /// Whether nobody will take what is said now.
+    /// Whether the board is closed or its events were dropped.
     #[cfg(all(unix, feature = "capture"))]
     pub(crate) fn is_closed(&self) -> bool {
         self.link.is_closed()
     }
 }
 
-/// Prints what is written to it above the rows of its board, a line at a time.
+/// Prints the lines that are written to it above the rows of its board.
 ///
-/// A line waits for its newline, or for the drop of the writer; a flush does not
-/// end it. Bytes that are not UTF-8 are replaced. Lines are broken at 16 MiB.
-/// Writing never fails and never waits.
+/// A line is printed at its newline, or when the writer is dropped; a flush does not end
+/// it. Bytes that are not UTF-8 are replaced. Lines are broken at 16 MiB. Writing never
+/// fails and never waits.
 ///
 /// The writer keeps its board open until [`Board::close`].
 #[derive(Debug)]
@@ -194,10 +194,10 @@ pub struct BoardWriter {
 }
 
 impl BoardWriter {
-    /// The most bytes that wait for their newline.
+    /// The most bytes without a newline.
     const MOST: usize = 16 << 20;
 
-    /// Prints these bytes behind those that wait.
+    /// Prints the partial line and these bytes.
     fn print(&mut self, bytes: &[u8]) {
         let mut line = mem::take(&mut self.partial);
         line.extend_from_slice(bytes);

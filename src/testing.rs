@@ -1,13 +1,12 @@
-//! For tests of programs that have a board: time that passes when a test says
-//! so, and a screen in memory.
+//! A virtual clock and a screen in memory, for tests of programs that have a board.
 //!
-//! Nothing here waits, starts a thread or needs an executor. A [`VirtualClock`]
-//! is the clock of the board, of the console and of whatever else takes a clock
-//! or a timer. A [`Screen`] shows what the board would look like.
+//! Nothing in this module waits, starts a thread or needs an executor. A [`VirtualClock`]
+//! is the clock of the board and of the console, and the timer of the program. A
+//! [`Screen`] shows the board as a terminal would.
 //!
 //! # Examples
 //!
-//! A pool of two workers, each of which rests before it gives its number:
+//! A pool of two workers, each of which sleeps before it yields its number:
 //!
 //! ```
 //! use std::time::Duration;
@@ -23,25 +22,25 @@
 //! let mut seconds = 0;
 //! let mut pool = run_workers(2, wrap_with_status(&board, |job| {
 //!     seconds += 1;
-//!     job.set_text(format_args!("resting for {seconds} s"));
-//!     let rest = clock.sleep(Duration::from_secs(seconds));
+//!     job.set_text(format_args!("sleeping for {seconds} s"));
+//!     let sleep = clock.sleep(Duration::from_secs(seconds));
 //!     once(async move {
-//!         rest.await;
+//!         sleep.await;
 //!         job.id().get()
 //!     })
 //! }));
 //!
-//! // Nothing runs but what is polled here.
+//! // The workers run while the pool is polled.
 //! assert_eq!(pool.next().now_or_never(), None);
-//! let rows = ["worker  1: resting for 1 s", "worker  2: resting for 2 s"];
+//! let rows = ["worker  1: sleeping for 1 s", "worker  2: sleeping for 2 s"];
 //! assert_eq!(screen.show(&mut events).rows(), rows);
 //!
 //! clock.advance(Duration::from_secs(1));
 //! assert_eq!(pool.next().now_or_never(), Some(Some(1)));
-//! let rows = ["worker  1: done ✔", "worker  2: resting for 2 s"];
+//! let rows = ["worker  1: done ✔", "worker  2: sleeping for 2 s"];
 //! assert_eq!(screen.show(&mut events).rows(), rows);
 //!
-//! // A row that is done stays for a second, then it scrolls away.
+//! // A completed row stays for a second, then it leaves the board.
 //! clock.advance(Duration::from_secs(1));
 //! assert_eq!(pool.next().now_or_never(), Some(Some(2)));
 //! assert_eq!(screen.show(&mut events).scrollback(), ["worker  1: done ✔"]);

@@ -1,9 +1,8 @@
-//! The way from a board's handles to its events: an async-channel, and the limit
-//! on printed lines.
+//! The channel from the handles of a board to its events, and the limit on printed lines.
 //!
-//! The reader does not wait in the channel: that wakes its receiver under a
-//! mutex of its own, so that a waker that sends on the same board (an executor
-//! that logs into it) would wait for itself. It waits at the bell.
+//! The reader does not wait in the async-channel, because that wakes its receiver while it
+//! holds a mutex: a waker that sends on the same board, such as an executor that logs to
+//! it, would deadlock. The reader waits in [`Notify`].
 
 use std::fmt;
 use std::mem;
@@ -15,48 +14,49 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 
 use crate::board::event::JobId;
-use crate::board::job::state::Cell;
+use crate::board::job::state::JobState;
 use crate::board::lock::ignore_poison;
-use crate::board::notify::Bell;
+use crate::board::notify::Notify;
 
-/// What travels from the handles to the events. A cell and no sender: the queue
-/// must not keep its own channel open.
+/// A message from a handle to the events. It holds no sender, so that the queue does not
+/// keep its channel open.
 pub(crate) enum Message {
     /// The job was added.
-    Added(Arc<Cell>),
-    /// There is news in the cell.
-    News(Arc<Cell>),
+    Added(Arc<JobState>),
+    /// The job was updated.
+    Updated(Arc<JobState>),
     /// The job ended.
-    Ended(Arc<Cell>),
+    Ended(Arc<JobState>),
     /// A line was printed.
     Line(String),
 }
 
-/// What every handle of a board holds. The board closes with the last of them.
+/// The sending half, held by every handle of a board. The board closes when the last
+/// handle is dropped.
 pub(crate) struct Link {
     sender: Sender<Message>,
-    shared: Arc<Shared>,
+    shared: Arc<BoardState>,
 }
 
-/// What both ends of the channel hold.
-pub(crate) struct Shared {
+/// The state of a board that both halves use.
+pub(crate) struct BoardState {
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
     jobs: AtomicU64,
     closed: OnceLock<Duration>,
-    bell: Bell,
+    notify: Notify,
     lines: Mutex<Lines>,
 }
 
-/// The two ends of a new channel.
+/// The two halves of a new channel, and their state.
 pub(crate) fn channel(
     clock: impl Fn() -> Duration + Send + Sync + 'static,
-) -> (Arc<Link>, Receiver<Message>, Arc<Shared>) {
+) -> (Arc<Link>, Receiver<Message>, Arc<BoardState>) {
     let (sender, receiver) = async_channel::unbounded();
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(BoardState {
         clock: Box::new(clock),
         jobs: AtomicU64::new(0),
         closed: OnceLock::new(),
-        bell: Bell::new(),
+        notify: Notify::new(),
         lines: Mutex::default(),
     });
     (Arc::new(Link { sender, shared: Arc::clone(&shared) }), receiver, shared)
@@ -68,22 +68,22 @@ impl Link {
         self.shared.now()
     }
 
-    /// An id that no other job of the board has.
+    /// The id of the next job.
     pub(crate) fn next_id(&self) -> JobId {
         let id = self.shared.jobs.fetch_add(1, Relaxed) + 1;
         JobId::new(id).expect("fewer than 2^64 jobs")
     }
 
-    /// Queues a message and wakes the reader, unless the board is closed or its
-    /// events are gone.
+    /// Queues a message and wakes the reader, unless the board is closed or its events
+    /// were dropped.
     pub(crate) fn send(&self, message: Message) {
         if self.sender.try_send(message).is_ok() {
-            self.shared.bell.ring();
+            self.shared.notify.notify();
         }
     }
 
-    /// Queues lines, next to each other, as far as there is room for them;
-    /// `false` if the board is closed or its events are gone.
+    /// Queues lines without others between them, as far as there is room. Returns `false`
+    /// if the board is closed or its events were dropped.
     pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) -> bool {
         if self.is_closed() {
             return false;
@@ -98,22 +98,22 @@ impl Link {
             }
         }
         drop(lines);
-        self.shared.bell.ring();
+        self.shared.notify.notify();
         open
     }
 
-    /// Whether the board is closed or its events are gone.
+    /// Whether the board is closed or its events were dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
-    /// Closes the board, unless it is closed.
+    /// Closes the board, unless it is closed already.
     pub(crate) fn close(&self) {
         if !self.is_closed() {
             let now = self.now();
             self.shared.closed.get_or_init(|| now);
             self.sender.close();
-            self.shared.bell.ring();
+            self.shared.notify.notify();
         }
     }
 }
@@ -130,7 +130,7 @@ impl fmt::Debug for Link {
     }
 }
 
-impl Shared {
+impl BoardState {
     /// The board's clock.
     pub(crate) fn now(&self) -> Duration {
         (self.clock)()
@@ -141,12 +141,12 @@ impl Shared {
         self.closed.get().copied()
     }
 
-    /// What wakes the reader.
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
+    /// Wakes the reader.
+    pub(crate) fn notify(&self) -> &Notify {
+        &self.notify
     }
 
-    /// The reader took a line; what [`Lines::take`] says.
+    /// The reader took a line: see [`Lines::take`].
     pub(crate) fn line_taken(&self, bytes: usize) -> Option<String> {
         self.lines().take(bytes)
     }
@@ -156,45 +156,46 @@ impl Shared {
     }
 }
 
-/// The lines that wait to be taken.
+/// The number and size of the lines that are pending.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    waiting: usize,
+    pending: usize,
     bytes: usize,
-    /// How many were left out. Then no more are admitted until all that wait
-    /// were taken, so that one line can tell it, in its place.
-    left_out: u64,
+    /// How many lines were omitted. While there are any, no line is admitted until all
+    /// pending ones were taken, so that one line can report them in their place.
+    omitted: u64,
 }
 
 impl Lines {
-    /// The most lines that wait.
+    /// The most pending lines.
     const MOST: usize = 65_536;
-    /// The most bytes in lines that wait, unless it is one line.
+    /// The most bytes in pending lines, unless one line is longer.
     const MOST_BYTES: usize = 16 << 20;
 
-    /// Whether there is room for a line. It waits then, or else is counted.
+    /// Counts a line as pending if there is room, and as omitted otherwise. Returns
+    /// whether there was room.
     pub(crate) fn admit(&mut self, bytes: usize) -> bool {
-        let fits = self.waiting < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
-        let admitted = self.waiting == 0 || (self.left_out == 0 && fits);
+        let fits = self.pending < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
+        let admitted = self.pending == 0 || (self.omitted == 0 && fits);
         if admitted {
-            self.waiting += 1;
+            self.pending += 1;
             self.bytes += bytes;
         } else {
-            self.left_out += 1;
+            self.omitted += 1;
         }
         admitted
     }
 
-    /// A line does not wait any more. If it was the last and others were left
-    /// out, a line that stands in their place.
+    /// Counts a line as taken. If it was the last one and others were omitted, returns a
+    /// line that stands in their place.
     pub(crate) fn take(&mut self, bytes: usize) -> Option<String> {
-        self.waiting -= 1;
+        self.pending -= 1;
         self.bytes -= bytes;
-        if self.waiting > 0 || self.left_out == 0 {
+        if self.pending > 0 || self.omitted == 0 {
             return None;
         }
-        let left_out = mem::take(&mut self.left_out);
-        let lines = if left_out == 1 { "line" } else { "lines" };
-        Some(format!("… {left_out} {lines} not shown"))
+        let omitted = mem::take(&mut self.omitted);
+        let lines = if omitted == 1 { "line" } else { "lines" };
+        Some(format!("… {omitted} {lines} not shown"))
     }
 }

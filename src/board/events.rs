@@ -1,4 +1,4 @@
-//! What happens on a board, as a stream.
+//! The events of a board, as a stream.
 
 pub(crate) mod forward;
 pub(crate) mod sampled;
@@ -15,40 +15,39 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender, TryRecvError};
 use futures_core::{FusedStream, Stream};
 
-use crate::board::channel::{Message, Shared};
+use crate::board::channel::{BoardState, Message};
 use crate::board::event::{Event, JobId};
 use crate::board::events::forward::Forward;
 use crate::board::events::sampled::Sampled;
-use crate::board::job::state::Cell;
+use crate::board::job::state::JobState;
 use crate::board::unpark::unpark_this_thread;
 
-/// What happens on a board: the receiving half, a stream of [`Event`]s.
+/// The receiving half of a board: a stream of [`Event`]s.
 ///
-/// The order is that of the calls, except for changes: what was said about a job
-/// since it was last taken comes as one [`Event::Changed`], after the job was
-/// added and before it ended, and may be newer than events behind it. So at most
-/// three events a job wait, whoever reads or does not, and the last state of
-/// every job arrives.
+/// Events come in the order of the calls, except for changes. All updates of a job since
+/// it was last read are one [`Event::Changed`], which comes after the job was added and
+/// before it ended, and may be newer than the events after it. So at most three events per
+/// job are pending, whether or not the board is read, and the last state of every job
+/// arrives.
 ///
-/// The last event is [`Event::Closed`], after [`close`](crate::Board::close) or
-/// when no handle of the board is left; then the stream ends. Dropped events
-/// make every update do nothing.
+/// The last event is [`Event::Closed`], after [`close`](crate::Board::close) or when the
+/// last handle of the board was dropped; then the stream ends. Once the events are dropped,
+/// updates do nothing.
 ///
-/// # Reading at leisure
+/// # Choosing a pace
 ///
-/// News merges only while it waits. A reader that takes each event as it comes
-/// makes a busy worker queue, and the reader wake, at almost every tick; one
-/// that looks ten times a second makes a tick cost next to nothing. So read
-/// through [`sampled`](Self::sampled), or with [`ready`](Self::ready) and
-/// [`drain`](Self::drain) at a pace of your own.
+/// Updates merge only while they are pending. If the reader takes each event immediately,
+/// a busy worker queues an update and wakes the reader at almost every tick. If it reads
+/// ten times per second, a tick costs a few nanoseconds. Read through
+/// [`sampled`](Self::sampled), or call [`ready`](Self::ready) and [`drain`](Self::drain) at
+/// intervals.
 ///
-/// The stream gives an executor its turn, also if workers queue without pause:
-/// when all has come that waited, it is pending once, and wakes at once.
+/// The stream is cooperative: after delivering everything that was queued when it became
+/// ready, it wakes itself and returns `Pending` once.
 ///
 /// # Cancel safety
 ///
-/// No event is lost when a future or an iterator that borrows from here is
-/// dropped.
+/// Dropping a future or an iterator that borrows the events loses no event.
 ///
 /// # Examples
 ///
@@ -66,42 +65,42 @@ use crate::board::unpark::unpark_this_thread;
 #[must_use = "a board whose events are dropped does nothing"]
 pub struct Events {
     receiver: Receiver<Message>,
-    shared: Arc<Shared>,
-    /// The jobs that were added and have not ended: whatever they still hold
-    /// when the board closes was written before that.
-    live: BTreeMap<JobId, Arc<Cell>>,
-    /// What was read off the channel and not taken.
+    board: Arc<BoardState>,
+    /// The jobs that were added and have not ended. The updates that they hold when the
+    /// board closes were made before that.
+    running: BTreeMap<JobId, Arc<JobState>>,
+    /// The events that were read from the channel and not yielded.
     read: VecDeque<Event>,
-    /// How many messages are left of those that were there when the stream last
-    /// became ready; `None` while it waits.
-    turn: Option<usize>,
-    /// Whether everything was read, the close included.
+    /// How many messages are left of those that were queued when the stream last became
+    /// ready; `None` while it is not ready.
+    batch: Option<usize>,
+    /// Whether everything was read, including the close.
     finished: bool,
 }
 
 impl Unpin for Events {}
 
 impl Events {
-    pub(crate) fn new(receiver: Receiver<Message>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(receiver: Receiver<Message>, board: Arc<BoardState>) -> Self {
         Self {
             receiver,
-            shared,
-            live: BTreeMap::new(),
+            board,
+            running: BTreeMap::new(),
             read: VecDeque::new(),
-            turn: None,
+            batch: None,
             finished: false,
         }
     }
 
-    /// Takes the next event, if there is one. `None` also after the end.
+    /// Takes the next event, if one is pending. Returns `None` after the end.
     pub fn try_recv(&mut self) -> Option<Event> {
         let mut all = usize::MAX;
         self.take(&mut all)
     }
 
-    /// Waits for the next event. `None` after the end.
+    /// Blocks until the next event. Returns `None` after the end.
     ///
-    /// It blocks the thread: async code uses the stream.
+    /// Async code uses the stream instead.
     pub fn recv_blocking(&mut self) -> Option<Event> {
         if let Some(event) = self.try_recv() {
             return Some(event);
@@ -116,10 +115,10 @@ impl Events {
         }
     }
 
-    /// Waits until there is something to take; `false` after the end.
+    /// Waits until an event is pending; `false` after the end.
     ///
-    /// Nothing is taken, so news goes on to merge. On occasion there is nothing
-    /// after all.
+    /// No event is taken, so updates continue to merge. In rare cases no event is pending
+    /// although the future returned `true`.
     ///
     /// # Examples
     ///
@@ -134,7 +133,7 @@ impl Events {
     /// let mut seen = Vec::new();
     /// while events.ready().await {
     ///     seen.extend(events.drain());
-    ///     // Here a board would be drawn, and then wait for a while.
+    ///     // A reader would draw here, and then wait.
     /// }
     /// assert!(matches!(seen[..], [Event::Added { .. }, Event::Ended { .. }, Event::Closed { .. }]));
     /// # });
@@ -143,24 +142,24 @@ impl Events {
         Ready { events: self }
     }
 
-    /// Takes all that is there now. What comes meanwhile is left for the next
-    /// time, so that this ends even if workers keep on ticking.
+    /// Takes all pending events. Messages that arrive during the iteration are left, so that
+    /// it ends even if workers update their jobs without pause.
     pub fn drain(&mut self) -> Drain<'_> {
         let left = self.receiver.len();
         Drain { events: self, left }
     }
 
-    /// The board's clock, on which the times of the events are: the time since
-    /// it was made.
+    /// The time on the board's clock, which is that of the events.
     pub fn now(&self) -> Duration {
-        self.shared.now()
+        self.board.now()
     }
 
-    /// A stream that takes all that is there, then does not look for this long.
+    /// A stream that yields all pending events, then waits for the interval `every` before
+    /// it reads again.
     ///
-    /// `sleep` makes a future that waits for a time: the timer of your executor,
-    /// such as `tokio::time::sleep` or `smol::Timer::after`. The first look is
-    /// at once. The close comes up to this much late.
+    /// `sleep` creates a timer of the executor, such as `tokio::time::sleep` or
+    /// `smol::Timer::after`. The first events come immediately. The close is late by up to
+    /// one interval.
     ///
     /// # Examples
     ///
@@ -194,10 +193,10 @@ impl Events {
         Sampled::new(self, every, sleep)
     }
 
-    /// Puts the events on a channel of yours. It is done after the last event,
-    /// or at the first one that finds the channel closed.
+    /// Sends the events to a channel. The future completes after the last event, or when
+    /// the channel is closed.
     ///
-    /// While the channel is full, news merges on the board.
+    /// While the channel is full, updates merge on the board.
     ///
     /// # Examples
     ///
@@ -206,11 +205,11 @@ impl Events {
     ///
     /// # futures::executor::block_on(async {
     /// let (board, events) = board();
-    /// let (sink, mine) = async_channel::bounded(16);
+    /// let (sink, received) = async_channel::bounded(16);
     /// board.println("hello");
     /// drop(board);
     /// events.forward(sink).await;
-    /// assert!(matches!(mine.recv().await, Ok(Event::Line { text, .. }) if text == "hello"));
+    /// assert!(matches!(received.recv().await, Ok(Event::Line { text, .. }) if text == "hello"));
     /// # });
     /// ```
     pub fn forward(self, sink: Sender<Event>) -> Forward {
@@ -219,8 +218,8 @@ impl Events {
 }
 
 impl Events {
-    /// Takes the next event, reading up to this many messages for it. A closed
-    /// board gets no more of them, so they are read to the end.
+    /// Takes the next event, and reads at most the given number of messages for it. The
+    /// messages of a closed board are read to the end, because no more can come.
     fn take(&mut self, left: &mut usize) -> Option<Event> {
         loop {
             if let Some(event) = self.read.pop_front() {
@@ -238,63 +237,63 @@ impl Events {
         }
     }
 
-    /// Reads a message: none, one or two events.
+    /// Reads a message, which is up to two events.
     fn read(&mut self, message: Message) {
         match message {
-            Message::Added(cell) => self.read_row(cell),
-            Message::News(cell) => self.read_news(&cell),
-            Message::Ended(cell) => self.read_end(&cell),
+            Message::Added(state) => self.read_row(state),
+            Message::Updated(state) => self.read_update(&state),
+            Message::Ended(state) => self.read_end(&state),
             Message::Line(line) => self.read_line(line),
         }
     }
 
-    fn read_row(&mut self, cell: Arc<Cell>) {
-        let job = cell.id();
-        if let Some((at, row)) = cell.read_row(self.now()) {
+    fn read_row(&mut self, state: Arc<JobState>) {
+        let job = state.id();
+        if let Some((at, row)) = state.read_row(self.now()) {
             self.read.push_back(Event::Added { at, job, row });
-            self.live.insert(job, cell);
+            self.running.insert(job, state);
         }
     }
 
-    fn read_news(&mut self, cell: &Cell) {
-        // An update that raced the end may be queued behind it.
-        let job = cell.id();
-        if self.live.contains_key(&job) {
+    fn read_update(&mut self, state: &JobState) {
+        // An update that raced with the end may be queued after it.
+        let job = state.id();
+        if self.running.contains_key(&job) {
             let at = self.now();
-            self.read.push_back(Event::Changed { at, job, change: cell.read(at) });
+            self.read.push_back(Event::Changed { at, job, change: state.read(at) });
         }
     }
 
-    fn read_end(&mut self, cell: &Cell) {
-        let (job, at) = (cell.id(), self.now());
-        if let Some(change) = cell.read_rest(at) {
+    fn read_end(&mut self, state: &JobState) {
+        let (job, at) = (state.id(), self.now());
+        if let Some(change) = state.read_rest(at) {
             self.read.push_back(Event::Changed { at, job, change });
         }
-        if let Some((at, outcome)) = cell.read_end() {
+        if let Some((at, outcome)) = state.read_end() {
             self.read.push_back(Event::Ended { at, job, outcome });
-            self.live.remove(&job);
+            self.running.remove(&job);
         }
     }
 
     fn read_line(&mut self, line: String) {
         let at = self.now();
-        let left_out = self.shared.line_taken(line.len());
-        let lines = [Some(line), left_out].into_iter().flatten();
+        let omitted = self.board.line_taken(line.len());
+        let lines = [Some(line), omitted].into_iter().flatten();
         self.read.extend(lines.map(|text| Event::Line { at, text }));
     }
 
-    /// The board is closed and its channel empty. An update that was about to
-    /// queue its cell had no luck, so look into the cells themselves.
+    /// Reads the states of the jobs, once the board is closed and its channel empty: an
+    /// update may have been written and not queued.
     fn finish(&mut self) {
-        while let Some((_, cell)) = self.live.pop_first() {
-            self.read_end(&cell);
+        while let Some((_, state)) = self.running.pop_first() {
+            self.read_end(&state);
         }
-        let at = self.shared.closed().unwrap_or_else(|| self.now());
+        let at = self.board.closed().unwrap_or_else(|| self.now());
         self.read.push_back(Event::Closed { at });
         self.finished = true;
     }
 
-    /// Whether [`take`](Self::take) would find something; `None` after the end.
+    /// Whether [`take`](Self::take) may return an event; `None` after the end.
     fn looks_ready(&self) -> Option<bool> {
         if !self.read.is_empty() {
             return Some(true);
@@ -307,7 +306,7 @@ impl Events {
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.looks_ready() == Some(false) {
-            self.shared.bell().listen(cx.waker());
+            self.board.notify().listen(cx.waker());
         }
         match self.looks_ready() {
             Some(false) => Poll::Pending,
@@ -315,16 +314,15 @@ impl Events {
         }
     }
 
-    /// As [`poll_ready`](Self::poll_ready), but when all was taken that was there
-    /// at first, the executor has its turn.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    /// As [`poll_ready`](Self::poll_ready), but yields to the executor after each batch.
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let ready = self.poll_ready(cx);
-        let over = self.turn == Some(0) && self.read.is_empty() && !self.receiver.is_closed();
-        if ready == Poll::Ready(true) && !over {
-            self.turn.get_or_insert_with(|| self.receiver.len());
+        let done = self.batch == Some(0) && self.read.is_empty() && !self.receiver.is_closed();
+        if ready == Poll::Ready(true) && !done {
+            self.batch.get_or_insert_with(|| self.receiver.len());
             return ready;
         }
-        self.turn = None;
+        self.batch = None;
         if ready == Poll::Ready(true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -332,17 +330,17 @@ impl Events {
         ready
     }
 
-    /// Takes an event of this turn, if there is one.
-    fn take_in_turn(&mut self) -> Option<Event> {
-        let mut left = self.turn.unwrap_or_default();
+    /// Takes an event of the batch, if one is left.
+    fn take_of_batch(&mut self) -> Option<Event> {
+        let mut left = self.batch.unwrap_or_default();
         let event = self.take(&mut left);
-        self.turn = Some(left);
+        self.batch = Some(left);
         event
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        while ready!(self.poll_turn(cx)) {
-            if let Some(event) = self.take_in_turn() {
+        while ready!(self.poll_batch(cx)) {
+            if let Some(event) = self.take_of_batch() {
                 return Poll::Ready(Some(event));
             }
         }
@@ -366,9 +364,9 @@ impl FusedStream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.bell().forget();
+        self.board.notify().forget();
         self.receiver.close();
-        // The handles keep the channel, but nobody the messages in it.
+        // The handles keep the channel alive; its messages are dropped here.
         while self.receiver.try_recv().is_ok() {}
     }
 }
@@ -376,7 +374,7 @@ impl Drop for Events {
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
-            .field("waiting", &(self.read.len() + self.receiver.len()))
+            .field("pending", &(self.read.len() + self.receiver.len()))
             .field("finished", &self.finished)
             .finish_non_exhaustive()
     }
@@ -418,59 +416,59 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Cell, Events};
+    use super::{Events, JobState};
     use crate::board::channel::{Link, Message, channel};
     use crate::board::event::{Event, Outcome, Row};
 
-    /// A board whose clock stands at 0, and a job that was told of.
-    fn job() -> (Arc<Link>, Events, Arc<Cell>) {
-        let (link, receiver, shared) = channel(|| Duration::ZERO);
-        let mut events = Events::new(receiver, shared);
-        let cell = Arc::new(Cell::new(link.next_id(), link.now(), Row::default(), None));
-        link.send(Message::Added(cell.clone()));
+    /// A board whose clock stands at 0, and a job whose addition was read.
+    fn job() -> (Arc<Link>, Events, Arc<JobState>) {
+        let (link, receiver, board) = channel(|| Duration::ZERO);
+        let mut events = Events::new(receiver, board);
+        let state = Arc::new(JobState::new(link.next_id(), link.now(), Row::default(), None));
+        link.send(Message::Added(state.clone()));
         assert_eq!(events.drain().count(), 1);
-        (link, events, cell)
+        (link, events, state)
     }
 
-    /// The texts and outcomes of these events.
-    fn told(events: &mut Events) -> Vec<String> {
-        let tell = |event| match event {
+    /// The texts and outcomes of the pending events.
+    fn snapshot(events: &mut Events) -> Vec<String> {
+        let text = |event| match event {
             Event::Changed { change, .. } => change.text.unwrap_or_default(),
             Event::Ended { outcome, .. } => format!("{outcome:?}"),
             other => format!("{other:?}"),
         };
-        events.drain().map(tell).collect()
+        events.drain().map(text).collect()
     }
 
     const CLOSED: &str = "Closed { at: 0ns }";
 
     // Rule 2
     #[test]
-    fn an_update_that_stopped_before_it_was_queued_is_told_at_the_close() {
-        let (link, mut events, cell) = job();
-        assert!(cell.set_text("stopped here".into()));
-        assert!(!cell.set_text("another thread's".into()));
+    fn an_update_that_is_not_queued_yet_arrives_at_the_close() {
+        let (link, mut events, state) = job();
+        assert!(state.set_text("stopped here".into()));
+        assert!(!state.set_text("another thread's".into()));
         link.close();
-        assert_eq!(told(&mut events), ["another thread's", CLOSED]);
+        assert_eq!(snapshot(&mut events), ["another thread's", CLOSED]);
     }
 
     #[test]
-    fn an_end_that_stopped_before_it_was_queued_is_told_at_the_close() {
-        let (link, mut events, cell) = job();
-        assert!(cell.end(Duration::ZERO, Some(Outcome::Finished)));
+    fn an_end_that_is_not_queued_yet_arrives_at_the_close() {
+        let (link, mut events, state) = job();
+        assert!(state.end(Duration::ZERO, Some(Outcome::Finished)));
         link.close();
-        assert_eq!(told(&mut events), ["Finished", CLOSED]);
+        assert_eq!(snapshot(&mut events), ["Finished", CLOSED]);
     }
 
     // Rule 2
     #[test]
-    fn an_update_that_was_queued_behind_the_end_is_told_before_it() {
-        let (link, mut events, cell) = job();
-        assert!(cell.set_text("stopped here".into()));
-        assert!(cell.end(Duration::ZERO, Some(Outcome::Finished)));
-        link.send(Message::Ended(cell.clone()));
-        link.send(Message::News(cell.clone()));
-        assert_eq!(told(&mut events), ["stopped here", "Finished"]);
-        assert!(!cell.tick(1), "nothing is queued after the end");
+    fn an_update_queued_after_the_end_arrives_before_it() {
+        let (link, mut events, state) = job();
+        assert!(state.set_text("stopped here".into()));
+        assert!(state.end(Duration::ZERO, Some(Outcome::Finished)));
+        link.send(Message::Ended(state.clone()));
+        link.send(Message::Updated(state.clone()));
+        assert_eq!(snapshot(&mut events), ["stopped here", "Finished"]);
+        assert!(!state.tick(1), "no update is queued after the end");
     }
 }

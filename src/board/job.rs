@@ -1,4 +1,4 @@
-//! A job: one row of a board, and the handle that updates it.
+//! A job: the handle that updates one row of a board.
 
 mod position;
 pub(crate) mod rate;
@@ -14,30 +14,28 @@ use crate::board::channel::{Link, Message};
 use crate::board::event::{JobId, Outcome, Progress, Row, Status};
 use crate::board::job::position::MAX_POSITION;
 use crate::board::job::rate::Format;
-use crate::board::job::state::Cell;
+use crate::board::job::state::JobState;
 use crate::board::job::style::ProgressStyle;
 
 /// A handle to one row of a board. Clones update the same row.
 ///
-/// Every update is synchronous, never waits and never fails: any sequence of
-/// calls is accepted, from any thread, whether or not the board is looked at.
-/// Updates after the end of the job or the close of the board do nothing.
+/// Updates never wait and never fail. Any sequence of calls is accepted, from any thread,
+/// whether or not the board is shown. Updates after the end of the job or the close of the
+/// board do nothing.
 ///
-/// The job ends with [`end`](Self::end) or its short forms; the first end wins.
-/// Without one it ends when the last handle is dropped: as
-/// [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if the
-/// thread unwinds. A job that is to live without handles is
-/// [detached](Self::detach).
+/// The job ends with [`end`](Self::end) or one of its short forms; the first end counts.
+/// Without a call it ends when the last handle is dropped: as
+/// [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if the thread
+/// unwinds. A [detached](Self::detach) job runs without handles.
 ///
-/// Updates that nobody has taken yet merge: the latest text counts, ticks add
-/// up. A tick is one atomic addition; it takes no lock and does not allocate,
-/// but for the first one since the news of the job was taken.
+/// Pending updates merge: the latest text counts, ticks add up. A tick is one atomic
+/// addition. It takes no lock, and allocates only if no other update of its job is pending.
 ///
-/// Positions and totals stop at 2^62.
+/// Positions and totals saturate at 2^62.
 ///
 /// # Panics
 ///
-/// Only if the [`Display`](fmt::Display) that is given to it does.
+/// A method panics if the [`Display`](fmt::Display) implementation of its argument does.
 ///
 /// # Examples
 ///
@@ -62,95 +60,95 @@ use crate::board::job::style::ProgressStyle;
 /// ```
 #[must_use = "a job is cancelled when its last handle is dropped"]
 pub struct Job {
-    // Not behind one pointer: a tick is to find the cell at once.
-    cell: Arc<Cell>,
+    // Not behind one pointer, so that a tick reaches the state directly.
+    state: Arc<JobState>,
     link: Arc<Link>,
 }
 
 impl Job {
     /// Adds a job to the board of this link.
     pub(crate) fn add(link: &Arc<Link>, options: JobOptions) -> Self {
-        let cell = options.send(link);
-        cell.add_handle();
-        Self { cell, link: Arc::clone(link) }
+        let state = options.send(link);
+        state.add_handle();
+        Self { state, link: Arc::clone(link) }
     }
 
-    /// Which job of its board this is.
+    /// The id of the job on its board.
     pub fn id(&self) -> JobId {
-        self.cell.id()
+        self.state.id()
     }
 
-    /// Says what the job is doing.
+    /// Replaces the text: what the job is doing.
     pub fn set_text(&self, text: impl fmt::Display) {
         let text = format(text);
-        self.update(|cell| cell.set_text(text));
+        self.update(|state| state.set_text(text));
     }
 
-    /// Replaces what stands before the text, its separator included.
+    /// Replaces the prefix: the words before the text, with their separator.
     pub fn set_prefix(&self, prefix: impl fmt::Display) {
         let prefix = format(prefix);
-        self.update(|cell| cell.set_prefix(prefix));
+        self.update(|state| state.set_prefix(prefix));
     }
 
-    /// Says how the job is doing: the color of its row.
+    /// Replaces the status: the color of the row.
     pub fn set_status(&self, status: Status) {
-        self.update(|cell| cell.set_status(status));
+        self.update(|state| state.set_status(status));
     }
 
-    /// Starts to count at 0, up to this total; `None` if it is not known.
+    /// Starts to count at 0, up to the total; `None` if that is unknown.
     ///
-    /// A job that counts already starts anew.
+    /// A job that already counts starts over.
     pub fn start_progress(&self, total: impl Into<Option<u64>>) {
         let (total, now) = (total.into(), self.link.now());
-        self.update(|cell| cell.start_progress(total, now));
+        self.update(|state| state.start_progress(total, now));
     }
 
-    /// Adds 1 to the position. A job that was not
-    /// [started](Self::start_progress) counts without a total.
+    /// Adds 1 to the position. Without [`start_progress`](Self::start_progress), the job
+    /// counts without a total.
     #[inline]
     pub fn tick(&self) {
         self.tick_by(1);
     }
 
-    /// Adds to the position. The count may pass the total; a count of 0 shows the
+    /// Adds `count` to the position, which may exceed the total. A count of 0 shows the
     /// position.
     #[inline]
     pub fn tick_by(&self, count: u64) {
-        if self.cell.tick(count) {
-            self.send_news();
+        if self.state.tick(count) {
+            self.send_update();
         }
     }
 
     /// Replaces the position.
     pub fn set_position(&self, position: u64) {
-        self.update(|cell| cell.set_position(position));
+        self.update(|state| state.set_position(position));
     }
 
-    /// Moves the position to the total. Without a total it stays.
+    /// Moves the position to the total, if the job has one.
     pub fn complete_progress(&self) {
-        self.update(Cell::complete_progress);
+        self.update(JobState::complete_progress);
     }
 
-    /// Takes the progress off the row, until the next start or tick.
+    /// Clears the progress, until the next start or tick.
     pub fn clear_progress(&self) {
-        self.update(Cell::clear_progress);
+        self.update(JobState::clear_progress);
     }
 
-    /// Ends the job: it did what it was to do.
+    /// Ends the job as [finished](Outcome::Finished).
     pub fn finish(&self) {
         self.end(Outcome::Finished);
     }
 
-    /// Ends the job: it failed, and this is why.
+    /// Ends the job as [failed](Outcome::Failed), with the reason.
     pub fn fail(&self, message: impl fmt::Display) {
         self.end(Outcome::Failed(format(message)));
     }
 
-    /// Ends the job, unless it has ended. Its text and progress stay on the row.
+    /// Ends the job, unless it has ended. The row keeps its text and progress.
     ///
     /// # Examples
     ///
-    /// A result is an outcome:
+    /// A result converts to an outcome:
     ///
     /// ```
     /// use active_status::{Event, Outcome, board};
@@ -165,22 +163,21 @@ impl Job {
     /// ```
     pub fn end(&self, outcome: impl Into<Outcome>) {
         let (outcome, at) = (outcome.into(), self.link.now());
-        // Once the board is closed that is no news any more.
+        // After the close there is no event for it.
         let outcome = (!self.link.is_closed()).then_some(outcome);
-        if self.cell.end(at, outcome) {
-            self.link.send(Message::Ended(Arc::clone(&self.cell)));
+        if self.state.end(at, outcome) {
+            self.link.send(Message::Ended(Arc::clone(&self.state)));
         }
     }
 
-    /// Whether the job was ended. The close of its board does not count.
+    /// Whether the job has ended. The close of the board does not count.
     pub fn is_ended(&self) -> bool {
-        self.cell.is_ended()
+        self.state.is_ended()
     }
 
-    /// Lets the row stay when its handles are gone: it then finishes when the
-    /// board closes.
+    /// Keeps the job running without handles, until the close of the board finishes it.
     pub fn detach(self) {
-        self.update(Cell::detach);
+        self.update(JobState::detach);
     }
 }
 
@@ -194,46 +191,46 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
-    /// Writes to the cell, and queues it if that says so.
-    fn update(&self, write: impl FnOnce(&Cell) -> bool) {
-        if !self.link.is_closed() && write(&self.cell) {
-            self.send_news();
+    /// Writes to the state, and queues an update unless one is queued.
+    fn update(&self, write: impl FnOnce(&JobState) -> bool) {
+        if !self.link.is_closed() && write(&self.state) {
+            self.send_update();
         }
     }
 
     #[cold]
-    fn send_news(&self) {
-        self.link.send(Message::News(Arc::clone(&self.cell)));
+    fn send_update(&self) {
+        self.link.send(Message::Updated(Arc::clone(&self.state)));
     }
 }
 
 impl Clone for Job {
     fn clone(&self) -> Self {
-        self.cell.add_handle();
-        Self { cell: Arc::clone(&self.cell), link: Arc::clone(&self.link) }
+        self.state.add_handle();
+        Self { state: Arc::clone(&self.state), link: Arc::clone(&self.link) }
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if self.cell.drop_handle() && self.cell.ends_with_its_handles() {
+        if self.state.drop_handle() && self.state.ends_with_its_handles() {
             let panicked = thread::panicking();
             self.end(if panicked { Outcome::Panicked } else { Outcome::Cancelled });
         }
     }
 }
 
-/// The text of a value, as far as it goes if its `Display` gives up.
+/// Formats a value, up to the point where its `Display` returns an error.
 pub(crate) fn format(value: impl fmt::Display) -> String {
-    // Most texts are written in parts and have room in this: one allocation.
+    // Most texts are written in parts and fit: one allocation.
     let mut text = String::with_capacity(32);
     let _cut_short = fmt::write(&mut text, format_args!("{value}"));
     text
 }
 
-/// How a job's row is at first.
+/// The settings of a new job.
 ///
-/// A string is a prefix, and `()` no options at all.
+/// A string converts to options with that prefix, and `()` to the default ones.
 ///
 /// # Examples
 ///
@@ -258,7 +255,7 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    /// An empty row of normal status, among the others, without progress.
+    /// An empty row with the status normal, not pinned and without progress.
     pub const fn new() -> Self {
         let row = Row {
             prefix: String::new(),
@@ -272,37 +269,37 @@ impl JobOptions {
         Self { row, format: None }
     }
 
-    /// What stands before the text, its separator included.
+    /// Sets the prefix: the words before the text, with their separator.
     pub fn prefix(mut self, prefix: impl fmt::Display) -> Self {
         self.row.prefix = format(prefix);
         self
     }
 
-    /// What the job is doing.
+    /// Sets the text: what the job is doing.
     pub fn text(mut self, text: impl fmt::Display) -> Self {
         self.row.text = format(text);
         self
     }
 
-    /// The color of the row.
+    /// Sets the status: the color of the row.
     pub const fn status(mut self, status: Status) -> Self {
         self.row.status = status;
         self
     }
 
-    /// Whether the row stays below the others while it runs.
+    /// Sets whether the row stays below the others while the job is running.
     pub const fn pinned(mut self, pinned: bool) -> Self {
         self.row.pinned = pinned;
         self
     }
 
-    /// Whether the row shows the time since it was added, behind its text.
+    /// Sets whether the row shows the time since it was added, after its text.
     pub const fn elapsed(mut self, elapsed: bool) -> Self {
         self.row.elapsed = elapsed;
         self
     }
 
-    /// Starts to count at 0, up to this total; `None` if it is not known.
+    /// Starts to count at 0, up to the total; `None` if that is unknown.
     pub fn total(mut self, total: impl Into<Option<u64>>) -> Self {
         let total = total.into().map(|total| total.min(MAX_POSITION));
         self.row.progress = Some(Progress { total, ..Progress::default() });
@@ -315,11 +312,11 @@ impl JobOptions {
         self
     }
 
-    /// Sends a job with these options. It has no handle.
-    pub(crate) fn send(self, link: &Link) -> Arc<Cell> {
-        let cell = Arc::new(Cell::new(link.next_id(), link.now(), self.row, self.format));
-        link.send(Message::Added(Arc::clone(&cell)));
-        cell
+    /// Adds a job with these options and without a handle.
+    pub(crate) fn send(self, link: &Link) -> Arc<JobState> {
+        let state = Arc::new(JobState::new(link.next_id(), link.now(), self.row, self.format));
+        link.send(Message::Added(Arc::clone(&state)));
+        state
     }
 }
 
@@ -362,7 +359,7 @@ impl From<Cow<'_, str>> for JobOptions {
     }
 }
 
-/// An empty row.
+/// The default options.
 impl From<()> for JobOptions {
     fn from((): ()) -> Self {
         Self::new()

@@ -1,4 +1,4 @@
-//! What a board shows, computed from its events alone.
+//! The state of a board, computed from its events.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,18 +11,18 @@ mod row;
 
 pub(crate) use index::Class;
 use index::Index;
-pub(crate) use overall::Share;
+pub(crate) use overall::OverallProgress;
 pub(crate) use row::JobRow;
 
 /// The state of a board: a pure fold of its [`Event`]s.
 ///
-/// Every sequence of events is accepted. One that makes no sense changes
-/// nothing, such as a change of a job that was never added; a job that is added
-/// again while it runs starts anew. After [`Event::Closed`] only lines count.
+/// A model accepts any sequence of events. An event that makes no sense changes nothing,
+/// such as a change of a job that was never added. A job that is added again while it is
+/// running starts over. After [`Event::Closed`] only lines count.
 ///
-/// A model reads no clock: times are arguments, on the board's clock. An event
-/// costs the logarithm of the number of running jobs. Memory is bounded by the
-/// jobs that run and by the rows and lines that no console has written yet.
+/// A model reads no clock: times are arguments, on the board's clock. Folding an event
+/// takes logarithmic time in the number of running jobs. Memory is bounded by the running
+/// jobs, and by the rows and lines that no console has written yet.
 ///
 /// # Examples
 ///
@@ -37,25 +37,25 @@ pub(crate) use row::JobRow;
 /// let row = Row::new("copy: ").with_text("a.txt");
 /// model.apply(&Event::Added { at, job, row });
 /// assert_eq!(Frame::new(&model, 80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
-/// // The row is bold, and dims after a second.
+/// // The row is bold for a second.
 /// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_secs(1)));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// What leaves the live region with the next frame.
+    /// The lines and rows that leave the live region with the next frame.
     pending: VecDeque<Pending>,
-    /// Completed rows that stay for a while, in order of completion.
-    cooling: VecDeque<JobRow>,
-    /// The rows of jobs that run, in order of creation; pinned ones among them.
+    /// The completed rows that stay for a while, in order of completion.
+    completed: VecDeque<JobRow>,
+    /// The rows of running jobs in order of creation, pinned ones included.
     running: BTreeMap<JobId, JobRow>,
-    /// The times of `cooling` and `running`, and the importance of `running`.
+    /// The times of `completed` and `running`, and the importance of `running`.
     index: Index,
-    /// How jobs ended.
+    /// The outcomes of the jobs that ended.
     counts: Counts,
     closed: bool,
 }
 
-/// What leaves the live region for good.
+/// A part of the output that leaves the live region for good.
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
     /// A printed line.
@@ -65,7 +65,7 @@ pub(crate) enum Pending {
 }
 
 impl Model {
-    /// The model of a board on which nothing happened.
+    /// The model of a new board.
     pub fn new() -> Self {
         Self::default()
     }
@@ -82,32 +82,32 @@ impl Model {
         }
     }
 
-    /// When the board looks different next, without another event: a row dims,
-    /// a completed row leaves, an elapsed time goes on, a row says that there
-    /// is no news of it. `None` if it stays as it is.
+    /// When the frame next changes without another event: a row stops being bold, a
+    /// completed row leaves, an elapsed time advances, a row shows for how long it has not
+    /// been updated. `None` if the frame stays the same.
     ///
-    /// It never comes too late. It supposes that every row is on the screen in
-    /// full; where some are not, the board may look the same then.
+    /// The time is never too late. It is too early if the row that changes is not on the
+    /// screen or is cut.
     pub fn next_change(&self, now: Duration) -> Option<Duration> {
         self.index.next_change(now)
     }
 
-    /// Whether the board closed.
+    /// Whether the board has closed.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// How many jobs run, and how many ended how.
+    /// How many jobs are running, and how many ended with each outcome.
     pub fn counts(&self) -> Counts {
         Counts { running: self.running.len(), ..self.counts }
     }
 
-    /// Forgets the first `lines` that leave the live region: they were written.
+    /// Forgets the first `lines` that leave the live region, because they were written.
     pub(crate) fn retire(&mut self, lines: usize) {
         let pending = lines.min(self.pending.len());
         self.pending.drain(..pending);
-        let cooling = (lines - pending).min(self.cooling.len());
-        for row in self.cooling.drain(..cooling) {
+        let completed = (lines - pending).min(self.completed.len());
+        for row in self.completed.drain(..completed) {
             self.index.remove_completed(&row);
         }
     }
@@ -116,15 +116,15 @@ impl Model {
         &self.pending
     }
 
-    pub(crate) fn cooling(&self) -> &VecDeque<JobRow> {
-        &self.cooling
+    pub(crate) fn completed(&self) -> &VecDeque<JobRow> {
+        &self.completed
     }
 
     pub(crate) fn running(&self) -> &BTreeMap<JobId, JobRow> {
         &self.running
     }
 
-    /// The running rows of a class, the one with the latest news first.
+    /// The running rows of a class, the last updated one first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         self.index.ranked(class)
     }
@@ -134,17 +134,17 @@ impl Model {
         self.index.errors()
     }
 
-    /// How far all jobs are together.
-    pub(crate) fn share(&self) -> Share {
-        self.index.share()
+    /// The progress of all jobs together.
+    pub(crate) fn overall_progress(&self) -> OverallProgress {
+        self.index.overall_progress()
     }
 
-    /// Whether a job failed or panicked.
+    /// Whether a job has failed or panicked.
     pub(crate) fn has_failed(&self) -> bool {
         self.counts.failed + self.counts.panicked > 0
     }
 
-    /// A line goes above the board. So do the rows that completed before it.
+    /// A line moves above the board, after the rows that completed before it.
     fn print(&mut self, line: &str) {
         self.retire_completed();
         self.pending.push_back(Pending::Line(line.into()));
@@ -170,7 +170,7 @@ impl Model {
         }
     }
 
-    /// Every job that runs ends.
+    /// Ends every running job.
     fn close(&mut self, at: Duration) {
         self.closed = true;
         let pinned = |wanted| {
@@ -192,20 +192,20 @@ impl Model {
         Some(row)
     }
 
-    /// Puts the row of a job that ends below those that completed before.
+    /// Moves the row of a job that ends below those that completed before it.
     fn complete(&mut self, mut row: JobRow, outcome: Option<Outcome>, at: Duration) {
         self.counts.add(outcome.as_ref().unwrap_or(&Outcome::Finished));
         row.end(outcome, at);
-        if let Some(above) = self.cooling.back() {
-            // Rows leave from the top, so none may dim before the one above it.
-            row.news = row.news.max(above.news);
+        if let Some(above) = self.completed.back() {
+            // Rows leave from the top: none stops being bold before the one above it.
+            row.updated = row.updated.max(above.updated);
         }
         self.index.add_completed(&row);
-        self.cooling.push_back(row);
+        self.completed.push_back(row);
     }
 
     fn retire_completed(&mut self) {
-        for row in self.cooling.drain(..) {
+        for row in self.completed.drain(..) {
             self.index.remove_completed(&row);
             self.pending.push_back(Pending::Row(row));
         }

@@ -1,4 +1,4 @@
-//! Waking the one who waits for events, under no lock.
+//! Waking the reader of the events, while no lock is held.
 
 use std::sync::atomic::Ordering::AcqRel;
 use std::task::Waker;
@@ -10,21 +10,21 @@ use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};
 
 use crate::board::lock::ignore_poison;
 
-/// Wakes the one reader.
+/// Wakes the reader, of which there is one.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Notify {
     listening: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Bell {
-    /// Nobody listens.
+impl Notify {
+    /// Without a waker.
     pub(crate) fn new() -> Self {
         Self { listening: AtomicBool::new(false), waker: Mutex::new(None) }
     }
 
-    /// Wakes this waker at the next ring. The caller then looks at the channel:
-    /// either it sees what was queued, or the ring that comes after sees it.
+    /// Wakes this waker at the next [`notify`](Self::notify). The caller then checks the
+    /// channel: either it sees a message, or the sender of the message sees the waker.
     pub(crate) fn listen(&self, waker: &Waker) {
         let listens = |listener: &Waker| listener.will_wake(waker);
         if !self.waker().as_ref().is_some_and(listens) {
@@ -34,8 +34,8 @@ impl Bell {
         self.listening.swap(true, AcqRel);
     }
 
-    /// Wakes who listens, under no lock.
-    pub(crate) fn ring(&self) {
+    /// Wakes the reader if it listens, while no lock is held.
+    pub(crate) fn notify(&self) {
         if self.listening.swap(false, AcqRel) {
             let waker = self.waker().take();
             if let Some(waker) = waker {
@@ -44,7 +44,7 @@ impl Bell {
         }
     }
 
-    /// Forgets who listens.
+    /// Drops the waker.
     pub(crate) fn forget(&self) {
         let _waker = self.waker().take();
     }
@@ -54,8 +54,7 @@ impl Bell {
     }
 }
 
-/// The bell under the model checker: whoever leaves without having seen all that
-/// was queued is woken for it.
+/// The wakes under the model checker: a reader that has not seen all messages is woken.
 #[cfg(all(test, active_status_loom))]
 mod models {
     use std::sync::Arc as StdArc;
@@ -66,7 +65,7 @@ mod models {
     use loom::sync::atomic::{AtomicBool, AtomicUsize};
     use loom::thread;
 
-    use super::Bell;
+    use super::Notify;
 
     struct Woken(AtomicBool);
 
@@ -77,27 +76,27 @@ mod models {
     }
 
     struct Channel {
-        bell: Bell,
+        notify: Notify,
         queued: AtomicUsize,
     }
 
     impl Channel {
         fn send(&self) {
-            // Relaxed: it is the bell that orders this before the reader's look.
+            // Relaxed: `notify` orders this before the reader's check.
             self.queued.fetch_add(1, Relaxed);
-            self.bell.ring();
+            self.notify.notify();
         }
 
-        /// Looks, listens and looks again. How much was queued.
+        /// Listens, and then returns how many messages were queued.
         fn poll(&self, woken: &StdArc<Woken>) -> usize {
-            self.bell.listen(&Waker::from(woken.clone()));
+            self.notify.listen(&Waker::from(woken.clone()));
             self.queued.load(Relaxed)
         }
     }
 
     fn check(senders: usize, polls: usize) {
         loom::model(move || {
-            let channel = Arc::new(Channel { bell: Bell::new(), queued: AtomicUsize::new(0) });
+            let channel = Arc::new(Channel { notify: Notify::new(), queued: AtomicUsize::new(0) });
             let send = |_| {
                 let channel = channel.clone();
                 thread::spawn(move || channel.send())
@@ -112,17 +111,17 @@ mod models {
             }
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             assert!(seen == senders || woken.0.load(SeqCst), "seen {seen} of {senders}");
-            channel.bell.forget();
+            channel.notify.forget();
         });
     }
 
     #[test]
-    fn no_ring_is_lost() {
+    fn no_notification_is_lost() {
         check(2, 1);
     }
 
     #[test]
-    fn no_ring_is_lost_when_the_waker_changes() {
+    fn no_notification_is_lost_when_the_waker_changes() {
         check(1, 3);
         check(2, 2);
     }

@@ -1,10 +1,10 @@
-//! Waking a thread that waits.
+//! A waker for a blocked thread.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
-/// A waker that unparks this thread.
+/// A waker that unparks the current thread.
 pub(crate) fn unpark_this_thread() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
 }

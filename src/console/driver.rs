@@ -11,7 +11,7 @@ use futures_core::Stream;
 
 use crate::board::event::Event;
 use crate::console::output::{GRACE, Output, WriterThread};
-use crate::console::view::{FRAME, Look, REST, View, at_most};
+use crate::console::view::{FRAME, REST, Read, View, at_most};
 
 /// The number of events taken per step before the future yields.
 const TURN: usize = 1_024;
@@ -32,7 +32,7 @@ pub struct Run<S: Stream<Item = Event>, F, T> {
     /// Whether the last step left events in the stream.
     behind: bool,
     /// Whether the stream is being polled, or its poll has unwound.
-    looking: bool,
+    reading: bool,
     /// After a stop: the number of ready events that may still be taken.
     rest: Option<usize>,
     /// Whether a panic has printed its message below the board.
@@ -83,7 +83,7 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
             timer: None,
             awaits: Awaits::Start,
             behind: false,
-            looking: false,
+            reading: false,
             rest: None,
             panics: false,
         }
@@ -98,11 +98,11 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         matches!(self.awaits, Awaits::End(_) | Awaits::Nothing)
     }
 
-    fn look(&mut self, look: impl FnOnce(&mut View, Pin<&mut S>) -> Look) -> Look {
-        self.looking = true;
-        let look = look(&mut self.view, self.events.as_mut());
-        self.looking = false;
-        look
+    fn read(&mut self, read: impl FnOnce(&mut View, Pin<&mut S>) -> Read) -> Read {
+        self.reading = true;
+        let read = read(&mut self.view, self.events.as_mut());
+        self.reading = false;
+        read
     }
 
     fn draw_last(&mut self) {
@@ -127,11 +127,10 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
         if self.awaits == Awaits::Start || self.is_over() {
             return;
         }
-        if !self.looking {
-            let look =
-                |view: &mut View, events: Pin<&mut S>| view.look_at_rest(events, Waker::noop());
+        if !self.reading {
+            let read = |view: &mut View, events: Pin<&mut S>| view.read_rest(events, Waker::noop());
             // A stream that panics has ended.
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.look(look)));
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| self.read(read)));
         }
         self.panics |= thread::panicking();
         self.draw_last();
@@ -186,9 +185,9 @@ where
         }
         let mut turn = at_most(TURN);
         let enough = |view: &View| turn(view) || (!idle && view.is_full());
-        let look = self.look(|view, events| view.look(events, cx, enough));
-        self.behind = look == Look::More && (idle || !self.view.is_full());
-        if look == Look::End {
+        let read = self.read(|view, events| view.read(events, cx, enough));
+        self.behind = read == Read::More && (idle || !self.view.is_full());
+        if read == Read::End {
             self.finish()
         } else if !early && self.view.is_due() {
             self.draw(idle)
@@ -205,8 +204,8 @@ where
     fn take_rest(&mut self, cx: &mut Context<'_>, rest: usize) -> Step {
         let turn = TURN.min(rest);
         self.rest = Some(rest - turn);
-        match self.look(|view, events| view.look_again(events, cx.waker(), at_most(turn))) {
-            Look::More if turn > 0 => Step::Yield,
+        match self.read(|view, events| view.read_on(events, cx.waker(), at_most(turn))) {
+            Read::More if turn > 0 => Step::Yield,
             _ => self.finish(),
         }
     }
@@ -217,7 +216,7 @@ where
             return self.wait(FRAME, Awaits::Turn);
         }
         if self.writer.has_failed() {
-            self.view.blind();
+            self.view.disconnect();
         }
         if self.writer.was_stopped() {
             self.view.was_stopped();

@@ -1,4 +1,4 @@
-//! The board as lines of a log: what to say, and when.
+//! The board as lines of a log: which lines, and when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -8,37 +8,36 @@ use crate::board::event::{Change, Counts, Event, JobId, Outcome, Progress, Row, 
 use crate::console::text::clean;
 use crate::units::format_elapsed_short;
 
-/// A job that runs says at most one thing in this time.
+/// The least time between two lines of a running job.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// After this long without a line, one line tells what still runs.
+/// After this time without a line, one line names the running jobs.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How many jobs that line names.
+/// The most jobs that this line names.
 const NAMED: usize = 5;
 
-/// Folds events and writes lines; the time is an argument.
+/// A fold of events that writes lines. The time is an argument.
 ///
-/// A job says its text when that is new, and how far it is at each tenth: now
-/// if it said nothing for 5 s, otherwise when the 5 s are over and only the
-/// latest. Its end is always said. What it holds are the jobs that run.
+/// A job has a line when its text is new, and at each tenth of its progress: immediately
+/// if its last line is 5 s old, and otherwise after 5 s, with the latest state. The end of
+/// a job always has a line.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     jobs: BTreeMap<JobId, Entry>,
-    /// Jobs that may have something to say, by the time from which they may say
-    /// it.
+    /// The jobs that may have a line to write, by the time from which they may write it.
     waiting: BTreeSet<(Duration, JobId)>,
     counts: Counts,
     /// When the first job was added.
     began: Option<Duration>,
-    /// When the last line was written, or work began after there was none.
-    spoke: Duration,
+    /// When the last line was written, or the first work was added.
+    last_line: Duration,
     closed: bool,
 }
 
 impl Plain {
-    /// Folds an event and writes what cannot wait until [`due`](Self::due): an
-    /// end, or a printed line and what was to be said before it.
+    /// Folds an event. Writes the lines that do not wait for [`due`](Self::due): an end, or a
+    /// printed line and the lines that were due before it.
     pub(crate) fn apply(&mut self, event: &Event, out: &mut String) {
         match event {
             Event::Added { at, job, row } => self.add(*job, row, *at),
@@ -49,26 +48,26 @@ impl Plain {
                 }
             }
             Event::Line { at, text } => {
-                self.speak(*at, out);
-                self.say(*at, out, format_args!("{text}"));
+                self.write_waiting(*at, out);
+                self.write_line(*at, out, format_args!("{text}"));
             }
             Event::Closed { at } => self.close(*at, out),
         }
     }
 
-    /// Writes what there is to say now.
+    /// Writes the lines that are due at `now`.
     pub(crate) fn due(&mut self, now: Duration, out: &mut String) {
-        self.speak(now, out);
-        if self.works() && now >= self.spoke.saturating_add(SILENCE) {
-            let running = Running(&self.jobs, now).to_string();
-            self.say(now, out, format_args!("{running}"));
+        self.write_waiting(now, out);
+        if self.works() && now >= self.last_line.saturating_add(SILENCE) {
+            let running = StillRunning(&self.jobs, now).to_string();
+            self.write_line(now, out, format_args!("{running}"));
         }
     }
 
-    /// When [`due`](Self::due) next has something to write if nothing happens.
+    /// When [`due`](Self::due) next writes a line without another event.
     pub(crate) fn next_change(&self) -> Option<Duration> {
         let waiting = self.waiting.first().map(|&(at, _)| at);
-        let silence = self.works().then(|| self.spoke.saturating_add(SILENCE));
+        let silence = self.works().then(|| self.last_line.saturating_add(SILENCE));
         waiting.into_iter().chain(silence).min()
     }
 
@@ -77,7 +76,7 @@ impl Plain {
             return;
         }
         if !self.works() {
-            self.spoke = self.spoke.max(at);
+            self.last_line = self.last_line.max(at);
         }
         self.began = Some(self.began.map_or(at, |began| began.min(at)));
         if let Some(before) = self.jobs.insert(job, Entry::new(at, row)) {
@@ -88,21 +87,21 @@ impl Plain {
     fn change(&mut self, job: JobId, change: &Change, at: Duration) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.update(change);
-        if entry.has_news() && entry.waits.is_none() {
-            let from = entry.may_speak.max(at);
+        if entry.has_changed() && entry.waits.is_none() {
+            let from = entry.earliest.max(at);
             entry.waits = Some(from);
             self.waiting.insert((from, job));
         }
     }
 
-    /// Says what jobs have to say by now.
-    fn speak(&mut self, now: Duration, out: &mut String) {
+    /// Writes the lines of the jobs that are due at `now`.
+    fn write_waiting(&mut self, now: Duration, out: &mut String) {
         while let Some(&(from, job)) = self.waiting.first()
             && from <= now
         {
             self.waiting.pop_first();
-            if let Some(state) = self.jobs.get_mut(&job).and_then(|entry| entry.speak(job, now)) {
-                self.say(now, out, format_args!("{state}"));
+            if let Some(state) = self.jobs.get_mut(&job).and_then(|entry| entry.line(job, now)) {
+                self.write_line(now, out, format_args!("{state}"));
             }
         }
     }
@@ -134,7 +133,7 @@ impl Plain {
         };
         let message = cleaned(message);
         let colon = if message.is_empty() { "" } else { ": " };
-        self.say(at, out, format_args!("{state} ({verb} {took}){colon}{message}"));
+        self.write_line(at, out, format_args!("{state} ({verb} {took}){colon}{message}"));
     }
 
     fn close(&mut self, at: Duration, out: &mut String) {
@@ -155,33 +154,34 @@ impl Plain {
         {
             let (counts, took) =
                 (Summary(self.counts), format_elapsed_short(at.saturating_sub(began)));
-            self.say(at, out, format_args!("{counts} in {took}"));
+            self.write_line(at, out, format_args!("{counts} in {took}"));
         }
     }
 
-    fn say(&mut self, now: Duration, out: &mut String, line: fmt::Arguments<'_>) {
-        self.spoke = self.spoke.max(now);
+    fn write_line(&mut self, now: Duration, out: &mut String, line: fmt::Arguments<'_>) {
+        self.last_line = self.last_line.max(now);
         // Writing to a `String` cannot fail.
         let _ = writeln!(out, "{line}");
     }
 
-    /// Whether anything runs that one waits for.
+    /// Whether any work is running.
     fn works(&self) -> bool {
         self.jobs.values().any(Entry::is_work)
     }
 }
 
-/// A job that runs.
+/// A running job.
 #[derive(Debug)]
 struct Entry {
     added: Duration,
     row: Row,
-    /// Prefix and text as they were last said. What it started with is not news.
-    said: String,
-    /// The tenths that were done when it last said so.
-    said_tenth: u64,
-    may_speak: Duration,
-    /// Since when it may say what it has to say, if it has.
+    /// The prefix and the text of the last line, or at first.
+    written: String,
+    /// The tenths that were done at the last line, or at first.
+    written_tenth: u64,
+    /// When it may write its next line.
+    earliest: Duration,
+    /// From when it may write the line that it has to write, if there is one.
     waits: Option<Duration>,
 }
 
@@ -190,37 +190,38 @@ impl Entry {
         let mut entry = Self {
             added,
             row: row.clone(),
-            said: String::new(),
-            said_tenth: 0,
-            may_speak: Duration::ZERO,
+            written: String::new(),
+            written_tenth: 0,
+            earliest: Duration::ZERO,
             waits: None,
         };
-        entry.said = entry.words();
-        entry.said_tenth = entry.tenth();
+        entry.written = entry.words();
+        entry.written_tenth = entry.tenth();
         entry
     }
 
     fn update(&mut self, change: &Change) {
         self.row.apply(change);
         if self.tenth() == 0 {
-            // It started again: the first tenth is news once more.
-            self.said_tenth = 0;
+            // The progress started over: the first tenth counts again.
+            self.written_tenth = 0;
         }
     }
 
-    fn has_news(&self) -> bool {
-        self.tenth() != self.said_tenth || (!self.row.text.is_empty() && self.words() != self.said)
+    fn has_changed(&self) -> bool {
+        self.tenth() != self.written_tenth
+            || (!self.row.text.is_empty() && self.words() != self.written)
     }
 
-    /// Its turn to speak: what it says, unless that is no news any more.
-    fn speak(&mut self, job: JobId, now: Duration) -> Option<String> {
+    /// The line of the job at `now`, unless it is the same as the last one.
+    fn line(&mut self, job: JobId, now: Duration) -> Option<String> {
         self.waits = None;
-        if !self.has_news() {
+        if !self.has_changed() {
             return None;
         }
-        self.said = self.words();
-        self.said_tenth = self.tenth();
-        self.may_speak = now.saturating_add(PAUSE);
+        self.written = self.words();
+        self.written_tenth = self.tenth();
+        self.earliest = now.saturating_add(PAUSE);
         Some(self.state(job))
     }
 
@@ -228,12 +229,12 @@ impl Entry {
         format!("{}{}", self.row.prefix, self.row.text)
     }
 
-    /// How many tenths of the work are done.
+    /// How many tenths are done.
     fn tenth(&self) -> u64 {
         self.row.progress.as_ref().and_then(|progress| progress.done_of(10)).unwrap_or(0)
     }
 
-    /// All there is to say, on one line.
+    /// The prefix, the text and the progress, on one line.
     fn state(&self, job: JobId) -> String {
         let mut state = cleaned(&self.words());
         if state.trim().is_empty() {
@@ -246,7 +247,7 @@ impl Entry {
         state
     }
 
-    /// Whether the row only tells the time, which every end does.
+    /// Whether the row only shows the elapsed time, which is in the last line anyway.
     fn is_clock(&self) -> bool {
         self.row.elapsed && self.row.text.is_empty() && self.row.progress.is_none()
     }
@@ -270,10 +271,10 @@ fn push_progress(line: &mut String, progress: &Progress) {
     line.push_str(words.trim_start());
 }
 
-/// The line that tells what still runs.
-struct Running<'a>(&'a BTreeMap<JobId, Entry>, Duration);
+/// The line that names the running jobs.
+struct StillRunning<'a>(&'a BTreeMap<JobId, Entry>, Duration);
 
-impl fmt::Display for Running<'_> {
+impl fmt::Display for StillRunning<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(jobs, now) = self;
         let mut work = jobs.iter().filter(|(_, entry)| entry.is_work());
@@ -310,7 +311,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The whole text, as it may stand on a line.
+/// The whole text on one line, without control characters.
 fn cleaned(text: &str) -> String {
     clean(text, usize::MAX, '…')
 }
@@ -321,7 +322,7 @@ mod tests {
     use crate::board::event::Status;
 
     fn id(job: u64) -> JobId {
-        JobId::new(job).expect("a job's number is not 0")
+        JobId::new(job).expect("ids count from 1")
     }
 
     fn seconds(seconds: f64) -> Duration {
@@ -336,7 +337,7 @@ mod tests {
         Some(Progress::new(position, total))
     }
 
-    /// A log that is written as time passes.
+    /// A log on a virtual clock.
     #[derive(Default)]
     struct Log {
         plain: Plain,
@@ -345,7 +346,7 @@ mod tests {
     }
 
     impl Log {
-        /// Lets time pass, and writes what falls due meanwhile, each with its time.
+        /// Advances the clock, and writes each line that becomes due with its time.
         fn at(&mut self, now: f64) -> &mut Self {
             self.until(seconds(now))
         }
@@ -401,7 +402,7 @@ mod tests {
         }
 
         #[track_caller]
-        fn says(&mut self, lines: &[&str]) {
+        fn contains(&mut self, lines: &[&str]) {
             self.until(self.now);
             assert_eq!(self.lines.lines().collect::<Vec<_>>(), lines);
         }
@@ -409,53 +410,56 @@ mod tests {
 
     // Rule 23
     #[test]
-    fn what_a_job_starts_with_is_not_said() {
-        Log::default().add(1, row("copy: ", "waiting")).at(20.0).says(&[]);
+    fn the_first_text_of_a_job_has_no_line() {
+        Log::default().add(1, row("copy: ", "waiting")).at(20.0).contains(&[]);
     }
 
     // Rule 23
     #[test]
-    fn a_new_text_is_said_at_once_with_its_prefix() {
+    fn a_new_text_is_written_at_once_with_its_prefix() {
         let mut log = Log::default();
-        log.add(1, row("copy: ", "waiting")).at(0.5).text(1, "a.txt").says(&[" 0.5 copy: a.txt"]);
+        log.add(1, row("copy: ", "waiting"))
+            .at(0.5)
+            .text(1, "a.txt")
+            .contains(&[" 0.5 copy: a.txt"]);
     }
 
     #[test]
-    fn a_new_prefix_is_said() {
+    fn a_new_prefix_is_written() {
         let mut log = Log::default();
         let change = Change::default().with_prefix("move: ");
-        log.add(1, row("copy: ", "a.txt")).change(1, change).says(&["   0 move: a.txt"]);
+        log.add(1, row("copy: ", "a.txt")).change(1, change).contains(&["   0 move: a.txt"]);
     }
 
     // Rule 23
     #[test]
-    fn a_text_said_again_says_nothing() {
+    fn the_same_text_again_is_not_written() {
         let mut log = Log::default();
         log.add(1, row("copy: ", "waiting")).text(1, "a.txt").at(6.0).text(1, "a.txt");
-        log.at(20.0).says(&["   0 copy: a.txt"]);
+        log.at(20.0).contains(&["   0 copy: a.txt"]);
     }
 
     #[test]
-    fn a_status_alone_says_nothing() {
+    fn a_status_alone_is_not_written() {
         let mut log = Log::default();
         let change = Change::default().with_status(Status::Warning);
-        log.add(1, row("copy: ", "waiting")).change(1, change).at(20.0).says(&[]);
+        log.add(1, row("copy: ", "waiting")).change(1, change).at(20.0).contains(&[]);
     }
 
     // Rule 23
     #[test]
-    fn a_job_says_one_thing_in_five_seconds_and_then_the_latest() {
+    fn a_job_writes_its_latest_text_every_five_seconds() {
         let mut log = Log::default();
         log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").at(4.9).text(1, "c");
         log.at(7.0).text(1, "d").at(60.0).text(1, "e");
-        log.says(&["   0 a", "   5 c", "  10 d", "  40 still running: d (40s)", "  60 e"]);
+        log.contains(&["   0 a", "   5 c", "  10 d", "  40 still running: d (40s)", "  60 e"]);
     }
 
     #[test]
-    fn a_text_that_went_back_before_its_time_says_nothing() {
+    fn a_text_that_was_reverted_in_time_is_not_written() {
         let mut log = Log::default();
         log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").at(2.0).text(1, "a");
-        log.at(20.0).says(&["   0 a"]);
+        log.at(20.0).contains(&["   0 a"]);
     }
 
     #[test]
@@ -463,32 +467,32 @@ mod tests {
         let mut log = Log::default();
         log.add(1, row("1: ", "")).add(2, row("2: ", "")).text(1, "a").at(1.0).text(2, "b");
         log.at(2.0).text(1, "c").text(2, "d").at(20.0);
-        log.says(&["   0 1: a", "   1 2: b", "   5 1: c", "   6 2: d"]);
+        log.contains(&["   0 1: a", "   1 2: b", "   5 1: c", "   6 2: d"]);
     }
 
     // Rule 23
     #[test]
-    fn progress_is_said_at_each_tenth() {
+    fn progress_is_written_at_each_tenth() {
         let mut log = Log::default();
         log.add(1, row("copy", "")).progress(1, count(0, 200)).at(10.0).progress(1, count(19, 200));
         log.at(20.0).progress(1, count(20, 200)).at(30.0).progress(1, count(39, 200));
         log.at(40.0).progress(1, count(70, 200));
-        log.says(&["  20 copy 10% - 20/200", "  40 copy 35% - 70/200"]);
+        log.contains(&["  20 copy 10% - 20/200", "  40 copy 35% - 70/200"]);
     }
 
     #[test]
-    fn progress_that_starts_again_is_said_again() {
+    fn progress_that_starts_over_is_written_again() {
         let mut log = Log::default();
         log.add(1, row("copy", "")).progress(1, count(5, 10)).at(10.0).progress(1, count(0, 10));
         log.at(20.0).progress(1, count(5, 10));
-        log.says(&["   0 copy 50% - 5/10", "  20 copy 50% - 5/10"]);
+        log.contains(&["   0 copy 50% - 5/10", "  20 copy 50% - 5/10"]);
     }
 
     #[test]
-    fn progress_without_a_total_is_said_with_the_text_only() {
+    fn progress_without_a_total_is_written_with_the_text_only() {
         let mut log = Log::default();
         log.add(1, row("copy: ", "")).progress(1, count(7, None)).at(9.0).text(1, "a.txt");
-        log.says(&["   9 copy: a.txt 7"]);
+        log.contains(&["   9 copy: a.txt 7"]);
     }
 
     #[test]
@@ -507,13 +511,13 @@ mod tests {
         ] {
             let mut log = Log::default();
             log.add(1, Row::new("copy").with_progress(progress)).end(1, Outcome::Finished);
-            log.says(&[&format!("   0 {text} (finished in 0s)")]);
+            log.contains(&[&format!("   0 {text} (finished in 0s)")]);
         }
     }
 
     // Rule 23
     #[test]
-    fn an_end_is_said_at_once_with_the_last_state_the_outcome_and_the_time() {
+    fn an_end_is_written_at_once_with_outcome_and_duration() {
         for (outcome, end) in [
             (Outcome::Finished, "(finished in 2s)"),
             (Outcome::Failed("no space".into()), "(failed after 2s): no space"),
@@ -530,39 +534,39 @@ mod tests {
                 .text(1, "b")
                 .at(3.5)
                 .end(1, outcome);
-            log.at(20.0).says(&["   1 copy: a", &format!(" 3.5 copy: b {end}")]);
+            log.at(20.0).contains(&["   1 copy: a", &format!(" 3.5 copy: b {end}")]);
         }
     }
 
     #[test]
-    fn what_is_said_just_before_the_end_is_said_once() {
+    fn an_update_just_before_the_end_is_written_once() {
         let mut log = Log::default();
         log.add(1, row("copy: ", "")).text(1, "done").end(1, Outcome::Finished);
-        log.at(9.0).says(&["   0 copy: done (finished in 0s)"]);
+        log.at(9.0).contains(&["   0 copy: done (finished in 0s)"]);
     }
 
     #[test]
-    fn a_job_without_a_word_is_told_by_its_number() {
+    fn a_job_without_a_text_is_named_by_its_number() {
         let mut log = Log::default();
         log.add(7, row("", "")).end(7, Outcome::Finished);
-        log.says(&["   0 job 7 (finished in 0s)"]);
+        log.contains(&["   0 job 7 (finished in 0s)"]);
     }
 
     #[test]
-    fn lines_stand_as_they_are_between_the_others() {
+    fn printed_lines_are_unchanged_and_in_order() {
         let mut log = Log::default();
         log.add(1, row("copy: ", "")).text(1, "a").line("\u{1b}[31mred\u{1b}[m ").text(1, "b");
         log.line("").end(1, Outcome::Finished);
         let expected = ["copy: a", "\u{1b}[31mred\u{1b}[m ", "", "copy: b (finished in 0s)"];
-        log.says(&expected.map(|line| format!("   0 {line}")).each_ref().map(String::as_str));
+        log.contains(&expected.map(|line| format!("   0 {line}")).each_ref().map(String::as_str));
     }
 
     // Rule 23
     #[test]
-    fn silence_is_broken_by_what_still_runs() {
+    fn after_silence_a_line_names_the_running_jobs() {
         let mut log = Log::default();
         log.add(1, row("copy: ", "a")).at(10.0).add(2, row("move: ", "b")).at(61.0);
-        log.says(&[
+        log.contains(&[
             "  30 still running: copy: a (30s); move: b (20s)",
             "  60 still running: copy: a (1m 0s); move: b (50s)",
         ]);
@@ -571,36 +575,36 @@ mod tests {
     #[test]
     fn silence_counts_from_the_last_line() {
         let mut log = Log::default();
-        log.add(1, row("", "a")).at(29.0).line("hello").at(58.0).says(&["  29 hello"]);
-        log.at(59.0).says(&["  29 hello", "  59 still running: a (59s)"]);
+        log.add(1, row("", "a")).at(29.0).line("hello").at(58.0).contains(&["  29 hello"]);
+        log.at(59.0).contains(&["  29 hello", "  59 still running: a (59s)"]);
     }
 
     #[test]
-    fn silence_without_work_is_not_broken() {
+    fn without_work_silence_has_no_line() {
         let mut log = Log::default();
         let clock = Row::new("elapsed time: ").with_elapsed(true);
         log.add(1, clock).add(2, row("", "notice"));
         log.change(2, Change::default().with_detached(true));
-        log.at(100.0).says(&[]);
-        log.at(120.0).add(3, row("", "work")).at(149.0).says(&[]);
+        log.at(100.0).contains(&[]);
+        log.at(120.0).add(3, row("", "work")).at(149.0).contains(&[]);
     }
 
     #[test]
-    fn only_some_of_many_jobs_are_named() {
+    fn a_line_names_five_jobs_at_most() {
         let mut log = Log::default();
         for job in 1..=7 {
             log.add(job, row("", &format!("job {job}")));
         }
         let named = [1, 2, 3, 4, 5].map(|job| format!("job {job} (30s)")).join("; ");
-        log.at(30.0).says(&[&format!("  30 still running: {named}; 2 more")]);
+        log.at(30.0).contains(&[&format!("  30 still running: {named}; 2 more")]);
     }
 
     #[test]
-    fn a_close_abandons_what_runs_and_finishes_what_was_detached() {
+    fn a_close_abandons_running_jobs_and_finishes_detached_ones() {
         let mut log = Log::default();
         log.add(1, row("", "work")).add(2, row("", "notice"));
         log.change(2, Change::default().with_detached(true)).at(4.0).close();
-        log.says(&[
+        log.contains(&[
             "   4 work (abandoned after 4s)",
             "   4 notice (finished in 4s)",
             "   4 1 done, 1 abandoned in 4s",
@@ -628,28 +632,28 @@ mod tests {
     }
 
     #[test]
-    fn a_board_without_jobs_ends_without_a_word() {
+    fn a_board_without_jobs_has_no_last_line() {
         let clock = Row::new("elapsed time: ").with_elapsed(true);
-        Log::default().add(1, clock).at(4.0).close().says(&[]);
+        Log::default().add(1, clock).at(4.0).close().contains(&[]);
     }
 
     #[test]
     fn after_the_close_only_lines_are_written() {
         let mut log = Log::default();
         log.close().add(1, row("", "a")).text(1, "b").end(1, Outcome::Finished).close();
-        log.line("hello").at(90.0).says(&["   0 hello"]);
+        log.line("hello").at(90.0).contains(&["   0 hello"]);
     }
 
     #[test]
-    fn what_no_job_of_its_own_says_is_ignored() {
-        Log::default().text(1, "a").end(1, Outcome::Finished).close().says(&[]);
+    fn events_of_unknown_jobs_are_ignored() {
+        Log::default().text(1, "a").end(1, Outcome::Finished).close().contains(&[]);
     }
 
     #[test]
-    fn a_job_that_is_added_twice_starts_anew() {
+    fn a_job_that_is_added_twice_starts_over() {
         let mut log = Log::default();
         log.add(1, row("", "")).text(1, "a").at(1.0).text(1, "b").add(1, row("", "c"));
-        log.at(9.0).says(&["   0 a"]);
+        log.at(9.0).contains(&["   0 a"]);
     }
 
     #[test]
@@ -665,7 +669,7 @@ mod tests {
             ("héllo 世界 👍", "héllo 世界 👍"),
         ] {
             let mut log = Log::default();
-            log.add(1, row("", "")).text(1, text).says(&[&format!("   0 {written}")]);
+            log.add(1, row("", "")).text(1, text).contains(&[&format!("   0 {written}")]);
         }
     }
 }

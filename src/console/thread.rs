@@ -14,7 +14,7 @@ use crate::board::event::Event;
 use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
 use crate::console::output::{GRACE, Output, Progress};
-use crate::console::view::{FRAME, Look, View};
+use crate::console::view::{FRAME, Read, View};
 use crate::console::wait::Wait;
 
 /// The shortest wait, for clocks that stand still or advance slowly.
@@ -150,11 +150,11 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             // Read before taking events: everything said before the stop is drawn.
             let stop = self.shared.stop();
             let began = now();
-            let look = match stop {
-                Some(_) => self.view.look_at_rest(self.events.as_mut(), &waker),
-                None => self.view.look(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
+            let read = match stop {
+                Some(_) => self.view.read_rest(self.events.as_mut(), &waker),
+                None => self.view.read(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
             };
-            if look == Look::End || stop.is_some() {
+            if read == Read::End || stop.is_some() {
                 self.view.finish(stop.is_some_and(|stop| stop.panics), &mut bytes);
                 return self.write(&mut bytes);
             }
@@ -164,7 +164,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                 self.write(&mut bytes);
             }
             let mut stopped = false;
-            if look == Look::All {
+            if read == Read::All {
                 stopped = park(self.view.next_change().map(|at| self.view.time_until(at)));
             }
             while self.shared.stop().is_none() && now() < due {
@@ -178,7 +178,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
 
     fn write(&mut self, bytes: &mut Vec<u8>) {
         if self.output.write(bytes).is_err() {
-            self.view.blind();
+            self.view.disconnect();
         }
         bytes.clear();
     }

@@ -1,4 +1,4 @@
-//! What is to be shown: events in, bytes out, live or plain.
+//! What a console shows: events in, bytes out.
 
 use std::mem;
 use std::pin::Pin;
@@ -20,33 +20,33 @@ use crate::io::panics::{Panics, UNWINDING};
 #[cfg(feature = "json")]
 use crate::record::Recorder;
 
-/// The time from one frame to the next, at least.
+/// The least time between two frames.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
 
-/// How many events are taken at the end from a stream that has more and more.
+/// The most events that are read at the end, from a stream that always has more.
 pub(crate) const REST: usize = 1 << 22;
 
-/// How many bytes of printed lines are taken ahead of an output that takes
-/// nothing. The others stay on the board, which knows what to do with too many.
+/// The most bytes of printed lines that are read while the output accepts nothing. The
+/// other lines stay on the board, which bounds them.
 const AHEAD: usize = 1 << 20;
 
-/// A board as it is shown, and the time on it.
+/// The state of a console: the kind, what there is to draw, and the time on the board.
 #[derive(Debug)]
 pub(crate) struct View {
     kind: Kind,
     time: BoardTime,
-    /// Something happened since the last frame.
-    news: bool,
-    /// When a frame differs from the last one even if nothing happens.
+    /// Whether there was an event since the last frame.
+    changed: bool,
+    /// When the frame next changes without an event.
     next_change: Option<Duration>,
-    /// Bytes of the lines that the next frame prints.
+    /// The bytes of the lines that the next frame prints.
     printed: usize,
-    /// Others have written below the board since the last frame: a panic, or the
+    /// Whether there is output below the board since the last frame: of a panic, or of the
     /// shell while the process was stopped.
     below: bool,
-    /// When the last one was seen.
+    /// When a job last panicked.
     panicked: Option<Duration>,
-    /// Where its message went.
+    /// Where the messages of panics went.
     panics: Panics,
     closed: bool,
 }
@@ -58,11 +58,11 @@ enum Kind {
     /// Lines of JSON.
     #[cfg(feature = "json")]
     Json(Recorder),
-    /// The output takes nothing any more.
-    Blind,
+    /// The output has failed.
+    Disconnected,
 }
 
-/// Rows on a screen.
+/// The rows on a screen.
 #[derive(Debug)]
 struct Live {
     model: Model,
@@ -72,18 +72,18 @@ struct Live {
     frame: Frame,
 }
 
-/// What there was to see.
+/// How a read of the events ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// All that was there was taken.
+pub(crate) enum Read {
+    /// All pending events were read.
     All,
-    /// There may be more: it was enough for once.
+    /// The limit was reached; more events may be pending.
     More,
     /// The board closed, or the stream ended.
     End,
 }
 
-/// A limit on the events of a look: true when this many were taken.
+/// A limit on the events of a read: true once the given number was read.
 pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
     move |_| {
         let enough = left == 0;
@@ -111,7 +111,7 @@ impl View {
         Self {
             kind,
             time,
-            news: false,
+            changed: false,
             next_change: None,
             printed: 0,
             below: false,
@@ -121,56 +121,56 @@ impl View {
         }
     }
 
-    /// Folds what is there until it is enough.
-    pub(crate) fn look<S: Stream<Item = Event>>(
+    /// Folds the pending events, until it is enough.
+    pub(crate) fn read<S: Stream<Item = Event>>(
         &mut self,
         mut events: Pin<&mut S>,
         cx: &mut Context<'_>,
         mut enough: impl FnMut(&Self) -> bool,
-    ) -> Look {
+    ) -> Read {
         while !self.closed {
             if enough(self) {
-                return Look::More;
+                return Read::More;
             }
             match events.as_mut().poll_next(cx) {
                 Poll::Ready(Some(event)) => self.fold(&event),
-                Poll::Ready(None) => return Look::End,
-                Poll::Pending => return Look::All,
+                Poll::Ready(None) => return Read::End,
+                Poll::Pending => return Read::All,
             }
         }
-        Look::End
+        Read::End
     }
 
-    /// Folds what is there, and tells a stream that waits from one that has only
-    /// left others their turn: it has woken already, and there is `More`.
-    pub(crate) fn look_again<S: Stream<Item = Event>>(
+    /// As [`read`](Self::read), but returns `More` for a stream that has only yielded to
+    /// the executor: it has woken its waker already.
+    pub(crate) fn read_on<S: Stream<Item = Event>>(
         &mut self,
         events: Pin<&mut S>,
         waker: &Waker,
         enough: impl FnMut(&Self) -> bool,
-    ) -> Look {
+    ) -> Read {
         let woken = Arc::new(Woken { waker: waker.clone(), woken: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&woken));
-        let look = self.look(events, &mut Context::from_waker(&waker), enough);
-        let more = look == Look::All && woken.woken.load(Ordering::Relaxed);
-        if more { Look::More } else { look }
+        let read = self.read(events, &mut Context::from_waker(&waker), enough);
+        let more = read == Read::All && woken.woken.load(Ordering::Relaxed);
+        if more { Read::More } else { read }
     }
 
-    /// Folds all that is there, for the last time.
-    pub(crate) fn look_at_rest<S: Stream<Item = Event>>(
+    /// Folds all pending events, for the last time.
+    pub(crate) fn read_rest<S: Stream<Item = Event>>(
         &mut self,
         mut events: Pin<&mut S>,
         waker: &Waker,
-    ) -> Look {
+    ) -> Read {
         let mut left = REST;
         loop {
             let enough = |_: &Self| {
                 left = left.saturating_sub(1);
                 left == 0
             };
-            let look = self.look_again(events.as_mut(), waker, enough);
-            if look != Look::More || left == 0 {
-                return look;
+            let read = self.read_on(events.as_mut(), waker, enough);
+            if read != Read::More || left == 0 {
+                return read;
             }
         }
     }
@@ -187,7 +187,7 @@ impl View {
             Event::Closed { .. } => self.closed = true,
             _ => {}
         }
-        self.news = true;
+        self.changed = true;
         match &mut self.kind {
             Kind::Live(live) => live.model.apply(event),
             Kind::Plain(plain, out) => plain.apply(event, out),
@@ -196,49 +196,48 @@ impl View {
                 recorder.add(event, now);
                 self.printed = recorder.len();
             }
-            Kind::Blind => {}
+            Kind::Disconnected => {}
         }
     }
 
-    /// Whether as much was taken as may be ahead of the output.
+    /// Whether enough lines were read ahead of the output.
     pub(crate) fn is_full(&self) -> bool {
         self.printed >= AHEAD
     }
 
-    /// When the next frame is due if nothing happens.
+    /// When the next frame is due if there is no event.
     pub(crate) fn next_change(&self) -> Option<Duration> {
         self.next_change
     }
 
-    /// How long it takes until this time on the board.
+    /// How long a timer takes until this time on the board.
     pub(crate) fn time_until(&self, at: Duration) -> Duration {
         self.time.until(at)
     }
 
-    /// A wait for this time on the board is over.
+    /// A timer for this time on the board has ended.
     pub(crate) fn reached(&mut self, at: Duration) {
         self.time.reach(at);
     }
 
-    /// Whether there is reason for a frame: something happened, or a change is
-    /// due.
+    /// Whether a frame is due, after an event or a change with time.
     pub(crate) fn is_due(&self) -> bool {
-        self.news || self.next_change.is_some_and(|at| at <= self.time.now())
+        self.changed || self.next_change.is_some_and(|at| at <= self.time.now())
     }
 
-    /// The process was stopped for a while, perhaps by `Ctrl-Z`. The shell has
-    /// then written below the board.
+    /// The process was stopped for a while, as by `Ctrl-Z`. The shell may have written
+    /// below the board.
     pub(crate) fn was_stopped(&mut self) {
         self.below = true;
-        self.news = true;
+        self.changed = true;
     }
 
-    /// Draws a frame: over the last one, or below what others wrote.
+    /// Draws a frame over the last one, or below the output that followed it.
     pub(crate) fn draw(&mut self, bytes: &mut Vec<u8>) {
         let now = self.time.now();
         let below = mem::take(&mut self.below);
         self.panics.is_redirected(now);
-        self.news = false;
+        self.changed = false;
         self.printed = 0;
         self.next_change = match &mut self.kind {
             Kind::Live(live) => {
@@ -255,12 +254,12 @@ impl View {
                 recorder.take(bytes);
                 None
             }
-            Kind::Blind => None,
+            Kind::Disconnected => None,
         };
     }
 
-    /// Closes the board and draws the last frame; if something `panics`, below
-    /// its message.
+    /// Closes the board and draws the last frame: if something `panics`, below the message
+    /// of the panic.
     pub(crate) fn finish(&mut self, panics: bool, bytes: &mut Vec<u8>) {
         if !self.closed {
             self.fold(&Event::Closed { at: self.time.now() });
@@ -274,13 +273,13 @@ impl View {
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
             #[cfg(feature = "json")]
             Kind::Json(recorder) => recorder.take(bytes),
-            Kind::Blind => {}
+            Kind::Disconnected => {}
         }
     }
 
-    /// The output takes nothing any more: from now on events are only taken.
-    pub(crate) fn blind(&mut self) {
-        self.kind = Kind::Blind;
+    /// The output has failed: from now on events are read and dropped.
+    pub(crate) fn disconnect(&mut self) {
+        self.kind = Kind::Disconnected;
     }
 }
 
@@ -301,10 +300,10 @@ impl Live {
 
     /// Tells the terminal how far the jobs are; after the close nothing runs.
     fn tell(&mut self, now: Duration, bytes: &mut Vec<u8>) {
-        self.painter.tell(self.model.share(), self.model.has_failed(), now, bytes);
+        self.painter.tell(self.model.overall_progress(), self.model.has_failed(), now, bytes);
     }
 
-    /// Makes the next frame; its columns and rows.
+    /// Lays out the next frame. Returns the columns and rows of the screen.
     fn next_frame(&mut self, now: Duration, below: bool) -> (u16, u16) {
         if below {
             self.painter.leave();
@@ -315,7 +314,7 @@ impl Live {
     }
 }
 
-/// Passes wakes on, and remembers them.
+/// A waker that passes wakes on and remembers them.
 struct Woken {
     waker: Waker,
     woken: AtomicBool,
@@ -339,7 +338,7 @@ mod tests {
     use crate::console::live::theme::Theme;
 
     #[test]
-    fn after_a_stop_the_board_is_drawn_below_what_others_wrote() {
+    fn after_a_stop_the_board_is_drawn_below_other_output() {
         let time = BoardTime::new(Some((|| Duration::ZERO).into()));
         let mut view =
             View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), time);

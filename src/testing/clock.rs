@@ -1,4 +1,4 @@
-//! Time that passes when a test says so.
+//! A clock that a test advances.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,12 +10,13 @@ use crate::board::events::Events;
 use crate::board::lock::ignore_poison;
 use crate::board::{Board, board_with_clock};
 
-/// A clock that stands until it is told to go on, and its timers. It begins at
-/// zero; clones are the same clock.
+/// A clock that stands still until it is advanced, and its timers.
+///
+/// The clock starts at zero. Clones are the same clock.
 ///
 /// # Examples
 ///
-/// With a [`Console`](crate::Console), which takes a clock and timers:
+/// A [`Console`](crate::Console) takes the clock and its timers:
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,11 +28,11 @@ use crate::board::{Board, board_with_clock};
 /// let clock = VirtualClock::new();
 /// let (board, events) = clock.board();
 /// let console = Console::plain().output(std::io::sink()).clock(clock.reader());
-/// let mut show = Box::pin(console.run(events, |time| clock.sleep(time)));
+/// let mut show = Box::pin(console.run(events, clock.timer()));
 ///
 /// board.println("hello");
 /// assert_eq!(show.as_mut().now_or_never(), None);
-/// // It draws, and then sleeps until the next frame may come.
+/// // It draws, and then sleeps until the next frame.
 /// assert_eq!(clock.next_timer(), Some(Duration::from_millis(100)));
 /// ```
 #[derive(Clone, Default)]
@@ -42,9 +43,9 @@ pub struct VirtualClock {
 #[derive(Default)]
 struct Timers {
     now: Duration,
-    /// How many there have been.
+    /// The number of timers so far.
     count: u64,
-    /// Those that somebody holds.
+    /// The timers that were not dropped.
     sleepers: Vec<Sleeper>,
 }
 
@@ -55,23 +56,22 @@ struct Sleeper {
 }
 
 impl VirtualClock {
-    /// A clock at zero.
+    /// Creates a clock at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The time that has passed.
+    /// The time since the start of the clock.
     pub fn now(&self) -> Duration {
         self.timers().now
     }
 
-    /// Lets this much time pass, and wakes those who slept until then.
+    /// Advances the clock, and wakes the timers that end.
     pub fn advance(&self, time: Duration) {
         self.set(self.now().saturating_add(time));
     }
 
-    /// Sets the clock to this time since its start, and wakes those who slept
-    /// until then.
+    /// Sets the clock to a time since its start, and wakes the timers that end.
     pub fn set(&self, now: Duration) {
         let wakers: Vec<Waker> = {
             let mut timers = self.timers();
@@ -82,12 +82,7 @@ impl VirtualClock {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits for this much time of the clock.
-    ///
-    /// `|time| clock.sleep(time)` is the timer that [`Console::run`] and
-    /// [`Events::sampled`] ask for.
-    ///
-    /// [`Console::run`]: crate::Console::run
+    /// Sleeps until the clock was advanced by the given time.
     pub fn sleep(&self, time: Duration) -> Sleep {
         let mut timers = self.timers();
         timers.count += 1;
@@ -96,22 +91,31 @@ impl VirtualClock {
         Sleep { clock: self.clone(), number, until }
     }
 
-    /// When the first of the timers ends that somebody still holds.
+    /// A closure that calls [`sleep`](Self::sleep): the timer that [`Console::run`],
+    /// [`Events::sampled`] and [`replay`] take.
     ///
-    /// To set the clock to this time again and again is to let a program run
-    /// through its waits.
+    /// [`Console::run`]: crate::Console::run
+    /// [`replay`]: crate::record::replay()
+    pub fn timer(&self) -> impl FnMut(Duration) -> Sleep + use<> {
+        let clock = self.clone();
+        move |time| clock.sleep(time)
+    }
+
+    /// When the next timer ends, of those that were not dropped.
+    ///
+    /// A test that sets the clock to this time in a loop runs a program through its waits.
     pub fn next_timer(&self) -> Option<Duration> {
         self.timers().sleepers.iter().map(|sleeper| sleeper.until).min()
     }
 
-    /// What reads this clock, for [`board_with_clock`] and
+    /// A closure that reads this clock, for [`board_with_clock`] and
     /// [`Console::clock`](crate::Console::clock).
     pub fn reader(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
         let clock = self.clone();
         move || clock.now()
     }
 
-    /// A new board that goes by this clock.
+    /// Creates a board with this clock.
     pub fn board(&self) -> (Board, Events) {
         board_with_clock(self.reader())
     }
@@ -140,14 +144,14 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Wakers are cloned and dropped outside of the lock.
+        // Wakers are cloned and dropped while nothing is locked.
         let mut waker = Some(cx.waker().clone());
         let mut timers = self.clock.timers();
         if timers.now >= self.until {
             return Poll::Ready(());
         }
         let sleeper = timers.sleepers.iter_mut().find(|sleeper| sleeper.number == self.number);
-        let sleeper = sleeper.expect("it is there until it is dropped");
+        let sleeper = sleeper.expect("a timer is listed until it is dropped");
         std::mem::swap(&mut sleeper.waker, &mut waker);
         drop(timers);
         Poll::Pending

@@ -9,19 +9,17 @@ use crate::board::model::Model;
 use crate::console::live::frame::Frame;
 use crate::console::live::theme::Theme;
 
-/// What a terminal would show of a board: its rows, and the lines that have left
-/// it upwards.
+/// The text that a terminal would show: the rows of the board, and above them the lines
+/// that have left it.
 ///
-/// It shows the text of what a [`Console`](crate::Console) draws, at the times
-/// when it is asked to. It is no terminal: bytes are not interpreted, there are
-/// no colors and weights, and lines that a terminal would wrap stay whole.
-/// [`Console::output`](crate::Console::output) has the bytes.
+/// A screen shows the text of the frames of a [`Console`](crate::Console), without colors
+/// and weights. It does not interpret bytes and does not wrap lines. For the bytes, use
+/// [`Console::output`](crate::Console::output).
 ///
-/// What was said about a job is news at the time when it is taken, so
-/// [`show`](Self::show) what there is before time passes.
+/// An update has the time at which it is read, so call [`show`](Self::show) before the
+/// clock advances.
 ///
-/// `Display` writes all of it as one would see it: what left the board, and its
-/// rows.
+/// `Display` writes the lines that left the board, then the rows.
 ///
 /// # Examples
 ///
@@ -59,8 +57,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// A screen on which nothing was shown. As on a terminal, 0 columns are 80
-    /// and 0 rows are 24, and the board leaves one column and one row free.
+    /// Creates an empty screen. As on a terminal, 0 columns are 80 and 0 rows are 24, and
+    /// the board leaves one column and one row free.
     pub fn new(columns: u16, rows: u16) -> Self {
         Self {
             columns,
@@ -79,14 +77,13 @@ impl Screen {
         self
     }
 
-    /// Another size, as of what is shown next.
+    /// Sets the size of the frames that follow.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.columns = columns;
         self.height = rows;
     }
 
-    /// Takes the events that are there, and shows the board as it is now, by its
-    /// own clock.
+    /// Folds in all pending events, and draws the board at the time on its clock.
     pub fn show(&mut self, events: &mut Events) -> &Self {
         let now = events.now();
         for event in events.drain() {
@@ -101,7 +98,7 @@ impl Screen {
         self.model.apply(event);
     }
 
-    /// Shows the board as it is at `now`.
+    /// Draws the board as it looks at `now`.
     pub fn draw(&mut self, now: Duration) -> &Self {
         let Self { columns, height, theme, .. } = self;
         self.frame = self.frame.next(&self.model, theme, *columns, *height, now);
@@ -117,13 +114,13 @@ impl Screen {
         &self.rows
     }
 
-    /// All that has left the board, the first line first.
+    /// The lines that have left the board, the first one first.
     pub fn scrollback(&self) -> &[String] {
         &self.scrollback
     }
 
-    /// What the screen knows of the board: how many jobs ended how, whether it
-    /// closed, when it looks different next.
+    /// The model of the board: the counts of outcomes, whether the board has closed, and
+    /// when the frame next changes.
     pub fn model(&self) -> &Model {
         &self.model
     }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use active_status::event::{BoardWriter, Forward, Sampled};
 use active_status::progress::ProgressSnapshot;
+use active_status::testing::VirtualClock;
 use active_status::{Board, Event, Events, Job, JobOptions, StatusOptions, WithStatus, board};
 
+use crate::harness::millis;
+use crate::snapshot::told;
 use crate::support::Parent;
-use crate::told::{Clock, told};
 
 // Rule 2
 #[test]
@@ -218,11 +220,11 @@ fn what_is_said_after_the_close_is_not_told() {
 // Rule 3
 #[test]
 fn the_time_of_the_close_is_that_of_the_first_call() {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
-    clock.set(10);
+    clock.set(millis(10));
     board.close();
-    clock.set(20);
+    clock.set(millis(20));
     board.close();
     drop(board);
     assert_eq!(events.try_recv(), Some(Event::Closed { at: Duration::from_millis(10) }));
@@ -230,7 +232,7 @@ fn the_time_of_the_close_is_that_of_the_first_call() {
 
 #[test]
 fn the_last_handle_of_any_kind_closes_the_board() {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let writer = board.writer();
     let job = board.add_job("a: ");
@@ -238,19 +240,19 @@ fn the_last_handle_of_any_kind_closes_the_board() {
     assert_eq!(told(&mut events), ["1 added: a: "]);
     drop(writer);
     assert_eq!(told(&mut events), Vec::<String>::new());
-    clock.set(5);
+    clock.set(millis(5));
     job.detach();
-    clock.set(9);
+    clock.set(millis(9));
     assert_eq!(told(&mut events), ["1: detached", "closed"]);
 }
 
 #[test]
 fn the_last_handle_sets_the_time_of_the_close() {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
-    clock.set(5);
+    clock.set(millis(5));
     drop(board);
-    clock.set(9);
+    clock.set(millis(9));
     assert_eq!(events.try_recv(), Some(Event::Closed { at: Duration::from_millis(5) }));
 }
 

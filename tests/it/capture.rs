@@ -13,9 +13,9 @@ use active_status::capture::{Capture, redirect_output, with_output_redirected};
 use active_status::{Console, OpenBoard, board};
 
 use crate::pty::{pseudo_terminal, this_program};
+use crate::snapshot::told;
 use crate::support::within_a_minute;
 use crate::terminal::{PART, screen};
-use crate::told::told;
 
 const SIZE: (u16, u16) = (60, 20);
 

@@ -12,19 +12,23 @@ use std::time::Duration;
 
 use active_status::console::{ConsoleHandle, Live};
 use active_status::event::Change;
+use active_status::testing::VirtualClock;
 use active_status::{Board, Console, Event, JobId, OpenBoard, Outcome, board, board_with_clock};
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
-use crate::stage::{News, Show, Tells, Time, held, millis, next_frame, screen, wrote};
+use crate::harness::{News, Show, Tells, held, millis, next_frame, screen, wrote};
+use crate::snapshot::printed;
 use crate::support::within_a_minute;
-use crate::told::printed;
 
 /// A board on a virtual clock, shown by `console`.
-fn shown(console: Console<Live>, time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
-    let (board, events) = board_with_clock(time.clock());
-    let console = console.clock(time.clock()).size(40, 10);
-    let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+fn shown(
+    console: Console<Live>,
+    time: &VirtualClock,
+) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+    let (board, events) = board_with_clock(time.reader());
+    let console = console.clock(time.reader()).size(40, 10);
+    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     (board, show)
 }
 
@@ -44,9 +48,9 @@ fn consoles_and_their_futures_are_send() {
 // Rule 15
 #[test]
 fn the_first_frame_is_drawn_immediately() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
-    assert_eq!(time.next(), None);
+    assert_eq!(time.next_timer(), None);
     let _job = board.add_job("copy: ");
     assert_eq!(screen(&show.frame()), "copy:");
 }
@@ -54,16 +58,16 @@ fn the_first_frame_is_drawn_immediately() {
 // Rule 15
 #[test]
 fn frames_are_100_ms_apart_and_the_last_state_is_drawn() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let job = board.add_job("copy: ");
     let mut bytes = show.frame();
     job.set_text("a");
-    time.pass(millis(99));
+    time.advance(millis(99));
     job.set_text("b");
     show.settle();
     assert!(show.frames.is_empty());
-    time.pass(millis(1));
+    time.advance(millis(1));
     bytes += &show.frame();
     assert_eq!(screen(&bytes), "copy: b");
     assert_eq!(time.now(), millis(100));
@@ -72,12 +76,12 @@ fn frames_are_100_ms_apart_and_the_last_state_is_drawn() {
 // Rules 15, 16
 #[test]
 fn a_busy_board_is_written_ten_times_per_second() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let jobs: Vec<_> = (0..8).map(|number| board.add_job(format!("job {number}: "))).collect();
     let mut bytes = show.frame();
     for round in 1..=250 {
-        time.pass(millis(20));
+        time.advance(millis(20));
         jobs.iter().for_each(|job| job.set_text(round));
         show.settle();
         if round % 5 == 0 {
@@ -92,7 +96,7 @@ fn a_busy_board_is_written_ten_times_per_second() {
 // Rule 6
 #[test]
 fn ten_megabytes_in_one_update_are_one_row() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let job = board.add_job("copy: ");
     job.set_text("a line\n".repeat(1_500_000));
@@ -104,8 +108,8 @@ fn ten_megabytes_in_one_update_are_one_row() {
 // Rule 2
 #[test]
 fn the_stream_is_not_polled_before_the_next_frame() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
     let looks = Arc::new(AtomicBool::new(false));
     let looked = Arc::clone(&looks);
     let mut events = events;
@@ -113,17 +117,17 @@ fn the_stream_is_not_polled_before_the_next_frame() {
         looked.store(true, Ordering::Relaxed);
         Pin::new(&mut events).poll_next(cx)
     });
-    let mut show = Show::new(|tells| Console::live().output(tells).run(events, time.sleep()));
+    let mut show = Show::new(|tells| Console::live().output(tells).run(events, time.timer()));
     let job = board.add_job("copy: ");
     show.frame();
     looks.store(false, Ordering::Relaxed);
     for _ in 0..99 {
         job.set_text("a");
-        time.pass(millis(1));
+        time.advance(millis(1));
         show.settle().poll();
     }
     assert!(!looks.load(Ordering::Relaxed));
-    time.pass(millis(1));
+    time.advance(millis(1));
     show.frame();
     assert!(looks.load(Ordering::Relaxed));
 }
@@ -131,17 +135,17 @@ fn the_stream_is_not_polled_before_the_next_frame() {
 // Rule 15
 #[test]
 fn an_idle_board_sleeps_until_a_drawn_character_changes() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let _job = board.add_job("copy: ");
     show.frame();
     // The row dims after a second and then shows its silence. The stream is polled
     // 100 ms after each frame.
     for at in [1_000, 10_000, 20_000, 30_000, 60_000, 120_000].map(millis) {
-        time.pass(millis(100));
+        time.advance(millis(100));
         show.settle();
-        assert_eq!(time.next(), Some(at));
-        time.pass(at - time.now());
+        assert_eq!(time.next_timer(), Some(at));
+        time.advance(at - time.now());
         assert_ne!(show.frame(), "");
     }
 }
@@ -149,15 +153,15 @@ fn an_idle_board_sleeps_until_a_drawn_character_changes() {
 // Rule 15
 #[test]
 fn a_board_without_pending_changes_does_not_wake() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     board.println("hello");
     show.frame();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    assert_eq!(time.next(), None);
+    assert_eq!(time.next_timer(), None);
     let polls = show.polls;
-    time.pass(Duration::from_secs(3_600));
+    time.advance(Duration::from_secs(3_600));
     show.settle();
     assert_eq!(show.polls, polls);
 }
@@ -165,14 +169,14 @@ fn a_board_without_pending_changes_does_not_wake() {
 // Rules 13, 24
 #[test]
 fn elapsed_time_is_drawn() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     board.show_elapsed();
     let mut bytes = show.frame();
     for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
-        time.pass(millis(100));
+        time.advance(millis(100));
         show.settle();
-        time.pass(Duration::from_secs(seconds) - time.now());
+        time.advance(Duration::from_secs(seconds) - time.now());
         bytes += &show.frame();
         assert_eq!(screen(&bytes), format!("elapsed time: {text}"));
     }
@@ -180,22 +184,22 @@ fn elapsed_time_is_drawn() {
 
 #[test]
 fn an_early_timer_does_not_stop_the_clock() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
     let still = Console::live().clock(|| Duration::ZERO);
-    let mut show = Show::new(|tells| still.output(tells).run(events, time.sleep()));
+    let mut show = Show::new(|tells| still.output(tells).run(events, time.timer()));
     board.show_elapsed();
     let mut bytes = show.frame();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    time.pass(millis(1_000));
+    time.advance(millis(1_000));
     bytes += &show.frame();
     assert_eq!(screen(&bytes), "elapsed time: 1 second");
 }
 
 #[test]
 fn the_close_ends_the_future_after_all_events() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let job = board.add_job("copy: ");
     let first = show.frame();
@@ -204,7 +208,7 @@ fn the_close_ends_the_future_after_all_events() {
     board.println("hello");
     let running = board.add_job("move: ");
     board.close();
-    time.pass(millis(100));
+    time.advance(millis(100));
     let ((), rest) = show.end();
     drop(running);
     assert_eq!(screen(&(first + &rest)), "copy: a.txt ✔\nhello\nmove: … abandoned");
@@ -212,11 +216,11 @@ fn the_close_ends_the_future_after_all_events() {
 
 #[test]
 fn the_end_of_the_stream_closes_the_board() {
-    let time = Time::default();
-    let (board, mut events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, mut events) = board_with_clock(time.reader());
     let _job = board.add_job("copy: ");
     let events = stream::iter(events.drain().collect::<Vec<Event>>());
-    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.sleep()));
+    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
     assert_eq!(show.end().1, "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
@@ -240,17 +244,17 @@ fn yielding(lines: usize) -> impl Stream<Item = Event> + Send {
 
 #[test]
 fn a_yielding_stream_is_drained_after_the_work() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let show = Show::new(|tells| {
-        Console::plain().output(tells).run_while(yielding(3), time.sleep(), ready(()))
+        Console::plain().output(tells).run_while(yielding(3), time.timer(), ready(()))
     });
     assert_eq!(show.end().1, "1\n2\n3\n");
 }
 
 #[test]
 fn a_yielding_stream_is_drained_by_the_drop() {
-    let time = Time::default();
-    let mut show = Show::new(|tells| Console::plain().output(tells).run(yielding(3), time.sleep()));
+    let time = VirtualClock::new();
+    let mut show = Show::new(|tells| Console::plain().output(tells).run(yielding(3), time.timer()));
     assert_eq!(show.written(), "1\n2\n3\n");
 }
 
@@ -265,19 +269,19 @@ fn a_yielding_stream_is_drained_by_the_shutdown() {
 fn events_after_the_close_are_ignored() {
     let events = stream::iter([printed("hello"), Event::Closed { at: millis(0) }]);
     let events = events.chain(stream::pending());
-    let time = Time::default();
-    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.sleep()));
+    let time = VirtualClock::new();
+    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
     assert_eq!(show.end().1, "hello\n");
 }
 
 #[test]
 fn an_endless_stream_is_drawn_and_yields_to_the_executor() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let events = stream::repeat(printed("again"));
-    let mut show = Show::new(|tells| Console::plain().output(tells).run(events, time.sleep()));
+    let mut show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
     assert_eq!(show.polls, 1);
     assert!(show.frame().starts_with("again\n"));
-    time.pass(millis(100));
+    time.advance(millis(100));
     assert!(show.frame().starts_with("again\n"));
 }
 
@@ -290,14 +294,14 @@ fn a_timer_that_is_always_ready_yields_to_the_executor() {
 }
 
 /// A board on a virtual clock, shown on a terminal that accepts a write per order.
-fn stalled(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>, Sender<()>) {
-    let (board, events) = board_with_clock(time.clock());
+fn stalled(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>, Sender<()>) {
+    let (board, events) = board_with_clock(time.reader());
     let mut order = None;
     let show = Show::new(|tells| {
         let (held, orders) = held(tells);
         order = Some(orders);
-        let console = Console::live().clock(time.clock()).size(40, 10);
-        console.output(held).run(events, time.sleep())
+        let console = Console::live().clock(time.reader()).size(40, 10);
+        console.output(held).run(events, time.timer())
     });
     (board, show, order.expect("a writer"))
 }
@@ -305,7 +309,7 @@ fn stalled(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>, Sende
 // Rule 19
 #[test]
 fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     let last = board.add_job("last: ");
     let mut bytes = show.frame();
@@ -313,7 +317,7 @@ fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
         board.add_job(name).finish();
         board.println(format!("{name} is done"));
         last.set_text(name);
-        time.pass(millis(1_100));
+        time.advance(millis(1_100));
         show.settle();
     }
     assert!(show.frames.is_empty());
@@ -327,19 +331,19 @@ fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
 // Rule 19
 #[test]
 fn events_are_taken_while_the_terminal_is_stalled() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (sink, events) = async_channel::bounded(1);
     let mut order = None;
     let mut show = Show::new(|tells| {
         let (held, orders) = held(tells);
         order = Some(orders);
-        Console::plain().output(held).run(events, time.sleep())
+        Console::plain().output(held).run(events, time.timer())
     });
     sink.try_send(printed("first")).unwrap();
     show.frame();
     for line in ["a", "b", "c"] {
         sink.try_send(printed(line)).expect("room again");
-        time.pass(millis(100));
+        time.advance(millis(100));
         show.settle();
     }
     drop(order);
@@ -348,14 +352,14 @@ fn events_are_taken_while_the_terminal_is_stalled() {
 // Rule 19
 #[test]
 fn at_most_1_mib_of_lines_is_taken_for_a_stalled_terminal() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (sink, events) = async_channel::unbounded();
     let waiting = events.clone();
     let mut order = None;
     let mut show = Show::new(|tells| {
         let (held, orders) = held(tells);
         order = Some(orders);
-        Console::plain().output(held).run(events, time.sleep())
+        Console::plain().output(held).run(events, time.timer())
     });
     sink.try_send(printed("first")).unwrap();
     show.frame();
@@ -363,7 +367,7 @@ fn at_most_1_mib_of_lines_is_taken_for_a_stalled_terminal() {
         sink.try_send(printed("x".repeat(1 << 16))).unwrap();
     }
     for _ in 0..10 {
-        time.pass(millis(100));
+        time.advance(millis(100));
         show.settle();
     }
     assert_eq!(waiting.len(), 40 - 16);
@@ -373,34 +377,34 @@ fn at_most_1_mib_of_lines_is_taken_for_a_stalled_terminal() {
 // Rule 21
 #[test]
 fn the_end_waits_two_seconds_for_a_stalled_terminal() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     board.println("hello");
     show.frame();
     drop(board);
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    time.pass(millis(1_999));
+    time.advance(millis(1_999));
     assert_eq!(show.settle().result, None);
-    time.pass(millis(1));
+    time.advance(millis(1));
     assert_eq!(show.settle().result, Some(()));
     drop(order);
 }
 
 #[test]
 fn the_end_waits_as_long_as_the_terminal_makes_progress() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     board.println("hello");
     show.frame();
     board.println("last words");
     drop(board);
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    time.pass(millis(1_900));
+    time.advance(millis(1_900));
     order.send(()).unwrap();
     let last = show.frame();
-    time.pass(millis(200));
+    time.advance(millis(200));
     assert_eq!(show.settle().result, None);
     order.send(()).unwrap();
     assert_eq!(show.end(), ((), String::new()));
@@ -410,39 +414,39 @@ fn the_end_waits_as_long_as_the_terminal_makes_progress() {
 // Rule 21
 #[test]
 fn a_vanished_terminal_ends_the_drawing_and_not_the_work() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     let job = board.add_job("copy: ");
     show.frame();
     drop(order);
     for _ in 0..3 {
         job.set_text("a");
-        time.pass(millis(100));
+        time.advance(millis(100));
         assert_eq!(show.settle().result, None);
     }
     board.close();
-    time.pass(millis(100));
+    time.advance(millis(100));
     assert_eq!(show.end(), ((), String::new()));
 }
 
 #[test]
 fn a_board_on_a_vanished_terminal_sets_no_timer() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     board.show_elapsed();
     show.frame();
-    time.pass(millis(1_000));
+    time.advance(millis(1_000));
     show.settle();
     drop(order);
     show.wait();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    assert_eq!(time.next(), None);
+    assert_eq!(time.next_timer(), None);
 }
 
 #[test]
 fn a_dropped_future_hands_over_all_events_without_waiting() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show, order) = stalled(&time);
     let (done, open) = (board.add_job("done: "), board.add_job("open: "));
     let mut bytes = show.frame();
@@ -467,9 +471,9 @@ fn a_future_dropped_before_its_first_poll_shows_nothing() {
 
 #[test]
 fn run_while_shows_the_work_and_returns_its_output() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
-    let mut sleep = time.sleep();
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
+    let mut sleep = time.timer();
     let work = async move {
         let job = board.add_job("copy: ");
         sleep(millis(300)).await;
@@ -478,11 +482,11 @@ fn run_while_shows_the_work_and_returns_its_output() {
         7
     };
     let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.clock()).output(tells);
-        console.run_while(events, time.sleep(), work)
+        let console = Console::live().clock(time.reader()).output(tells);
+        console.run_while(events, time.timer(), work)
     });
     let mut bytes = show.frame();
-    time.pass(millis(300));
+    time.advance(millis(300));
     let (result, rest) = show.end();
     bytes += &rest;
     assert_eq!(screen(&bytes), "copy: done ✔");
@@ -491,29 +495,29 @@ fn run_while_shows_the_work_and_returns_its_output() {
 
 #[test]
 fn work_continues_after_its_board_has_closed() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
-    let mut sleep = time.sleep();
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
+    let mut sleep = time.timer();
     let work = async move {
         board.close();
         sleep(millis(5_000)).await;
         7
     };
     let mut show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.sleep(), work));
-    time.pass(millis(4_999));
+        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), work));
+    time.advance(millis(4_999));
     assert_eq!(show.settle().result, None);
-    time.pass(millis(1));
+    time.advance(millis(1));
     assert_eq!(show.end().0, 7);
 }
 
 #[test]
 fn jobs_that_outlive_the_work_are_abandoned() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
     let job = board.add_job("copy: ");
     let show = Show::new(|tells| {
-        Console::plain().output(tells).run_while(events, time.sleep(), ready(()))
+        Console::plain().output(tells).run_while(events, time.timer(), ready(()))
     });
     assert_eq!(show.end().1, "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
     drop(job);
@@ -521,46 +525,46 @@ fn jobs_that_outlive_the_work_are_abandoned() {
 
 #[test]
 fn work_ends_even_beside_an_endless_stream() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let job = JobId::new(1).expect("ids count from 1");
     let events =
         stream::repeat(Event::Changed { at: Duration::ZERO, job, change: Change::default() });
     let show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.sleep(), ready(7)));
+        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), ready(7)));
     assert_eq!(show.end(), (7, String::new()));
 }
 
 #[test]
 fn dropped_work_is_shown_as_cancelled() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
     let job = board.add_job("copy: ");
     let work = async move {
         let _job = job;
         pending::<()>().await;
     };
     let mut show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.sleep(), work));
+        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), work));
     assert_eq!(show.written(), "copy: (cancelled after 0s)\n0 done, 1 cancelled in 0s\n");
 }
 
 // Rule 21
 #[test]
 fn the_last_frame_is_below_the_message_of_a_panic_in_the_work() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
-    let mut sleep = time.sleep();
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
+    let mut sleep = time.timer();
     let work = async move {
         let _job = board.add_job("copy: ");
         sleep(millis(200)).await;
         panic!("as it does");
     };
     let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.clock()).output(tells);
-        console.run_while(events, time.sleep(), work)
+        let console = Console::live().clock(time.reader()).output(tells);
+        console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
-    time.pass(millis(200));
+    time.advance(millis(200));
     assert!(catch_unwind(AssertUnwindSafe(|| show.settle().polls)).is_err());
     let after = show.written();
     assert_eq!(screen(&format!("{before}message\r\n{after}")), "copy:\nmessage\ncopy: ✘ panicked");
@@ -568,20 +572,20 @@ fn the_last_frame_is_below_the_message_of_a_panic_in_the_work() {
 
 #[test]
 fn the_last_frame_is_below_even_if_jobs_outlive_the_work() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
     let _job = board.add_job("copy: ");
-    let mut sleep = time.sleep();
+    let mut sleep = time.timer();
     let work = async move {
         sleep(millis(200)).await;
         panic!("as it does");
     };
     let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.clock()).output(tells);
-        console.run_while(events, time.sleep(), work)
+        let console = Console::live().clock(time.reader()).output(tells);
+        console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
-    time.pass(millis(200));
+    time.advance(millis(200));
     assert!(catch_unwind(AssertUnwindSafe(|| show.settle().polls)).is_err());
     let after = show.written();
     let expected = "copy:\nmessage\ncopy: … abandoned";
@@ -590,7 +594,7 @@ fn the_last_frame_is_below_even_if_jobs_outlive_the_work() {
 
 #[test]
 fn a_stream_is_not_polled_after_its_panic() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let mut polls = 0;
     let events = stream::poll_fn(move |_| {
         polls += 1;
@@ -601,7 +605,7 @@ fn a_stream_is_not_polled_after_its_panic() {
         }
     });
     let (sender, news) = mpsc::channel();
-    let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.sleep()));
+    let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.timer()));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx).is_ready())).is_err());
     drop(future);
@@ -619,11 +623,11 @@ fn a_waker_may_print_on_the_board() {
         }
     }
     within_a_minute(|| {
-        let time = Time::default();
-        let (board, events) = board_with_clock(time.clock());
+        let time = VirtualClock::new();
+        let (board, events) = board_with_clock(time.reader());
         let (sender, news) = mpsc::channel();
         let waker = Waker::from(Arc::new(Logs(Mutex::new(Some(board.clone())))));
-        let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.sleep()));
+        let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.timer()));
         let mut cx = Context::from_waker(&waker);
         assert!(future.as_mut().poll(&mut cx).is_pending());
         board.println("hello");
@@ -817,16 +821,16 @@ fn a_panic_that_was_drawn_is_not_drawn_again() {
 // Rule 21
 #[test]
 fn the_board_continues_below_the_message_of_a_panic() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let (job, other) = (board.add_job("copy: "), board.add_job("move: "));
     let mut bytes = show.frame();
     job.end(Outcome::Panicked);
     bytes += "message\r\n";
-    time.pass(millis(100));
+    time.advance(millis(100));
     bytes += &show.frame();
     other.set_text("b.txt");
-    time.pass(millis(100));
+    time.advance(millis(100));
     bytes += &show.frame();
     assert_eq!(screen(&bytes), "copy:\nmove:\nmessage\ncopy: ✘ panicked\nmove: b.txt");
 }
@@ -864,10 +868,10 @@ fn an_endless_stream_does_not_block_the_shutdown() {
 #[test]
 fn an_opened_board_has_the_clock_of_the_console() {
     let (sender, news) = mpsc::channel();
-    let time = Time::default();
-    let board = Console::plain().output(Tells(sender)).clock(time.clock()).open();
+    let time = VirtualClock::new();
+    let board = Console::plain().output(Tells(sender)).clock(time.reader()).open();
     let job = board.add_job("copy: ");
-    time.pass(Duration::from_secs(184));
+    time.advance(Duration::from_secs(184));
     job.finish();
     board.shutdown();
     assert!(wrote(&news).ends_with("copy: (finished in 3m 4s)\n1 done in 3m 4s\n"));

@@ -12,8 +12,8 @@ use futures::future::poll_fn;
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 
+use crate::snapshot::{tell, told};
 use crate::support::Parent;
-use crate::told::{tell, told};
 
 #[test]
 fn a_reader_that_waits_is_woken_once() {

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange, Row};
 use active_status::progress::ProgressSnapshot;
+use active_status::testing::VirtualClock;
 use active_status::{Board, Event, Events, Job, JobId, JobOptions, Outcome, Status, board};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::allocator::{allocations, bytes};
+use crate::harness::millis;
+use crate::snapshot::{tell, told};
 use crate::support::{Parent, panic_of};
-use crate::told::{Clock, tell, told};
 
 /// A job that was added, and told of.
 fn job() -> (Job, Events) {
@@ -411,13 +413,13 @@ fn a_job_that_was_given_no_total_counts_without_one() {
 // Rule 3
 #[test]
 fn times_are_those_of_the_calls() {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
-    clock.set(10);
+    clock.set(millis(10));
     let job = board.add_job(());
-    clock.set(20);
+    clock.set(millis(20));
     job.finish();
-    clock.set(30);
+    clock.set(millis(30));
     let times: Vec<Duration> = events
         .drain()
         .filter_map(|event| match event {

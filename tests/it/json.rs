@@ -10,6 +10,7 @@ use std::time::Duration;
 use active_status::event::{Change, Progress, ProgressChange, Row};
 use active_status::model::{Frame, Model};
 use active_status::record::read_records;
+use active_status::testing::VirtualClock;
 use active_status::{
     Console, Event, JobId, JobOptions, Outcome, Status, board, board_with_clock, tee,
 };
@@ -18,7 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::stage::{Show, Tells, Time, held, millis, wrote};
+use crate::harness::{Show, Tells, held, millis, wrote};
 use crate::support::Parent;
 
 const ALL: [&str; 12] = [
@@ -202,11 +203,11 @@ fn a_broken_header_is_an_error_of_its_line() {
 
 #[test]
 fn a_console_writes_a_header_before_the_first_event() {
-    let time = Time::default();
-    time.pass(millis(1_500));
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::json().clock(time.clock());
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    let time = VirtualClock::new();
+    time.advance(millis(1_500));
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::json().clock(time.reader());
+    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     board.println("a line");
     let frame = show.frame();
     assert_eq!(frame.lines().count(), 2);
@@ -218,7 +219,7 @@ fn a_console_writes_a_header_before_the_first_event() {
     assert!(header.program.starts_with("it"), "{header:?}");
     assert!(header.started > Duration::from_secs(1_700_000_000), "{header:?}");
     drop(board);
-    time.pass(millis(100));
+    time.advance(millis(100));
     assert_eq!(show.end().1, "{\"event\":\"closed\",\"at\":1.5}\n");
 }
 
@@ -313,13 +314,13 @@ proptest! {
 
 #[test]
 fn a_console_writes_a_line_for_each_event() {
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::json().clock(time.clock());
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::json().clock(time.reader());
+    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     let job = board.add_job(JobOptions::new().prefix("copy: ").total(5));
     show.frame();
-    time.pass(millis(1_500));
+    time.advance(millis(1_500));
     job.tick_by(3);
     board.println("a \"line\"");
     assert_eq!(
@@ -331,7 +332,7 @@ fn a_console_writes_a_line_for_each_event() {
             "\n"
         )
     );
-    time.pass(millis(500));
+    time.advance(millis(500));
     job.fail("no disk");
     drop((board, job));
     let ((), wrote) = show.end();

@@ -12,7 +12,7 @@ use active_status::{
 };
 use futures::{FutureExt, Stream, StreamExt, stream};
 
-use crate::stage::{self, Show, millis};
+use crate::harness::{self, Show, millis};
 use crate::support::Parent;
 
 fn seconds(seconds: u64) -> Duration {
@@ -121,7 +121,7 @@ fn a_screen_shows_what_a_console_draws() {
     let (told, mut events) = clock.board();
     let (drawn, others) = clock.board();
     let console = Console::live().clock(clock.reader()).size(40, 10).color(false);
-    let sleep = |time| clock.sleep(time);
+    let sleep = clock.timer();
     let mut show = Show::new(|tells| console.output(tells).run(others, sleep));
     let mut screen = Screen::new(40, 10);
     let mut bytes = String::new();
@@ -140,7 +140,7 @@ fn a_screen_shows_what_a_console_draws() {
         }
         // The console draws at once, and not again for a tenth of a second.
         bytes += &show.frame();
-        assert_eq!(screen.show(&mut events).to_string().trim_end(), stage::screen(&bytes));
+        assert_eq!(screen.show(&mut events).to_string().trim_end(), harness::screen(&bytes));
         clock.advance(millis(100));
         show.settle();
         clock.advance(millis(400));

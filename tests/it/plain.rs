@@ -3,26 +3,27 @@
 
 use std::time::Duration;
 
+use active_status::testing::VirtualClock;
 use active_status::{Board, Console, JobOptions, Outcome, Status, board_with_clock};
 
-use crate::stage::{Show, Time, millis};
+use crate::harness::{Show, millis};
 
 /// A plain console on a virtual clock.
-fn plain(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::plain().clock(time.clock());
-    let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+fn plain(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::plain().clock(time.reader());
+    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     (board, show)
 }
 
 /// Lets time pass until then; the line that is written then, and none before.
 #[track_caller]
-fn line_at<F: Future>(time: &Time, show: &mut Show<F>, at: Duration) -> String {
+fn line_at<F: Future>(time: &VirtualClock, show: &mut Show<F>, at: Duration) -> String {
     while time.now() < at {
         assert_eq!(show.settle().frames, [""; 0]);
-        let next = time.next().expect("a timer");
+        let next = time.next_timer().expect("a timer");
         assert!(next <= at, "nobody wakes then, but at {next:?}");
-        time.pass(next - time.now());
+        time.advance(next - time.now());
     }
     show.frame()
 }
@@ -30,13 +31,13 @@ fn line_at<F: Future>(time: &Time, show: &mut Show<F>, at: Duration) -> String {
 // Rule 23
 #[test]
 fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let job = board.add_job("copy: ");
     job.set_text("a.txt");
     assert_eq!(show.frame(), "copy: a.txt\n");
     for name in ["b.txt", "c.txt", "d.txt"] {
-        time.pass(millis(1_000));
+        time.advance(millis(1_000));
         job.set_text(name);
         show.settle();
     }
@@ -46,7 +47,7 @@ fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
 // Rule 23
 #[test]
 fn silence_is_broken_after_half_a_minute() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let _job = board.add_job(JobOptions::new().prefix("copy: ").text("a.txt"));
     board.show_elapsed();
@@ -58,29 +59,29 @@ fn silence_is_broken_after_half_a_minute() {
 
 #[test]
 fn between_lines_nobody_wakes() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let _job = board.add_job("copy: ");
     show.settle();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    assert_eq!(time.next(), Some(Duration::from_secs(30)));
+    assert_eq!(time.next_timer(), Some(Duration::from_secs(30)));
 }
 
 #[test]
 fn a_board_without_work_sets_no_timer() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     board.show_elapsed();
     show.settle();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    assert_eq!(time.next(), None);
+    assert_eq!(time.next_timer(), None);
 }
 
 #[test]
 fn a_log_tells_ends_and_counts_them() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, show) = plain(&time);
     board.show_elapsed();
     let [one, two, three, four] = [1, 2, 3, 4].map(|n| board.add_job(format!("worker {n}: ")));
@@ -89,13 +90,13 @@ fn a_log_tells_ends_and_counts_them() {
     two.start_progress(8);
     two.tick_by(6);
     board.println("two is slow");
-    time.pass(millis(3_000));
+    time.advance(millis(3_000));
     one.finish();
     two.fail("no space");
     three.end(Outcome::Cancelled);
     board.close();
     drop(four);
-    time.pass(millis(100));
+    time.advance(millis(100));
     let (_, log) = show.end();
     assert_eq!(
         log,
@@ -113,7 +114,7 @@ fn a_log_tells_ends_and_counts_them() {
 // Rule 23
 #[test]
 fn no_escape_gets_into_a_log_from_a_job() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, show) = plain(&time);
     let job = board.add_job("\u{1b}[1mcopy\u{1b}[m: ");
     job.set_text("a\u{1b}[2Jb\r\nc\u{7}");

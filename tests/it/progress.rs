@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use active_status::model::{Frame, Model};
 use active_status::progress::{ProgressSnapshot, ReportProgress, format_bytes};
+use active_status::testing::VirtualClock;
 use active_status::{
     Job, JobOptions, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
 };
@@ -11,18 +12,19 @@ use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt};
 use proptest::prelude::*;
 
+use crate::harness::millis;
+use crate::snapshot::told;
 use crate::support::Parent;
-use crate::told::{Clock, told};
 
 const MIB: u64 = 1 << 20;
 
 /// Formats a position that was reached in two seconds.
 fn formatted(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64) -> String {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let job = board.add_job(JobOptions::new().total(total).style(style));
     told(&mut events);
-    clock.set(2_000);
+    clock.set(millis(2_000));
     job.set_position(position);
     told(&mut events).remove(0)
 }
@@ -80,13 +82,13 @@ fn a_closure_receives_position_rate_and_time_left() {
 
 #[test]
 fn the_elapsed_time_of_progress_starts_with_start_progress() {
-    let clock = Clock::default();
+    let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let style = |it: &ProgressSnapshot| format!("{:?}", it.elapsed);
     let job = board.add_job(JobOptions::new().style(style));
-    clock.set(1_000);
+    clock.set(millis(1_000));
     job.start_progress(5);
-    clock.set(4_000);
+    clock.set(millis(4_000));
     assert_eq!(told(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
 }
 
@@ -122,7 +124,7 @@ proptest! {
     // Rule 10
     #[test]
     fn the_time_left_never_rises_between_ticks(steps in prop::collection::vec(step(), 0..60)) {
-        let clock = Clock::default();
+        let clock = VirtualClock::new();
         let (board, mut events) = clock.board();
         let style = |progress: &ProgressSnapshot| {
             progress.eta().map_or(String::new(), |left| format!("left: {}", left.as_millis()))
@@ -138,7 +140,7 @@ proptest! {
                 Step::Touch(touch) => touch(&job),
                 Step::Wait(millis) => {
                     now += millis;
-                    clock.set(now);
+                    clock.set(Duration::from_millis(now));
                 }
                 Step::Frame => {
                     let now = Duration::from_millis(now);

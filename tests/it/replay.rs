@@ -9,12 +9,13 @@ use std::time::Duration;
 use active_status::event::{Change, Progress, Row};
 use active_status::model::{Frame, Model};
 use active_status::record::{Replay, replay_with_clock};
+use active_status::testing::VirtualClock;
 use active_status::{Console, Event, JobId, Outcome};
 use futures::stream::Stream;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::stage::{Show, Time, millis, screen};
+use crate::harness::{Show, millis, screen};
 use crate::support::{Parent, panic_of};
 
 fn line(at: u64, text: &str) -> Event {
@@ -23,7 +24,10 @@ fn line(at: u64, text: &str) -> Event {
 
 /// Polls a replay and lets the time pass that it waits for. What was told, with
 /// the replay's time and ours.
-fn play<I, F, T>(mut replay: Replay<I, F, T>, time: &Time) -> Vec<(Event, Duration, Duration)>
+fn play<I, F, T>(
+    mut replay: Replay<I, F, T>,
+    time: &VirtualClock,
+) -> Vec<(Event, Duration, Duration)>
 where
     I: Iterator<Item = Event>,
     F: FnMut(Duration) -> T,
@@ -38,7 +42,7 @@ where
             Poll::Ready(None) => return told,
             Poll::Pending => {
                 parent.take_wakes();
-                time.pass(time.next().expect("a timer") - time.now());
+                time.advance(time.next_timer().expect("a timer") - time.now());
                 assert_eq!(parent.take_wakes(), 1);
             }
         }
@@ -53,10 +57,10 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
         (0.1, [0, 0, 5_000, 36_000_000]),
         (f64::INFINITY, [0; 4]),
     ] {
-        let time = Time::default();
-        time.pass(millis(77));
+        let time = VirtualClock::new();
+        time.advance(millis(77));
         let events = [40, 40, 540, 3_600_040].map(|at| line(at, "x"));
-        let replay = replay_with_clock(events, time.clock(), time.sleep()).with_speed(speed);
+        let replay = replay_with_clock(events, time.reader(), time.timer()).with_speed(speed);
         let told = play(replay, &time);
         let times: Vec<_> = told.iter().map(|told| told.2 - millis(77)).collect();
         assert_eq!(times, passed.map(millis), "speed {speed}");
@@ -65,82 +69,83 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
 
 #[test]
 fn between_two_records_the_clock_goes_on_at_the_speed_of_the_replay() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let events = [line(1_000, "a"), line(9_000, "b")];
-    let mut replay = replay_with_clock(events, time.clock(), time.sleep()).with_speed(4.0);
+    let mut replay = replay_with_clock(events, time.reader(), time.timer()).with_speed(4.0);
     let clock = replay.clock();
     let parent = Parent::new();
     assert_eq!(clock.now(), Duration::ZERO);
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
     for (passed, at) in [(0, 1_000), (500, 3_000), (1_000, 7_000), (499, 8_996)] {
-        time.pass(millis(passed));
+        time.advance(millis(passed));
         assert_eq!(clock.now(), millis(at));
     }
-    time.pass(millis(1));
+    time.advance(millis(1));
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
     assert_eq!(clock.now(), millis(9_000));
-    time.pass(millis(60_000));
+    time.advance(millis(60_000));
     assert_eq!(clock.now(), millis(9_000), "after the last it stands");
 }
 
 #[test]
 fn a_speed_set_during_the_run_holds_from_there_on() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let events = [line(0, "a"), line(8_000, "b"), line(10_000, "c")];
-    let mut replay = replay_with_clock(events, time.clock(), time.sleep());
+    let mut replay = replay_with_clock(events, time.reader(), time.timer());
     let clock = replay.clock();
     let parent = Parent::new();
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
-    time.pass(millis(2_000));
+    time.advance(millis(2_000));
     let mut replay = replay.with_speed(4.0);
     assert_eq!((clock.now(), clock.rate()), (millis(2_000), 4.0));
     assert_eq!(parent.poll(&mut replay), Poll::Pending);
-    time.pass(millis(1_500));
+    time.advance(millis(1_500));
     assert_eq!(parent.take_wakes(), 1);
     assert_eq!(parent.items(&mut replay, 1), [line(8_000, "b")]);
-    assert_eq!(time.next(), Some(millis(4_000)));
+    assert_eq!(time.next_timer(), Some(millis(4_000)));
 }
 
 #[test]
 fn a_replay_without_pauses_can_be_slowed_down() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let events = [line(1_000, "a"), line(2_000, "b"), line(3_000, "c")];
-    let replay = replay_with_clock(events, time.clock(), time.sleep());
+    let replay = replay_with_clock(events, time.reader(), time.timer());
     let mut replay = replay.with_speed(f64::INFINITY);
     let parent = Parent::new();
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
     let mut replay = replay.with_speed(1.0);
     assert_eq!(parent.items(&mut replay, 1), [line(2_000, "b")]);
     assert_eq!(parent.poll(&mut replay), Poll::Pending);
-    assert_eq!(time.next(), Some(millis(1_000)));
+    assert_eq!(time.next_timer(), Some(millis(1_000)));
 }
 
 #[test]
 fn time_waits_for_events_that_are_late_to_be_taken() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let events = [0, 100, 200, 900].map(|at| line(at, "x"));
-    let mut replay = replay_with_clock(events, time.clock(), time.sleep());
+    let mut replay = replay_with_clock(events, time.reader(), time.timer());
     let clock = replay.clock();
     let parent = Parent::new();
     assert_eq!(parent.items(&mut replay, 1).len(), 1);
-    time.pass(millis(500));
+    time.advance(millis(500));
     let mut times = vec![clock.now()];
     while parent.poll(&mut replay).is_ready() {
         times.push(clock.now());
     }
     // What was due comes at once; then the run is where it would be.
     assert_eq!(times, [0, 100, 500].map(millis));
-    assert_eq!(time.next(), Some(millis(900)));
+    assert_eq!(time.next_timer(), Some(millis(900)));
 }
 
 #[test]
 fn records_that_go_back_in_time_are_told_at_once() {
     let events = || [500, 100, 600].map(|at| line(at, "x"));
-    let time = Time::default();
-    let hurried = replay_with_clock(events(), time.clock(), time.sleep()).with_speed(f64::INFINITY);
+    let time = VirtualClock::new();
+    let hurried =
+        replay_with_clock(events(), time.reader(), time.timer()).with_speed(f64::INFINITY);
     let times: Vec<_> = play(hurried, &time).iter().map(|told| told.1).collect();
     assert_eq!(times, [500, 500, 600].map(millis));
-    let told = play(replay_with_clock(events(), time.clock(), time.sleep()), &time);
+    let told = play(replay_with_clock(events(), time.reader(), time.timer()), &time);
     let times: Vec<_> = told.iter().map(|told| (told.1, told.2)).collect();
     assert_eq!(
         times,
@@ -226,14 +231,14 @@ proptest! {
         events in vec((any_event(), 0..3_000_u64), 0..40),
         speed in prop_oneof![Just(1.0), 0.01..100.0, Just(f64::INFINITY)],
     ) {
-        let time = Time::default();
+        let time = VirtualClock::new();
         let mut now = Duration::ZERO;
         let timed = |(event, later)| {
             now += millis(later);
             at_time(event, now)
         };
         let events: Vec<_> = events.into_iter().map(timed).collect();
-        let replay = replay_with_clock(events.clone(), time.clock(), time.sleep()).with_speed(speed);
+        let replay = replay_with_clock(events.clone(), time.reader(), time.timer()).with_speed(speed);
         let told = play(replay, &time);
         prop_assert_eq!(told.len(), events.len());
         let (mut run, mut again) = (Model::new(), Model::new());
@@ -265,20 +270,20 @@ fn run() -> Vec<Event> {
 #[test]
 fn a_console_that_follows_a_replay_shows_the_time_in_the_run_at_any_speed() {
     for (speed, second) in [(1.0, 1_000), (0.1, 10_000), (4.0, 250)] {
-        let time = Time::default();
-        let replay = replay_with_clock(run(), time.clock(), time.sleep()).with_speed(speed);
+        let time = VirtualClock::new();
+        let replay = replay_with_clock(run(), time.reader(), time.timer()).with_speed(speed);
         let console = Console::live().size(40, 10).clock(replay.clock());
-        let mut show = Show::new(|tells| console.output(tells).run(replay, time.sleep()));
+        let mut show = Show::new(|tells| console.output(tells).run(replay, time.timer()));
         let mut bytes = show.frame();
         for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
             // Nothing is drawn before its time, and each second is.
             let before = millis(seconds * second) - time.now() - millis(1);
             for _ in 0..3 {
-                time.pass(before / 3);
+                time.advance(before / 3);
                 show.settle();
             }
             assert!(show.frames.is_empty(), "speed {speed}, {seconds} s: {:?}", show.frames);
-            time.pass(millis(seconds * second) - time.now());
+            time.advance(millis(seconds * second) - time.now());
             bytes += &show.frame();
             assert_eq!(screen(&bytes), format!("elapsed: {text}"), "speed {speed}");
         }

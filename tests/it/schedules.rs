@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use active_status::testing::VirtualClock;
 use active_status::{Board, Console, Job, JobOptions, Status, board_with_clock};
 
-use crate::stage::{Show, Time, millis};
+use crate::harness::{Show, millis};
 
 const TOTAL: u64 = 40;
 
@@ -157,16 +158,16 @@ fn row(id: u64, running: &Running, mark: &str) -> String {
 /// What the screen and what scrolled away hold in the end, and what they are to.
 fn play(acts: &[Act], end: End) -> (String, String) {
     const SIZE: (u16, u16) = (80, 8);
-    let time = Time::default();
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::live().clock(time.clock()).size(SIZE.0, SIZE.1);
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    let time = VirtualClock::new();
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::live().clock(time.reader()).size(SIZE.0, SIZE.1);
+    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     let mut play = Play { board, running: BTreeMap::new(), left: Vec::new() };
     for act in acts {
         play.act(act);
         if let Act::Pass { millis: length } = *act {
             show.settle();
-            time.pass(millis(length));
+            time.advance(millis(length));
             show.settle();
         }
     }
@@ -174,7 +175,7 @@ fn play(acts: &[Act], end: End) -> (String, String) {
         End::Close => {
             play.abandon();
             play.board.close();
-            time.pass(millis(100));
+            time.advance(millis(100));
             show.end().1
         }
         End::Handles => {
@@ -182,7 +183,7 @@ fn play(acts: &[Act], end: End) -> (String, String) {
                 play.act(&Act::Drop { job: 0 });
             }
             drop(play.board);
-            time.pass(millis(100));
+            time.advance(millis(100));
             show.end().1
         }
         End::Console => {

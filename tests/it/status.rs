@@ -12,8 +12,8 @@ use active_status::{
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 
+use crate::snapshot::told;
 use crate::support::{Parent, Step, child, panic_of};
-use crate::told::told;
 
 /// A board with one job, whose addition was read.
 fn job() -> (Board, Job, Events) {

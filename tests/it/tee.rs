@@ -18,8 +18,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use crate::snapshot::{printed, tell};
 use crate::support::{Parent, panic_of, within_a_minute};
-use crate::told::{printed, tell};
 
 fn texts(events: &[Event]) -> Vec<String> {
     events.iter().map(tell).collect()
@@ -132,7 +132,7 @@ fn of_a_job_three_events_wait_at_most() {
     }
     job.fail("no");
     let _taken = waiting(&mut eager);
-    assert_eq!(format!("{lazy:?}"), "Tee { waiting: 3, ended: false, .. }");
+    assert_eq!(format!("{lazy:?}"), "Tee { pending: 3, ended: false, .. }");
     assert_eq!(waiting(&mut lazy), ["1 added: a: ", "1: text 100; 100", "1 failed: no"]);
 }
 

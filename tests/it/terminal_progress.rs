@@ -4,15 +4,16 @@ use std::future::Future;
 use std::sync::mpsc;
 
 use active_status::console::ConsoleHandle;
+use active_status::testing::VirtualClock;
 use active_status::{Board, Console, Job, JobOptions, board, board_with_clock};
 
-use crate::stage::{News, Show, Tells, Time, millis, next_frame, wrote};
+use crate::harness::{News, Show, Tells, millis, next_frame, wrote};
 
 /// A board on a virtual clock, and its console.
-fn shown(time: &Time) -> (Board, Show<impl Future<Output = ()> + use<>>) {
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::live().terminal_progress(true).clock(time.clock()).size(40, 10);
-    (board, Show::new(|tells| console.output(tells).run(events, time.sleep())))
+fn shown(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::live().terminal_progress(true).clock(time.reader()).size(40, 10);
+    (board, Show::new(|tells| console.output(tells).run(events, time.timer())))
 }
 
 /// The progress that `bytes` report, as `state;percent`.
@@ -22,14 +23,14 @@ fn told(bytes: &str) -> Vec<&str> {
 }
 
 /// The progress reported by the next frame.
-fn next<F: Future>(show: &mut Show<F>, time: &Time) -> Vec<String> {
-    time.pass(millis(100));
+fn next<F: Future>(show: &mut Show<F>, time: &VirtualClock) -> Vec<String> {
+    time.advance(millis(100));
     told(&show.frame()).into_iter().map(String::from).collect()
 }
 
 #[test]
 fn progress_is_the_mean_of_the_jobs_with_a_total() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let add = |total| board.add_job(JobOptions::new().total(total));
     let (one, two) = (add(4), add(8));
@@ -47,7 +48,7 @@ fn progress_is_the_mean_of_the_jobs_with_a_total() {
 
 #[test]
 fn pinned_jobs_with_a_total_decide_alone() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     board.show_elapsed();
     let worker = board.add_job(JobOptions::new().total(2));
@@ -62,7 +63,7 @@ fn pinned_jobs_with_a_total_decide_alone() {
 
 #[test]
 fn without_a_total_progress_is_indeterminate() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     board.show_elapsed();
     board.add_job("service: ").detach();
@@ -79,7 +80,7 @@ fn without_a_total_progress_is_indeterminate() {
 
 #[test]
 fn after_a_failure_progress_is_an_error() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
     board.add_job("other: ").fail("no disk");
@@ -94,7 +95,7 @@ fn after_a_failure_progress_is_an_error() {
 
 #[test]
 fn progress_is_repeated_once_per_second_with_a_frame() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
     assert_eq!(told(&show.frame()), ["1;0"]);
@@ -109,23 +110,23 @@ fn progress_is_repeated_once_per_second_with_a_frame() {
     // An update that changes no character draws and reports nothing.
     for _ in 0..15 {
         job.set_text(25);
-        time.pass(millis(100));
+        time.advance(millis(100));
         show.settle();
     }
     job.set_text("visible");
-    time.pass(millis(100));
+    time.advance(millis(100));
     assert!(show.frame().contains("visible"));
     // The row dims. Then progress is not repeated, because nothing else is written.
-    time.pass(millis(1_000));
+    time.advance(millis(1_000));
     show.frame();
-    time.pass(millis(5_000));
+    time.advance(millis(5_000));
     show.settle();
     assert!(show.frames.is_empty());
 }
 
 #[test]
 fn the_end_of_all_jobs_is_reported_once() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     board.println("before");
     assert_eq!(next(&mut show, &time), [""; 0]);
@@ -139,7 +140,7 @@ fn the_end_of_all_jobs_is_reported_once() {
 // Rule 16
 #[test]
 fn progress_is_part_of_the_one_write_of_a_frame() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().prefix("copy: ").total(4));
     let frame = show.frame();
@@ -151,18 +152,18 @@ fn progress_is_part_of_the_one_write_of_a_frame() {
 // Rule 16
 #[test]
 fn the_last_frame_clears_the_progress() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
     show.frame();
     drop((job, board));
-    time.pass(millis(100));
+    time.advance(millis(100));
     assert_eq!(told(&show.end().1), ["0;0"]);
 }
 
 #[test]
 fn a_dropped_future_clears_the_progress() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().total(4));
     show.frame();
@@ -201,20 +202,20 @@ fn a_panic_clears_the_progress() {
 // Rule 16
 #[test]
 fn progress_is_reported_only_where_it_is_understood() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     for console in [
         Console::live().into(),
         Console::live().terminal_progress(false).into(),
         Console::from(Console::plain()).terminal_progress(true),
         Console::auto().terminal_progress(true),
     ] {
-        let (board, events) = board_with_clock(time.clock());
-        let mut show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+        let (board, events) = board_with_clock(time.reader());
+        let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
         let job = board.add_job(JobOptions::new().total(4));
         board.println("a frame");
         assert_eq!(told(&show.frame()), [""; 0]);
         drop((board, job));
-        time.pass(millis(100));
+        time.advance(millis(100));
         assert_eq!(told(&show.end().1), [""; 0]);
     }
 }

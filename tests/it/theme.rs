@@ -2,35 +2,36 @@
 
 use std::time::Duration;
 
+use active_status::testing::VirtualClock;
 use active_status::{Board, Console, JobOptions, Outcome, Status, Theme, board_with_clock};
 use anstyle::{AnsiColor, Effects};
 
-use crate::stage::{Show, Time, millis, screen};
+use crate::harness::{Show, millis, screen};
 
 /// A board with the given theme, and its console.
 fn shown(
     theme: Theme,
     color: bool,
-    time: &Time,
+    time: &VirtualClock,
 ) -> (Board, Show<impl Future<Output = ()> + use<>>) {
-    let (board, events) = board_with_clock(time.clock());
-    let console = Console::live().clock(time.clock()).size(40, 10).theme(theme).color(color);
-    let show = Show::new(|tells| console.output(tells).run(events, time.sleep()));
+    let (board, events) = board_with_clock(time.reader());
+    let console = Console::live().clock(time.reader()).size(40, 10).theme(theme).color(color);
+    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
     (board, show)
 }
 
 /// The bytes that show a board after `happens` and an idle minute.
 fn bytes(theme: Theme, color: bool, happens: impl FnOnce(&Board)) -> String {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(theme, color, &time);
     happens(&board);
     let mut bytes = show.frame();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    time.pass(Duration::from_secs(60));
+    time.advance(Duration::from_secs(60));
     bytes += &show.frame();
     board.close();
-    time.pass(millis(100));
+    time.advance(millis(100));
     bytes + &show.end().1
 }
 
@@ -62,13 +63,13 @@ fn an_ascii_board_writes_only_ascii() {
 
 #[test]
 fn hidden_and_silent_rows_are_ascii_as_well() {
-    let time = Time::default();
+    let time = VirtualClock::new();
     let (board, mut show) = shown(Theme::ascii(), true, &time);
     let _jobs: Vec<_> = (1..=10).map(|job| board.add_job(format!("job {job}"))).collect();
     let mut bytes = show.frame();
-    time.pass(millis(100));
+    time.advance(millis(100));
     show.settle();
-    time.pass(millis(9_900));
+    time.advance(millis(9_900));
     bytes += &show.frame();
     let screen = screen(&bytes);
     assert!(screen.starts_with("job 1 - 10 s\n") && screen.ends_with("\n~ +2 more"), "{screen}");

@@ -37,8 +37,8 @@ impl fmt::Debug for Forward {
 }
 
 async fn forward(mut events: Events, sink: Sender<Event>) {
-    while poll_fn(|cx| events.poll_turn(cx)).await {
-        if let Some(event) = events.take_in_turn()
+    while poll_fn(|cx| events.poll_batch(cx)).await {
+        if let Some(event) = events.take_of_batch()
             && sink.send(event).await.is_err()
         {
             return;

@@ -1,4 +1,4 @@
-//! Events, taken at intervals.
+//! Events, read at intervals.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,17 +18,17 @@ pin_project! {
         events: Events,
         every: Duration,
         sleep: F,
-        // How many messages are left of those that were there at the last look;
-        // `None` if they were all taken.
+        // How many messages are left of those that were queued at the last read; `None`
+        // if all were taken.
         left: Option<usize>,
         #[pin]
-        rest: Option<T>,
+        timer: Option<T>,
     }
 }
 
 impl<F, T> Sampled<F, T> {
     pub(crate) fn new(events: Events, every: Duration, sleep: F) -> Self {
-        Self { events, every, sleep, left: None, rest: None }
+        Self { events, every, sleep, left: None, timer: None }
     }
 }
 
@@ -42,9 +42,9 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let mut this = self.project();
         loop {
-            if let Some(rest) = this.rest.as_mut().as_pin_mut() {
-                ready!(rest.poll(cx));
-                this.rest.set(None);
+            if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                ready!(timer.poll(cx));
+                this.timer.set(None);
             }
             if this.left.is_none() && !ready!(this.events.poll_ready(cx)) {
                 return Poll::Ready(None);
@@ -55,7 +55,7 @@ where
             }
             *this.left = None;
             if !this.events.is_terminated() {
-                this.rest.set(Some((this.sleep)(*this.every)));
+                this.timer.set(Some((this.sleep)(*this.every)));
             }
         }
     }
@@ -76,7 +76,7 @@ impl<F, T> fmt::Debug for Sampled<F, T> {
         f.debug_struct("Sampled")
             .field("events", &self.events)
             .field("every", &self.every)
-            .field("resting", &self.rest.is_some())
+            .field("waiting", &self.timer.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -15,30 +15,29 @@ use crate::board::channel::Lines;
 use crate::board::event::{Change, Event, JobId};
 use crate::board::lock::ignore_poison;
 
-/// The same events for `N` readers, each at a pace of its own.
+/// Gives the same events to `N` readers, each at its own pace.
 ///
-/// A reader takes what waits for it, and else the next event, which then waits
-/// for the others. For each of them news merges meanwhile as it does on the
-/// board: of the changes of a job one waits, with the latest values, so at most
-/// three events a job, and the last state of every job arrives. At most 65,536
-/// printed lines or 16 MiB of them wait; beyond that the newest are left out for
-/// this reader, and a line `… 12 lines not shown` stands in their place.
+/// A reader drains its backlog first, then pulls the next event and queues a copy for the
+/// other readers. In a backlog changes merge as on the board: one change per job, with the
+/// latest values and the latest time, so at most three events per job, and the last state
+/// of every job arrives. At most 65,536 printed lines or 16 MiB of them are queued per
+/// reader. Beyond that the newest lines are omitted for this reader, and a line
+/// `… 12 lines not shown` stands in their place.
 ///
-/// A reader that is dropped costs nothing any more. The events are dropped when
-/// they end, or with the last reader.
+/// A dropped reader has no backlog. The events are dropped at their end, or with the last
+/// reader.
 ///
-/// How often the board is looked at, and so what a tick costs, is up to the
-/// reader that looks most: let each of them rest, as a
-/// [`Console`](crate::Console) does, or tee [sampled](crate::Events::sampled)
-/// events.
+/// The reader that polls most often decides how often the board is read, and so what a
+/// tick costs. Let every reader wait between polls, as a [`Console`](crate::Console) does,
+/// or tee [sampled](crate::Events::sampled) events.
 ///
 /// # Panics
 ///
-/// A poll panics if the events do. For the other readers that is the end.
+/// A poll panics if the stream of events does. The other readers then end.
 ///
 /// # Cancel safety
 ///
-/// No event is lost when a future that borrows a reader is dropped.
+/// Dropping a future that borrows a reader loses no event.
 ///
 /// # Examples
 ///
@@ -57,37 +56,37 @@ use crate::board::lock::ignore_poison;
 /// log.shutdown();
 /// ```
 pub fn tee<S: Stream<Item = Event>, const N: usize>(events: S) -> [Tee<S>; N] {
-    let readers = array::from_fn::<_, N, _>(|_| Some(Reader::default())).into();
-    let state = State { source: Source::Here(Box::pin(events)), readers };
+    let readers = array::from_fn::<_, N, _>(|_| Some(Backlog::default())).into();
+    let state = Locked { source: Source::Idle(Box::pin(events)), readers };
     let wakers = Wakers(Mutex::new(array::from_fn::<_, N, _>(|_| None).into()));
-    let shared = Arc::new(Shared { state: Mutex::new(state), wakers: Arc::new(wakers) });
+    let shared = Arc::new(TeeState { state: Mutex::new(state), wakers: Arc::new(wakers) });
     array::from_fn(|number| Tee { shared: Arc::clone(&shared), number, ended: false })
 }
 
 /// One of the streams of [`tee`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Tee<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<TeeState<S>>,
     number: usize,
     ended: bool,
 }
 
-struct Shared<S> {
-    state: Mutex<State<S>>,
+struct TeeState<S> {
+    state: Mutex<Locked<S>>,
     wakers: Arc<Wakers>,
 }
 
-/// No foreign code runs while it is locked.
-struct State<S> {
+/// The state behind the lock. No foreign code runs while it is locked.
+struct Locked<S> {
     source: Source<S>,
-    /// `None` when it was dropped.
-    readers: Vec<Option<Reader>>,
+    /// `None` for a reader that was dropped.
+    readers: Vec<Option<Backlog>>,
 }
 
-/// Where the events are.
+/// The stream of events.
 enum Source<S> {
-    Here(Pin<Box<S>>),
-    /// A reader polls them. Others may have come meanwhile, and wait.
+    Idle(Pin<Box<S>>),
+    /// A reader polls the stream. Another reader may wait for it.
     Polled {
         waited_for: bool,
     },
@@ -101,7 +100,7 @@ impl<S: Stream<Item = Event>> Stream for Tee<S> {
         let polled = match self.shared.take(self.number) {
             Some(event) => Poll::Ready(Some(event)),
             None => {
-                // Before the look, so that whatever comes after it wakes.
+                // Before the poll, so that each later event wakes.
                 self.shared.wakers.listen(self.number, cx.waker());
                 let polled = self.shared.poll(self.number);
                 if polled.is_ready() {
@@ -130,34 +129,34 @@ impl<S> Drop for Tee<S> {
 
 impl<S> fmt::Debug for Tee<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = self.shared.state().reader(self.number).waiting.len();
+        let pending = self.shared.state().reader(self.number).pending.len();
         f.debug_struct("Tee")
-            .field("waiting", &waiting)
+            .field("pending", &pending)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
 }
 
-impl<S> Shared<S> {
-    fn state(&self) -> MutexGuard<'_, State<S>> {
+impl<S> TeeState<S> {
+    fn state(&self) -> MutexGuard<'_, Locked<S>> {
         ignore_poison(self.state.lock())
     }
 
-    /// What waits for this reader.
+    /// The next event of the reader's backlog.
     fn take(&self, number: usize) -> Option<Event> {
         self.state().reader(number).take()
     }
 }
 
-impl<S: Stream<Item = Event>> Shared<S> {
-    /// What waits for this reader, or else the next event.
+impl<S: Stream<Item = Event>> TeeState<S> {
+    /// The next event of the reader's backlog, or of the stream.
     fn poll(&self, number: usize) -> Poll<Option<Event>> {
         let mut state = self.state();
         if let Some(event) = state.reader(number).take() {
             return Poll::Ready(Some(event));
         }
         let events = match mem::replace(&mut state.source, Source::Polled { waited_for: false }) {
-            Source::Here(events) => events,
+            Source::Idle(events) => events,
             Source::Polled { .. } => {
                 state.source = Source::Polled { waited_for: true };
                 return Poll::Pending;
@@ -168,83 +167,83 @@ impl<S: Stream<Item = Event>> Shared<S> {
             }
         };
         drop(state);
-        Turn { shared: self, number, events: Some(events), news: false }.poll()
+        SourcePoll { shared: self, number, events: Some(events), yielded: false }.poll()
     }
 }
 
-impl<S> State<S> {
-    fn reader(&mut self, number: usize) -> &mut Reader {
-        self.readers[number].as_mut().expect("the one who asks was not dropped")
+impl<S> Locked<S> {
+    fn reader(&mut self, number: usize) -> &mut Backlog {
+        self.readers[number].as_mut().expect("the reader that polls was not dropped")
     }
 
-    /// Tells the readers but this one.
-    fn tell_others(&mut self, number: usize, event: &Event) {
+    /// Adds an event to the backlogs of the other readers.
+    fn add_for_others(&mut self, number: usize, event: &Event) {
         let others = self.readers.iter_mut().enumerate().filter(|(other, _)| *other != number);
         others.filter_map(|(_, reader)| reader.as_mut()).for_each(|reader| reader.add(event));
     }
 }
 
-/// A reader's turn to poll the events. However it ends, the others do not wait
-/// for it any more.
-struct Turn<'a, S> {
-    shared: &'a Shared<S>,
+/// A poll of the stream by one reader. Its drop puts the stream back and wakes the other
+/// readers, even after a panic.
+struct SourcePoll<'a, S> {
+    shared: &'a TeeState<S>,
     number: usize,
-    /// What goes back; `None` when they ended, and while they are polled, so that
-    /// a panic is their end.
+    /// The stream to put back; `None` after its end, and while it is polled, so that a
+    /// panic ends it.
     events: Option<Pin<Box<S>>>,
-    /// Whether there is something for the others.
-    news: bool,
+    /// Whether the stream yielded an event.
+    yielded: bool,
 }
 
-impl<S: Stream<Item = Event>> Turn<'_, S> {
+impl<S: Stream<Item = Event>> SourcePoll<'_, S> {
     fn poll(&mut self) -> Poll<Option<Event>> {
         let Some(mut events) = self.events.take() else { return Poll::Ready(None) };
         let waker = Waker::from(Arc::clone(&self.shared.wakers));
         let polled = events.as_mut().poll_next(&mut Context::from_waker(&waker));
         if let Poll::Ready(Some(event)) = &polled {
-            self.news = true;
-            self.shared.state().tell_others(self.number, event);
+            self.yielded = true;
+            self.shared.state().add_for_others(self.number, event);
         }
         self.events = (!matches!(polled, Poll::Ready(None))).then_some(events);
         polled
     }
 }
 
-impl<S> Drop for Turn<'_, S> {
+impl<S> Drop for SourcePoll<'_, S> {
     fn drop(&mut self) {
-        let source = self.events.take().map_or(Source::Ended, Source::Here);
+        let source = self.events.take().map_or(Source::Ended, Source::Idle);
         let ended = matches!(source, Source::Ended);
         let before = mem::replace(&mut self.shared.state().source, source);
         let waited_for = matches!(before, Source::Polled { waited_for: true });
-        if self.news || ended || waited_for {
-            self.shared.wakers.wake_those(|number| number != self.number);
+        if self.yielded || ended || waited_for {
+            self.shared.wakers.wake_where(|number| number != self.number);
         }
     }
 }
 
-/// What waits for one reader.
+/// The events that are queued for one reader.
 #[derive(Default)]
-struct Reader {
-    waiting: VecDeque<Event>,
-    /// How many were taken from the front.
+struct Backlog {
+    pending: VecDeque<Event>,
+    /// How many events were taken from the front.
     taken: usize,
-    /// The changes that wait, and where: counted from the first event of all.
+    /// The places of the pending changes, counted from the first event ever queued.
     changes: BTreeMap<JobId, usize>,
     lines: Lines,
 }
 
-impl Reader {
+impl Backlog {
     fn add(&mut self, event: &Event) {
-        let place = self.taken + self.waiting.len();
+        let place = self.taken + self.pending.len();
         match event {
             Event::Changed { at, job, change } => {
-                if let Some((old_at, old)) = self.waiting_change(*job) {
+                if let Some((old_at, old)) = self.pending_change(*job) {
                     *old_at = *at;
                     return old.merge(change);
                 }
                 self.changes.insert(*job, place);
             }
-            // What is said of a job after this is another matter.
+            // A later change of the job does not merge with one before this.
             Event::Added { job, .. } | Event::Ended { job, .. } => {
                 self.changes.remove(job);
             }
@@ -252,28 +251,28 @@ impl Reader {
             Event::Line { text, .. } if !self.lines.admit(text.len()) => return,
             Event::Line { .. } => {}
         }
-        self.waiting.push_back(event.clone());
+        self.pending.push_back(event.clone());
     }
 
-    fn waiting_change(&mut self, job: JobId) -> Option<(&mut Duration, &mut Change)> {
+    fn pending_change(&mut self, job: JobId) -> Option<(&mut Duration, &mut Change)> {
         let place = self.changes.get(&job)? - self.taken;
-        match &mut self.waiting[place] {
+        match &mut self.pending[place] {
             Event::Changed { at, change, .. } => Some((at, change)),
             _ => None,
         }
     }
 
     fn take(&mut self) -> Option<Event> {
-        let event = self.waiting.pop_front()?;
+        let event = self.pending.pop_front()?;
         match &event {
             Event::Changed { job, .. } if self.changes.get(job) == Some(&self.taken) => {
                 self.changes.remove(job);
             }
             Event::Line { at, text } => {
-                if let Some(left_out) = self.lines.take(text.len()) {
-                    // In the place of the line that is taken.
-                    self.lines.admit(left_out.len());
-                    self.waiting.push_front(Event::Line { at: *at, text: left_out });
+                if let Some(omitted) = self.lines.take(text.len()) {
+                    // In the place of the line that was taken.
+                    self.lines.admit(omitted.len());
+                    self.pending.push_front(Event::Line { at: *at, text: omitted });
                     return Some(event);
                 }
             }
@@ -284,8 +283,8 @@ impl Reader {
     }
 }
 
-/// Who is woken by the events. Wakers are foreign code: they are called and
-/// dropped while nothing is locked.
+/// The wakers of the readers. Wakers are foreign code: they are called and dropped while
+/// nothing is locked.
 #[derive(Default)]
 struct Wakers(Mutex<Vec<Option<Waker>>>);
 
@@ -303,10 +302,10 @@ impl Wakers {
         let _before = self.lock()[number].take();
     }
 
-    fn wake_those(&self, who: impl Fn(usize) -> bool) {
+    fn wake_where(&self, condition: impl Fn(usize) -> bool) {
         let mut wakers = Vec::new();
         for (number, waker) in self.lock().iter_mut().enumerate() {
-            wakers.extend(waker.take_if(|_| who(number)));
+            wakers.extend(waker.take_if(|_| condition(number)));
         }
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -318,6 +317,6 @@ impl Wake for Wakers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_those(|_| true);
+        self.wake_where(|_| true);
     }
 }

@@ -4,10 +4,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the past counts: a rate seen this long ago has e^-1 of its weight.
+/// The time constant of the average: the weight of a rate of this age is e^-1.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// Positions seen closer together than this are taken as one.
+/// Positions that are observed within this time count as one.
 const STEP: Duration = Duration::from_millis(1);
 
 /// How far a job is and how fast it goes, for a progress style to put into words.
@@ -20,13 +20,12 @@ pub struct ProgressSnapshot {
     pub total: Option<u64>,
     /// The time since the progress was started, or else the job added.
     pub elapsed: Duration,
-    /// How much is done a second, the last ten seconds above all; `None` until
-    /// that can be told.
+    /// How much is done per second, mostly in the last ten seconds; `None` if unknown.
     pub rate: Option<f64>,
 }
 
 impl ProgressSnapshot {
-    /// The time that is left at this rate; `None` if that cannot be told.
+    /// The time left at this rate; `None` if unknown.
     pub fn eta(&self) -> Option<Duration> {
         let left = self.total?.saturating_sub(self.position);
         if left == 0 {
@@ -36,19 +35,19 @@ impl ProgressSnapshot {
     }
 }
 
-/// Puts a job's progress into words; `None` leaves that to the board.
+/// Formats the progress of a job; `None` for the default format.
 pub(crate) type Format = Arc<dyn Fn(&ProgressSnapshot) -> Option<String> + Send + Sync>;
 
-/// Remembers how fast a position moved: an average of the rates between looks
-/// at it in which older ones count less and less.
+/// The rate of a position: an average of the rates between observations, in which older
+/// ones weigh less.
 #[derive(Debug)]
 pub(crate) struct Meter {
     started: Duration,
     last: Duration,
     position: u64,
-    /// The position at the last look. While it stands, so does the rate: time in
-    /// which nothing moves counts when something has.
-    looked: u64,
+    /// The last position that was observed. While the position stays, so does the rate:
+    /// the time in between counts once the position moves.
+    observed: u64,
     /// The sum of the rates by their weights.
     sum: f64,
     /// The sum of the weights: near 0 at first, near 1 later.
@@ -58,21 +57,21 @@ pub(crate) struct Meter {
 impl Meter {
     /// A meter of a position that starts at 0 now.
     pub(crate) fn new(now: Duration) -> Self {
-        Self { started: now, last: now, position: 0, looked: 0, sum: 0.0, weight: 0.0 }
+        Self { started: now, last: now, position: 0, observed: 0, sum: 0.0, weight: 0.0 }
     }
 
-    /// Looks at the position. A position that went back starts the average anew.
-    pub(crate) fn look(
+    /// Observes the position. A position that went back restarts the average.
+    pub(crate) fn observe(
         &mut self,
         position: u64,
         total: Option<u64>,
         now: Duration,
     ) -> ProgressSnapshot {
         if position < self.position {
-            *self = Self { started: self.started, position, looked: position, ..Self::new(now) };
+            *self = Self { started: self.started, position, observed: position, ..Self::new(now) };
         }
         let time = now.saturating_sub(self.last);
-        let moved = mem::replace(&mut self.looked, position) != position;
+        let moved = mem::replace(&mut self.observed, position) != position;
         if moved && time >= STEP {
             self.add((position - self.position) as f64, time);
             self.last = now;
@@ -104,11 +103,11 @@ mod tests {
     }
 
     fn rate(meter: &mut Meter, position: u64, now: Duration) -> f64 {
-        meter.look(position, None, now).rate.expect("time has passed")
+        meter.observe(position, None, now).rate.expect("time has passed")
     }
 
     #[test]
-    fn an_even_pace_is_seen_exactly_from_the_first_look_on() {
+    fn a_constant_rate_is_exact_from_the_start() {
         let mut meter = Meter::new(ms(5_000));
         for second in 1..100 {
             let rate = rate(&mut meter, second * 7, ms(5_000 + second * 1_000));
@@ -119,11 +118,11 @@ mod tests {
     #[test]
     fn there_is_no_rate_before_time_has_passed() {
         let mut meter = Meter::new(ms(3));
-        assert_eq!(meter.look(9, None, ms(3)).rate, None);
+        assert_eq!(meter.observe(9, None, ms(3)).rate, None);
     }
 
     #[test]
-    fn the_last_seconds_count_most() {
+    fn the_last_seconds_weigh_most() {
         let mut meter = Meter::new(ms(0));
         rate(&mut meter, 1_000, ms(10_000));
         let slow = rate(&mut meter, 1_001, ms(40_000));
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_stands_while_the_position_does() {
+    fn the_rate_stays_while_the_position_does() {
         let mut meter = Meter::new(ms(0));
         rate(&mut meter, 10, ms(1_000));
         let both = [rate(&mut meter, 11, ms(1_000)), rate(&mut meter, 11, ms(9_000))];
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_at_the_same_time_count_as_one() {
+    fn observations_at_the_same_time_count_as_one() {
         let mut meter = Meter::new(ms(0));
         rate(&mut meter, 10, ms(1_000));
         rate(&mut meter, 15, ms(1_000));
@@ -150,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_went_back_starts_the_rate_anew() {
+    fn a_position_that_went_back_restarts_the_rate() {
         let mut meter = Meter::new(ms(0));
         rate(&mut meter, 1_000, ms(1_000));
-        assert_eq!(meter.look(0, None, ms(2_000)).rate, None);
+        assert_eq!(meter.observe(0, None, ms(2_000)).rate, None);
         let again = rate(&mut meter, 5, ms(3_000));
         assert!((again - 5.0).abs() < 1e-9, "{again}");
     }
@@ -161,11 +160,11 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_stops_the_meter_only() {
         let mut meter = Meter::new(ms(5_000));
-        assert_eq!(meter.look(9, None, ms(0)).elapsed, ms(0));
+        assert_eq!(meter.observe(9, None, ms(0)).elapsed, ms(0));
     }
 
     #[test]
-    fn the_time_left_is_what_is_left_at_this_rate() {
+    fn the_time_left_is_the_rest_at_this_rate() {
         let snapshot =
             |position, total, rate| ProgressSnapshot { position, total, elapsed: ms(0), rate };
         let cases = [

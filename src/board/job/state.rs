@@ -1,4 +1,4 @@
-//! What a job's handles and the events share: the job's latest state.
+//! The state of a job, shared by its handles and the reader.
 
 use std::fmt;
 use std::mem;
@@ -9,59 +9,59 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::board::event::{Change, JobId, Outcome, Progress, ProgressChange, Row, Status};
-use crate::board::job::position::{MAX_POSITION, Word};
+use crate::board::job::position::{AtomicPosition, MAX_POSITION};
 use crate::board::job::rate::{Format, Meter, ProgressSnapshot};
 use crate::board::lock::ignore_poison;
 
-/// The latest state of one job. Many write, one reads.
+/// The latest state of one job, with many writers and one reader.
 ///
-/// Updates merge: texts and the like replace each other, ticks add up. An update
-/// that returns `true` finds nothing queued, and its caller queues the cell.
-pub(crate) struct Cell {
+/// Updates merge: a text replaces the one before it, ticks add up. A write returns `true`
+/// if no update of the job was queued; the caller then queues one.
+pub(crate) struct JobState {
     id: JobId,
-    word: Word,
-    /// How many handles the job has.
+    position: AtomicPosition,
+    /// The number of handles.
     handles: AtomicUsize,
-    state: Mutex<State>,
+    fields: Mutex<Fields>,
 }
 
-/// What is not in the word. No foreign code runs while it is locked.
-struct State {
+/// The state apart from the position. No foreign code runs while it is locked.
+struct Fields {
     added: Duration,
-    /// The row at first, until it is read.
+    /// The first row, until it is read.
     row: Option<Row>,
-    /// What was written and not read, but for the progress.
-    news: Change,
-    /// Whether anything was written and not read, ticks apart.
+    /// The updates that were not read, except for the progress.
+    pending: Change,
+    /// Whether there are updates that were not read, apart from ticks.
     changed: bool,
-    /// Whether the progress was started, completed or cleared since it was read.
+    /// Whether the progress was started, completed or cleared since the last read.
     progress_changed: bool,
-    /// Whether there is progress to show, and of how much.
+    /// The total of the progress, if the job counts.
     counting: Option<Option<u64>>,
-    /// The position that was read last.
+    /// The position at the last read.
     position_read: u64,
     meter: Meter,
     format: Option<Format>,
     detached: bool,
-    end: Option<End>,
+    end: Option<Ended>,
 }
 
-/// How, when and where a job ended.
-struct End {
+/// How, when and at which position a job ended.
+struct Ended {
     at: Duration,
-    /// `None` once it was read, or if it is not to be.
+    /// `None` once it was read, and if the board was closed before.
     outcome: Option<Outcome>,
     position: u64,
 }
 
-impl Cell {
-    /// The cell of a job that is added now.
+impl JobState {
+    /// The state of a new job.
     pub(crate) fn new(id: JobId, added: Duration, row: Row, format: Option<Format>) -> Self {
         let counting = row.progress.as_ref().map(|progress| progress.total);
-        let state = State {
+        let fields = Fields {
             added,
             row: Some(row),
-            news: Change::default(),
+            pending: Change::default(),
             changed: false,
             progress_changed: false,
             counting,
@@ -71,203 +71,207 @@ impl Cell {
             detached: false,
             end: None,
         };
-        Self { id, word: Word::new(), handles: AtomicUsize::new(0), state: Mutex::new(state) }
+        Self {
+            id,
+            position: AtomicPosition::new(),
+            handles: AtomicUsize::new(0),
+            fields: Mutex::new(fields),
+        }
     }
 
     pub(crate) fn id(&self) -> JobId {
         self.id
     }
 
-    /// The job has one more handle.
+    /// Counts one more handle.
     pub(crate) fn add_handle(&self) {
         self.handles.fetch_add(1, Relaxed);
     }
 
-    /// A handle goes; whether it is the last. That one sees all that was written
-    /// with the others.
+    /// Counts one handle less. Returns `true` for the last one, which sees all writes of
+    /// the others.
     pub(crate) fn drop_handle(&self) -> bool {
         self.handles.fetch_sub(1, AcqRel) == 1
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        ignore_poison(self.state.lock())
+    fn lock(&self) -> MutexGuard<'_, Fields> {
+        ignore_poison(self.fields.lock())
     }
 }
 
 /// The writers' side.
-impl Cell {
+impl JobState {
     /// Adds to the position.
     #[inline]
     pub(crate) fn tick(&self, count: u64) -> bool {
-        if count == 0 { self.touch_progress() } else { self.word.add(count) }
+        if count == 0 { self.touch_progress() } else { self.position.add(count) }
     }
 
     /// Replaces the position.
     pub(crate) fn set_position(&self, position: u64) -> bool {
-        self.word.set(position);
-        if position == 0 { self.touch_progress() } else { self.word.queue() }
+        self.position.set(position);
+        if position == 0 { self.touch_progress() } else { self.position.queue() }
     }
 
-    /// Shows the position though it may be 0.
+    /// Shows the position even if it is 0.
     #[cold]
     fn touch_progress(&self) -> bool {
-        self.write(|state, _| {
-            state.counting.get_or_insert(None);
-            state.progress_changed = true;
+        self.write(|fields, _| {
+            fields.counting.get_or_insert(None);
+            fields.progress_changed = true;
         })
     }
 
     pub(crate) fn set_prefix(&self, prefix: String) -> bool {
-        self.write(|state, _| state.news.prefix.replace(prefix))
+        self.write(|fields, _| fields.pending.prefix.replace(prefix))
     }
 
     pub(crate) fn set_text(&self, text: String) -> bool {
-        self.write(|state, _| state.news.text.replace(text))
+        self.write(|fields, _| fields.pending.text.replace(text))
     }
 
     pub(crate) fn set_status(&self, status: Status) -> bool {
-        self.write(|state, _| state.news.status = Some(status))
+        self.write(|fields, _| fields.pending.status = Some(status))
     }
 
-    /// Starts to count anew at 0.
+    /// Starts to count at 0.
     pub(crate) fn start_progress(&self, total: Option<u64>, now: Duration) -> bool {
-        self.write(|state, word| {
-            word.set(0);
-            state.counting = Some(total.map(|total| total.min(MAX_POSITION)));
-            state.meter = Meter::new(now);
-            state.progress_changed = true;
+        self.write(|fields, position| {
+            position.set(0);
+            fields.counting = Some(total.map(|total| total.min(MAX_POSITION)));
+            fields.meter = Meter::new(now);
+            fields.progress_changed = true;
         })
     }
 
-    /// Moves the position to the total, if there is one.
+    /// Moves the position to the total, if it is known.
     pub(crate) fn complete_progress(&self) -> bool {
-        self.write(|state, word| {
-            if let Some(Some(total)) = state.counting {
-                word.set(total);
+        self.write(|fields, position| {
+            if let Some(Some(total)) = fields.counting {
+                position.set(total);
             }
-            state.progress_changed = true;
+            fields.progress_changed = true;
         })
     }
 
-    /// Shows no progress until the next start or tick.
+    /// Clears the progress until the next start or tick.
     pub(crate) fn clear_progress(&self) -> bool {
-        self.write(|state, word| {
-            word.set(0);
-            state.counting = None;
-            state.progress_changed = true;
+        self.write(|fields, position| {
+            position.set(0);
+            fields.counting = None;
+            fields.progress_changed = true;
         })
     }
 
     /// Lets the job live without handles.
     pub(crate) fn detach(&self) -> bool {
-        self.write(|state, _| {
-            state.detached = true;
-            state.news.detached = true;
+        self.write(|fields, _| {
+            fields.detached = true;
+            fields.pending.detached = true;
         })
     }
 
-    /// Ends the job, unless it has ended. Without an outcome the reader is not
-    /// told.
+    /// Ends the job, unless it has ended. Without an outcome there is no event.
     pub(crate) fn end(&self, at: Duration, outcome: Option<Outcome>) -> bool {
-        let mut state = self.lock();
-        let first = state.end.is_none();
-        let is_news = first && outcome.is_some();
+        let mut fields = self.lock();
+        let first = fields.end.is_none();
+        let queue = first && outcome.is_some();
         if first {
-            state.end = Some(End { at, outcome, position: self.word.position() });
+            fields.end = Some(Ended { at, outcome, position: self.position.position() });
         }
-        is_news
+        queue
     }
 
     pub(crate) fn is_ended(&self) -> bool {
         self.lock().end.is_some()
     }
 
-    /// Whether the job ends with its last handle.
+    /// Whether dropping the last handle ends the job.
     pub(crate) fn ends_with_its_handles(&self) -> bool {
-        let state = self.lock();
-        state.end.is_none() && !state.detached
+        let fields = self.lock();
+        fields.end.is_none() && !fields.detached
     }
 
-    /// Writes to the state, unless the job has ended. What the write returns is
-    /// dropped without the lock.
-    fn write<T>(&self, write: impl FnOnce(&mut State, &Word) -> T) -> bool {
-        let mut state = self.lock();
-        if state.end.is_some() {
+    /// Writes to the fields, unless the job has ended. The value that the write returns
+    /// is dropped after the lock was released.
+    fn write<T>(&self, write: impl FnOnce(&mut Fields, &AtomicPosition) -> T) -> bool {
+        let mut fields = self.lock();
+        if fields.end.is_some() {
             return false;
         }
-        state.changed = true;
-        let _replaced = write(&mut state, &self.word);
-        drop(state);
-        self.word.queue()
+        fields.changed = true;
+        let _replaced = write(&mut fields, &self.position);
+        drop(fields);
+        self.position.queue()
     }
 }
 
-/// The reader's side: one reader only.
-impl Cell {
-    /// When the job was added, and its row; once.
+/// The side of the reader, of which there is one.
+impl JobState {
+    /// When the job was added, and its row; `None` after the first call.
     pub(crate) fn read_row(&self, now: Duration) -> Option<(Duration, Row)> {
-        let mut state = self.lock();
-        let at = state.added;
-        let mut row = state.row.take()?;
+        let mut fields = self.lock();
+        let at = fields.added;
+        let mut row = fields.row.take()?;
         let Some(progress) = &mut row.progress else { return Some((at, row)) };
-        let snapshot = state.meter.look(progress.position, progress.total, now);
-        let format = state.format.clone();
-        drop(state);
-        progress.text = self.put_into_words(format, &snapshot);
+        let snapshot = fields.meter.observe(progress.position, progress.total, now);
+        let format = fields.format.clone();
+        drop(fields);
+        progress.text = self.format_progress(format, &snapshot);
         Some((at, row))
     }
 
-    /// The news that was queued.
+    /// Reads the update that was queued.
     pub(crate) fn read(&self, now: Duration) -> Change {
-        self.word.take();
+        self.position.take();
         self.read_change(self.lock(), now)
     }
 
-    /// What was not read so far, queued or not; `None` if that is nothing.
+    /// Reads the updates that are left, queued or not; `None` if there are none.
     pub(crate) fn read_rest(&self, now: Duration) -> Option<Change> {
-        let state = self.lock();
-        state.has_news(self.word.position()).then(|| self.read_change(state, now))
+        let fields = self.lock();
+        fields.is_pending(self.position.position()).then(|| self.read_change(fields, now))
     }
 
-    /// When and how the job ended; `None` if it did not, or this was read.
-    /// Ticks queue nothing from here on.
+    /// When and how the job ended; `None` before the end, and after the first call.
+    /// Ticks queue no more updates.
     pub(crate) fn read_end(&self) -> Option<(Duration, Outcome)> {
-        let mut state = self.lock();
-        let end = state.end.as_mut()?;
+        let mut fields = self.lock();
+        let end = fields.end.as_mut()?;
         let read = (end.at, end.outcome.take()?);
-        let format = state.format.take();
-        drop(state);
+        let format = fields.format.take();
+        drop(fields);
         drop(format);
-        self.word.queue();
+        self.position.queue();
         Some(read)
     }
 
-    fn read_change(&self, mut state: MutexGuard<'_, State>, now: Duration) -> Change {
-        let mut change = mem::take(&mut state.news);
-        state.changed = false;
+    fn read_change(&self, mut fields: MutexGuard<'_, Fields>, now: Duration) -> Change {
+        let mut change = mem::take(&mut fields.pending);
+        fields.changed = false;
         // The reset of a position is written under the lock, so it is read there.
-        let position = state.last_position(self.word.position());
-        let moved = mem::replace(&mut state.position_read, position) != position;
+        let position = fields.last_position(self.position.position());
+        let moved = mem::replace(&mut fields.position_read, position) != position;
         if position > 0 {
-            state.counting.get_or_insert(None);
+            fields.counting.get_or_insert(None);
         }
-        if !mem::take(&mut state.progress_changed) && !moved {
+        if !mem::take(&mut fields.progress_changed) && !moved {
             return change;
         }
-        let Some(total) = state.counting else {
+        let Some(total) = fields.counting else {
             change.progress = ProgressChange::Cleared;
             return change;
         };
-        let snapshot = state.meter.look(position, total, now);
-        let format = state.format.clone();
-        drop(state);
-        let text = self.put_into_words(format, &snapshot);
+        let snapshot = fields.meter.observe(position, total, now);
+        let format = fields.format.clone();
+        drop(fields);
+        let text = self.format_progress(format, &snapshot);
         change.progress = Progress { position, total, text }.into();
         change
     }
 
-    /// Runs the format, which is given up after a panic.
-    fn put_into_words(
+    /// Runs the format, or drops it if it panics.
+    fn format_progress(
         &self,
         format: Option<Format>,
         snapshot: &ProgressSnapshot,
@@ -280,23 +284,22 @@ impl Cell {
     }
 }
 
-impl State {
-    fn has_news(&self, position: u64) -> bool {
+impl Fields {
+    fn is_pending(&self, position: u64) -> bool {
         self.changed || self.last_position(position) != self.position_read
     }
 
-    /// The position that counts, with this one in the word: ticks after the end
-    /// do not.
+    /// The position that counts: the given one, or that at the end of the job.
     fn last_position(&self, position: u64) -> u64 {
         self.end.as_ref().map_or(position, |end| end.position)
     }
 }
 
-impl fmt::Debug for Cell {
+impl fmt::Debug for JobState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cell")
+        f.debug_struct("JobState")
             .field("id", &self.id)
-            .field("word", &self.word)
+            .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }
@@ -307,22 +310,22 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::{Cell, JobId, Row};
+    use super::{JobId, JobState, Row};
 
     // Rule 1
     #[test]
     fn a_tick_takes_no_lock() {
         let id = JobId::new(1).expect("ids count from 1");
-        let cell = Arc::new(Cell::new(id, Duration::ZERO, Row::default(), None));
-        let locked = cell.lock();
+        let state = Arc::new(JobState::new(id, Duration::ZERO, Row::default(), None));
+        let locked = state.lock();
         let (sender, ticked) = mpsc::channel();
         thread::spawn({
-            let cell = Arc::clone(&cell);
-            move || sender.send([cell.tick(1), cell.tick(1 << 40)])
+            let state = Arc::clone(&state);
+            move || sender.send([state.tick(1), state.tick(1 << 40)])
         });
-        // If it waits for the lock, it does so as long as this does.
+        // A tick that waits for the lock waits as long as this.
         assert_eq!(ticked.recv_timeout(Duration::from_secs(60)), Ok([true, false]));
         drop(locked);
-        assert_eq!(cell.word.position(), 1 + (1 << 40));
+        assert_eq!(state.position.position(), 1 + (1 << 40));
     }
 }

@@ -1,5 +1,5 @@
-//! Which running rows matter most and when the next one changes, without
-//! looking at all of them.
+//! Which running rows matter most, and when the next one changes, kept up to date without
+//! a look at all of them.
 
 use core::cmp::Reverse;
 use core::ops::Bound;
@@ -7,22 +7,22 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::board::event::{JobId, Status};
-use crate::board::model::overall::{Share, Shares};
+use crate::board::model::overall::{OverallProgress, ProgressSums};
 use crate::board::model::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
 
-/// What decides first which rows are shown where not all have room.
+/// The importance of a row where not all have room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// Pinned rows.
     Pinned,
     /// Rows with the status warning or error.
     Alert,
-    /// All others.
+    /// All other rows.
     Usual,
 }
 
 impl Class {
-    /// The classes, the one shown first before the others.
+    /// All classes, the most important one first.
     pub(crate) const ALL: [Self; 3] = [Self::Pinned, Self::Alert, Self::Usual];
 
     pub(crate) fn of(row: &JobRow) -> Self {
@@ -34,62 +34,62 @@ impl Class {
     }
 }
 
-/// An index of rows. Each costs a few logarithms to add and to remove.
+/// An index of rows. Adding and removing one takes logarithmic time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// The running rows by class, then by the time of their last news.
+    /// The running rows by class, then by the time of their last update.
     ranks: BTreeSet<(Class, Reverse<Duration>, JobId)>,
-    /// When rows that are drawn bold had their last news; those that ended too.
-    news: Times,
-    /// When rows that hint at their silence had their last news.
-    hints: Times,
+    /// When the rows that can be bold were last updated, completed ones included.
+    updates: Times,
+    /// When the rows that show their silence were last updated.
+    silences: Times,
     /// The same, modulo [`LONG`].
-    long_hints: Times,
-    /// When rows that show elapsed time were added, modulo [`SECOND`].
+    long_silences: Times,
+    /// When the rows with the elapsed time were added, modulo [`SECOND`].
     seconds: Times,
     /// How many running rows have the status error.
     errors: usize,
-    shares: Shares,
+    sums: ProgressSums,
 }
 
 impl Index {
     pub(crate) fn add_running(&mut self, job: JobId, row: &JobRow) {
-        self.ranks.insert((Class::of(row), Reverse(row.news), job));
+        self.ranks.insert((Class::of(row), Reverse(row.updated), job));
         self.errors += usize::from(row.data.status == Status::Error);
-        self.shares.add_running(row);
+        self.sums.add_running(row);
         if row.data.elapsed {
             self.seconds.add(modulo(row.added, SECOND));
         } else {
-            self.news.add(row.news);
+            self.updates.add(row.updated);
         }
-        if row.gives_hints() {
-            self.hints.add(row.news);
-            self.long_hints.add(modulo(row.news, LONG));
+        if row.shows_silence() {
+            self.silences.add(row.updated);
+            self.long_silences.add(modulo(row.updated, LONG));
         }
     }
 
     pub(crate) fn remove_running(&mut self, job: JobId, row: &JobRow) {
-        self.ranks.remove(&(Class::of(row), Reverse(row.news), job));
+        self.ranks.remove(&(Class::of(row), Reverse(row.updated), job));
         self.errors -= usize::from(row.data.status == Status::Error);
-        self.shares.remove_running(row);
+        self.sums.remove_running(row);
         if row.data.elapsed {
             self.seconds.remove(modulo(row.added, SECOND));
         } else {
-            self.news.remove(row.news);
+            self.updates.remove(row.updated);
         }
-        if row.gives_hints() {
-            self.hints.remove(row.news);
-            self.long_hints.remove(modulo(row.news, LONG));
+        if row.shows_silence() {
+            self.silences.remove(row.updated);
+            self.long_silences.remove(modulo(row.updated, LONG));
         }
     }
 
     pub(crate) fn add_completed(&mut self, row: &JobRow) {
-        self.shares.add_completed(row);
-        self.news.add(row.news);
+        self.sums.add_completed(row);
+        self.updates.add(row.updated);
     }
 
     pub(crate) fn remove_completed(&mut self, row: &JobRow) {
-        self.news.remove(row.news);
+        self.updates.remove(row.updated);
     }
 
     /// How many running rows have the status error.
@@ -97,28 +97,29 @@ impl Index {
         self.errors
     }
 
-    /// How far all jobs are together.
-    pub(crate) fn share(&self) -> Share {
-        self.shares.share()
+    /// The progress of all jobs together.
+    pub(crate) fn overall_progress(&self) -> OverallProgress {
+        self.sums.overall_progress()
     }
 
-    /// The running rows of a class, the one with the latest news first.
+    /// The running rows of a class, the last updated one first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         let first = JobId::new(1).expect("ids count from 1");
         let newest = (class, Reverse(Duration::MAX), first);
         self.ranks.range(newest..).take_while(move |rank| rank.0 == class).map(|rank| rank.2)
     }
 
-    /// When the first of the rows changes after `now`.
+    /// When the next row changes after `now`.
     pub(crate) fn next_change(&self, now: Duration) -> Option<Duration> {
-        let dims = self.news.first_due(BOLD, now);
-        let hints = STEPS.into_iter().filter_map(|step| self.hints.first_due(step, now));
-        let repeated = [self.long_hints.next_pass(LONG, now), self.seconds.next_pass(SECOND, now)];
-        repeated.into_iter().flatten().chain(dims).chain(hints).min()
+        let dims = self.updates.first_due(BOLD, now);
+        let silences = STEPS.into_iter().filter_map(|step| self.silences.first_due(step, now));
+        let repeated =
+            [self.long_silences.next_pass(LONG, now), self.seconds.next_pass(SECOND, now)];
+        repeated.into_iter().flatten().chain(dims).chain(silences).min()
     }
 }
 
-/// Times, each as often as it was added.
+/// A multiset of times.
 #[derive(Clone, Debug, Default)]
 struct Times(BTreeMap<Duration, usize>);
 

@@ -1,43 +1,44 @@
-//! How far all jobs are together, without looking at all of them.
+//! The overall progress of all jobs, kept up to date without a look at all of them.
 
 use crate::board::model::row::JobRow;
 
-/// How far the jobs of a board are together.
+/// The progress of all jobs of a board together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// Nothing runs.
+pub(crate) enum OverallProgress {
+    /// No job is running.
     Idle,
-    /// Something runs, and nobody knows how much there is to do.
+    /// Jobs without a total are running.
     Unknown,
-    /// The mean of what is done, in percent, rounded down.
+    /// The mean of the jobs in percent, rounded down.
     Percent(u8),
 }
 
-/// Counts and sums, kept as rows come, change and go. The jobs that count are the
-/// pinned ones with a total, if one of them runs, else all others with a total.
-/// Jobs that ended count as done.
+/// The counts and sums behind the overall progress.
+///
+/// The pinned jobs with a total count if one of them is running, otherwise all other jobs
+/// with a total. Jobs that ended count as done.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shares {
+pub(crate) struct ProgressSums {
     pinned: Sum,
     others: Sum,
-    /// Jobs that run and have somebody who works on them.
+    /// How many running jobs are work: neither detached nor a row of elapsed time.
     working: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Sum {
-    /// Jobs with a total.
+    /// How many jobs have a total.
     jobs: u64,
-    /// Those that run.
+    /// How many of them are running.
     running: u64,
-    /// What of them is done, in thousandths of a job.
+    /// How much of them is done, in thousandths of a job.
     done: u64,
 }
 
-/// All of a job, in thousandths.
+/// A whole job, in thousandths.
 const WHOLE: u64 = 1_000;
 
-impl Shares {
+impl ProgressSums {
     pub(crate) fn add_running(&mut self, row: &JobRow) {
         self.working += usize::from(works(row));
         if let Some(done) = done(row) {
@@ -70,23 +71,23 @@ impl Shares {
         if row.data.pinned { &mut self.pinned } else { &mut self.others }
     }
 
-    pub(crate) fn share(&self) -> Share {
+    pub(crate) fn overall_progress(&self) -> OverallProgress {
         let mut sums = [&self.pinned, &self.others].into_iter();
         match sums.find(|sum| sum.running > 0) {
-            Some(sum) => Share::Percent((sum.done * 100 / WHOLE / sum.jobs) as u8),
-            None if self.working > 0 => Share::Unknown,
-            None => Share::Idle,
+            Some(sum) => OverallProgress::Percent((sum.done * 100 / WHOLE / sum.jobs) as u8),
+            None if self.working > 0 => OverallProgress::Unknown,
+            None => OverallProgress::Idle,
         }
     }
 }
 
-/// What of a job is done, if it has a total.
+/// How much of a job is done, in thousandths; `None` without a total.
 fn done(row: &JobRow) -> Option<u64> {
     let progress = row.data.progress.as_ref().filter(|progress| progress.total.is_some())?;
     Some(progress.done_of(WHOLE).unwrap_or(WHOLE))
 }
 
-/// Whether it runs for another reason than to show the time.
+/// Whether the job is work.
 fn works(row: &JobRow) -> bool {
     !row.data.finishes_at_close()
 }
@@ -112,55 +113,55 @@ mod tests {
         assert_eq!(done(&row(false, Some((0, None)))), None);
     }
 
-    /// The share of these, each looked at.
-    fn share_of(running: &[JobRow], ended: &[JobRow]) -> Share {
+    /// The overall progress, computed from all rows.
+    fn expected_progress(running: &[JobRow], ended: &[JobRow]) -> OverallProgress {
         let parts = |rows: &[JobRow], pinned| -> Vec<u64> {
             let rows = rows.iter().filter(|row| row.data.pinned == pinned);
             rows.filter_map(done).collect()
         };
         for pinned in [true, false] {
-            let parts_of_running = parts(running, pinned);
-            if !parts_of_running.is_empty() {
+            let of_running = parts(running, pinned);
+            if !of_running.is_empty() {
                 let ended = parts(ended, pinned).len() as u64;
-                let done = parts_of_running.iter().sum::<u64>() + ended * WHOLE;
-                let jobs = parts_of_running.len() as u64 + ended;
-                return Share::Percent((done / (10 * jobs)) as u8);
+                let done = of_running.iter().sum::<u64>() + ended * WHOLE;
+                let jobs = of_running.len() as u64 + ended;
+                return OverallProgress::Percent((done / (10 * jobs)) as u8);
             }
         }
-        if running.iter().any(works) { Share::Unknown } else { Share::Idle }
+        if running.iter().any(works) { OverallProgress::Unknown } else { OverallProgress::Idle }
     }
 
     proptest! {
         #[test]
-        fn sums_that_are_kept_are_those_of_all_rows(
+        fn sums_are_those_of_all_rows(
             steps in vec((any::<u8>(), any::<bool>(), proptest::option::of((0..9_u64, proptest::option::of(0..9_u64)))), 0..60),
         ) {
             let (mut running, mut ended) = (Vec::new(), Vec::new());
-            let mut shares = Shares::default();
+            let mut sums = ProgressSums::default();
             for (choice, flag, progress) in steps {
                 let place = usize::from(choice / 4) % running.len().max(1);
                 match choice % 4 {
                     1 if !running.is_empty() => {
                         let row: &mut JobRow = &mut running[place];
-                        shares.remove_running(row);
+                        sums.remove_running(row);
                         row.data.progress = self::row(flag, progress).data.progress;
                         row.data.detached |= flag;
-                        shares.add_running(row);
+                        sums.add_running(row);
                     }
                     2 if !running.is_empty() => {
                         let row = running.remove(place);
-                        shares.remove_running(&row);
-                        shares.add_completed(&row);
+                        sums.remove_running(&row);
+                        sums.add_completed(&row);
                         ended.push(row);
                     }
                     _ => {
                         let mut row = row(flag, progress);
                         row.data.elapsed = choice % 16 == 0;
-                        shares.add_running(&row);
+                        sums.add_running(&row);
                         running.push(row);
                     }
                 }
-                prop_assert_eq!(shares.share(), share_of(&running, &ended));
+                prop_assert_eq!(sums.overall_progress(), expected_progress(&running, &ended));
             }
         }
     }

@@ -1,13 +1,13 @@
-//! The state of one job, and what of its row depends on the time.
+//! The row of one job, and how it changes with time.
 
 use core::time::Duration;
 
 use crate::board::event::{Change, Outcome, Row, Status};
 
-/// How long after its last news a row stays bold.
+/// How long a row stays bold after its last update.
 pub(crate) const BOLD: Duration = Duration::from_secs(1);
 
-/// The ages at which a row says that there is no news of it.
+/// The ages at which a row shows for how long it has not been updated.
 pub(crate) const STEPS: [Duration; 6] = [
     Duration::from_secs(10),
     Duration::from_secs(20),
@@ -17,24 +17,24 @@ pub(crate) const STEPS: [Duration; 6] = [
     Duration::from_secs(300),
 ];
 
-/// From this age on, a row says so each time that it passes again.
+/// From this age on, the row shows it again at each multiple.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// How often a row that shows elapsed time changes.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// The state of one job.
+/// The row of one job, running or completed.
 #[derive(Clone, Debug)]
 pub(crate) struct JobRow {
-    /// What the job said last. Its end may have changed the status.
+    /// The latest values. The end of the job may have changed the status.
     pub(crate) data: Row,
-    /// How often the position changed: where a spinner stands.
+    /// How often the position changed, which turns the spinner.
     pub(crate) turns: usize,
-    /// When it was added.
+    /// When the job was added.
     pub(crate) added: Duration,
-    /// When there was news of it for the last time; its end is news.
-    pub(crate) news: Duration,
-    /// Its end, if it ended.
+    /// When the row was last updated; the end is an update.
+    pub(crate) updated: Duration,
+    /// The end of the job, once it has ended.
     pub(crate) end: Option<End>,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct JobRow {
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) at: Duration,
-    /// `None`: it finished because the board closed; no one said how it did.
+    /// `None` if the close of the board finished the job.
     pub(crate) outcome: Option<Outcome>,
 }
 
 impl JobRow {
     pub(crate) fn new(data: Row, added: Duration) -> Self {
-        Self { data, turns: 0, added, news: added, end: None }
+        Self { data, turns: 0, added, updated: added, end: None }
     }
 
     pub(crate) fn change(&mut self, change: &Change, at: Duration) {
@@ -57,7 +57,7 @@ impl JobRow {
         self.data.apply(change);
         let moved = position(&self.data) != before;
         self.turns = self.turns.wrapping_add(usize::from(moved));
-        self.news = at;
+        self.updated = at;
     }
 
     pub(crate) fn end(&mut self, outcome: Option<Outcome>, at: Duration) {
@@ -66,30 +66,30 @@ impl JobRow {
             Some(Outcome::Cancelled) => self.data.status = Status::Warning,
             Some(Outcome::Finished | Outcome::Abandoned) | None => {}
         }
-        self.news = at;
+        self.updated = at;
         self.end = Some(End { at, outcome });
     }
 
-    /// Whether its last news is old.
+    /// Whether the last update is old.
     pub(crate) fn is_dim(&self, now: Duration) -> bool {
-        self.news.saturating_add(BOLD) <= now
+        self.updated.saturating_add(BOLD) <= now
     }
 
-    /// How long it has run or, if it has ended, did run.
+    /// How long the job has been running, or ran until its end.
     pub(crate) fn elapsed(&self, now: Duration) -> Duration {
         self.end.as_ref().map_or(now, |end| end.at).saturating_sub(self.added)
     }
 
-    /// Whether it says so if there is no news of it.
-    pub(crate) fn gives_hints(&self) -> bool {
+    /// Whether the row shows for how long it has not been updated.
+    pub(crate) fn shows_silence(&self) -> bool {
         !(self.data.pinned || self.data.finishes_at_close() || self.end.is_some())
     }
 
-    /// How long there has been no news of it, as far as the row says so: the
-    /// last step that passed.
+    /// For how long the row has not been updated, as it shows it: the last step that
+    /// passed.
     pub(crate) fn silence(&self, now: Duration) -> Option<Duration> {
-        let age = now.saturating_sub(self.news);
-        if !self.gives_hints() {
+        let age = now.saturating_sub(self.updated);
+        if !self.shows_silence() {
             None
         } else if age >= LONG {
             Some(age - modulo(age, LONG))
@@ -99,7 +99,7 @@ impl JobRow {
     }
 }
 
-/// What is left of a time after whole periods; a period is in whole seconds.
+/// A time modulo a period of whole seconds.
 pub(crate) fn modulo(time: Duration, period: Duration) -> Duration {
     Duration::new(time.as_secs() % period.as_secs(), time.subsec_nanos())
 }

@@ -52,8 +52,8 @@ impl Frame {
         let pen = Pen { theme, columns, now };
         let leaving = leaving(model, room, now);
         let mut above: Vec<Line> = model.pending().iter().map(|gone| commit(gone, pen)).collect();
-        above.extend(model.cooling().range(..leaving).map(|row| pen.committed(row)));
-        let staying = model.cooling().range(leaving..);
+        above.extend(model.completed().range(..leaving).map(|row| pen.committed(row)));
+        let staying = model.completed().range(leaving..);
         let mut live: Vec<Line> = staying.map(|row| pen.live(row)).collect();
         let shown = self.choose(model, room, now);
         draw_running(model, &shown, room, pen, &mut live);
@@ -91,7 +91,7 @@ impl Frame {
                 staying.push((*job, row));
             }
         }
-        staying.sort_by_key(|(_, row)| core::cmp::Reverse(row.news));
+        staying.sort_by_key(|(_, row)| core::cmp::Reverse(row.updated));
         for class in Class::ALL {
             let first = chosen.len();
             let of_class = staying.iter().filter(|(_, row)| Class::of(row) == class);
@@ -113,9 +113,9 @@ impl fmt::Display for Frame {
 /// The number of completed rows that leave: those that are dim, and those without
 /// room.
 fn leaving(model: &Model, room: usize, now: Duration) -> usize {
-    let completed = model.cooling().len();
+    let completed = model.completed().len();
     let crowd = (completed + model.running().len()).saturating_sub(room).min(completed);
-    let dim = model.cooling().iter().take_while(|row| row.is_dim(now)).count();
+    let dim = model.completed().iter().take_while(|row| row.is_dim(now)).count();
     dim.max(crowd)
 }
 

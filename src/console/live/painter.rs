@@ -16,7 +16,7 @@ use core::time::Duration;
 use anstyle::Style;
 
 use crate::board::event::Status;
-use crate::board::model::Share;
+use crate::board::model::OverallProgress;
 use crate::console::live::frame::{Frame, screen_size};
 use crate::console::live::row::{Line, Weight};
 use crate::console::live::theme::Theme;
@@ -36,13 +36,13 @@ const CLOSE_HYPERLINK: &str = "\x1b]8;;\x1b\\";
 
 /// Progress in a place of the terminal's own: its tab, its title or the taskbar.
 /// The first number says how it goes, the second is in percent.
-fn progress(share: Share, failed: bool) -> String {
+fn progress(share: OverallProgress, failed: bool) -> String {
     let (state, percent) = match share {
-        Share::Idle => (0, 0),
-        Share::Percent(percent) if failed => (2, percent),
-        Share::Unknown if failed => (2, 100),
-        Share::Percent(percent) => (1, percent),
-        Share::Unknown => (3, 0),
+        OverallProgress::Idle => (0, 0),
+        OverallProgress::Percent(percent) if failed => (2, percent),
+        OverallProgress::Unknown if failed => (2, 100),
+        OverallProgress::Percent(percent) => (1, percent),
+        OverallProgress::Unknown => (3, 0),
     };
     format!("\x1b]9;4;{state};{percent}\x1b\\")
 }
@@ -93,7 +93,7 @@ impl Painter {
 
     /// From now on the terminal is told how far the jobs are.
     pub(crate) fn with_progress(self) -> Self {
-        Self { told: Some((progress(Share::Idle, false), Duration::ZERO)), ..self }
+        Self { told: Some((progress(OverallProgress::Idle, false), Duration::ZERO)), ..self }
     }
 
     /// What rows are drawn with.
@@ -147,10 +147,17 @@ impl Painter {
     /// Appends how far the jobs are, if the terminal is told that. What it knows
     /// already is told again once a second, but only with something else: other
     /// programs take it away, and some terminals after a while.
-    pub(crate) fn tell(&mut self, share: Share, failed: bool, now: Duration, bytes: &mut Vec<u8>) {
+    pub(crate) fn tell(
+        &mut self,
+        share: OverallProgress,
+        failed: bool,
+        now: Duration,
+        bytes: &mut Vec<u8>,
+    ) {
         let Some((told, at)) = &mut self.told else { return };
         let news = progress(share, failed);
-        let due = share != Share::Idle && !bytes.is_empty() && now.saturating_sub(*at) >= HEAL;
+        let due =
+            share != OverallProgress::Idle && !bytes.is_empty() && now.saturating_sub(*at) >= HEAL;
         if *told != news || due {
             push(bytes, &news);
             (*told, *at) = (news, now);
@@ -395,12 +402,12 @@ mod tests {
     #[test]
     fn progress_is_a_state_and_a_percentage() {
         for (share, failed, sent) in [
-            (Share::Idle, false, "\x1b]9;4;0;0\x1b\\"),
-            (Share::Idle, true, "\x1b]9;4;0;0\x1b\\"),
-            (Share::Percent(7), false, "\x1b]9;4;1;7\x1b\\"),
-            (Share::Percent(7), true, "\x1b]9;4;2;7\x1b\\"),
-            (Share::Unknown, false, "\x1b]9;4;3;0\x1b\\"),
-            (Share::Unknown, true, "\x1b]9;4;2;100\x1b\\"),
+            (OverallProgress::Idle, false, "\x1b]9;4;0;0\x1b\\"),
+            (OverallProgress::Idle, true, "\x1b]9;4;0;0\x1b\\"),
+            (OverallProgress::Percent(7), false, "\x1b]9;4;1;7\x1b\\"),
+            (OverallProgress::Percent(7), true, "\x1b]9;4;2;7\x1b\\"),
+            (OverallProgress::Unknown, false, "\x1b]9;4;3;0\x1b\\"),
+            (OverallProgress::Unknown, true, "\x1b]9;4;2;100\x1b\\"),
         ] {
             assert_eq!(progress(share, failed), sent);
         }

@@ -77,7 +77,7 @@ impl Pen<'_> {
     /// row is wider than the screen, so that the message is complete, and has no bar.
     pub(crate) fn committed(self, row: &JobRow) -> Line {
         let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
-        Self { now: row.news, ..self }.draw(row, failed, Weight::Italic)
+        Self { now: row.updated, ..self }.draw(row, failed, Weight::Italic)
     }
 
     /// The row that counts the rows without room.

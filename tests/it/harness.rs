@@ -10,41 +10,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use active_status::testing::{Sleep, VirtualClock};
-
 /// How long a test waits for another thread before it fails rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-/// A time that passes when a test says so: a clock, and timers.
-#[derive(Clone, Default)]
-pub(crate) struct Time(VirtualClock);
-
-impl Time {
-    pub(crate) fn now(&self) -> Duration {
-        self.0.now()
-    }
-
-    pub(crate) fn clock(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
-        self.0.reader()
-    }
-
-    pub(crate) fn sleep(&self) -> impl FnMut(Duration) -> Sleep + use<> {
-        let clock = self.0.clone();
-        move |length| clock.sleep(length)
-    }
-
-    /// When the next timer ends that somebody still holds.
-    pub(crate) fn next(&self) -> Option<Duration> {
-        self.0.next_timer()
-    }
-
-    pub(crate) fn pass(&self, time: Duration) {
-        self.0.advance(time);
-    }
 }
 
 /// What a test hears of.

@@ -4,23 +4,7 @@
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange};
-use active_status::testing::VirtualClock;
-use active_status::{Board, Event, Events, Outcome, Status};
-
-/// A clock that stands until it is set.
-#[derive(Clone, Default)]
-pub(crate) struct Clock(VirtualClock);
-
-impl Clock {
-    pub(crate) fn set(&self, ms: u64) {
-        self.0.set(Duration::from_millis(ms));
-    }
-
-    /// A board that goes by this clock.
-    pub(crate) fn board(&self) -> (Board, Events) {
-        self.0.board()
-    }
-}
+use active_status::{Event, Events, Outcome, Status};
 
 /// What there is to take now.
 pub(crate) fn told(events: &mut Events) -> Vec<String> {
