@@ -1,4 +1,4 @@
-//! The board: lines, the close, and what is left when one half is gone.
+//! Boards: lines, the close, and one half without the other.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};
@@ -12,12 +12,12 @@ use active_status::testing::VirtualClock;
 use active_status::{Board, Event, Events, Job, JobOptions, StatusOptions, WithStatus, board};
 
 use crate::harness::millis;
-use crate::snapshot::told;
+use crate::snapshot::snapshot;
 use crate::support::Parent;
 
 // Rule 2
 #[test]
-fn everything_goes_where_it_is_needed() {
+fn the_types_have_their_auto_traits() {
     fn shared<T: Send + Sync + Clone + Unpin + 'static>() {}
     fn moved<T: Send + Unpin + 'static>() {}
     shared::<Board>();
@@ -33,13 +33,13 @@ fn everything_goes_where_it_is_needed() {
 
 // Rule 20
 #[test]
-fn a_line_is_a_line_each() {
+fn each_line_of_a_text_is_an_event() {
     let (board, mut events) = board();
     for text in ["one", "", "two\nthree", "end\n", "dos\r\ndos\r\n", "a\rb\x1b[1m\t"] {
         board.println(text);
     }
     let expected = ["one", "", "two", "three", "end", "", "dos", "dos", "", "a\rb\x1b[1m\t"];
-    assert_eq!(told(&mut events), expected.map(|line| format!("| {line}")));
+    assert_eq!(snapshot(&mut events), expected.map(|line| format!("| {line}")));
 }
 
 // Rule 2
@@ -52,7 +52,7 @@ fn lines_and_jobs_keep_their_order() {
     job.finish();
     board.println("three");
     let expected = ["| one", "1 added: a: ", "| two", "1 finished", "| three"];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
 }
 
 // Rule 20
@@ -62,7 +62,7 @@ fn lines_of_one_call_stay_together() {
     let print = |board: Board| move || (0..500).for_each(|_| board.println("a\nb\nc"));
     let threads: Vec<_> = (0..4).map(|_| thread::spawn(print(board.clone()))).collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines.len(), 6_000);
     assert!(lines.chunks(3).all(|lines| lines == ["| a", "| b", "| c"]));
 }
@@ -74,59 +74,59 @@ fn a_written_line_waits_for_its_newline() {
     let mut writer = board.writer();
     writer.write_all(b"one").unwrap();
     writer.flush().unwrap();
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
     writer.write_all(b" and\ntwo\nthr").unwrap();
-    assert_eq!(told(&mut events), ["| one and", "| two"]);
+    assert_eq!(snapshot(&mut events), ["| one and", "| two"]);
     writer.write_all(b"ee\n").unwrap();
-    assert_eq!(told(&mut events), ["| three"]);
+    assert_eq!(snapshot(&mut events), ["| three"]);
 }
 
 // Rule 20
 #[test]
-fn a_written_line_without_newline_is_printed_with_the_drop() {
+fn a_partial_line_is_printed_when_its_writer_is_dropped() {
     let (board, mut events) = board();
     write!(board.writer(), "one\ntwo").unwrap();
-    assert_eq!(told(&mut events), ["| one", "| two"]);
+    assert_eq!(snapshot(&mut events), ["| one", "| two"]);
     writeln!(board.writer(), "three").unwrap();
     drop(board.writer());
-    assert_eq!(told(&mut events), ["| three"]);
+    assert_eq!(snapshot(&mut events), ["| three"]);
 }
 
 #[test]
-fn each_writer_has_a_line_of_its_own() {
+fn writers_do_not_share_a_partial_line() {
     let (board, mut events) = board();
     let (mut one, mut two) = (board.writer(), board.writer());
     write!(one, "o").unwrap();
     write!(two, "t").unwrap();
     writeln!(one, "ne").unwrap();
     writeln!(two, "wo").unwrap();
-    assert_eq!(told(&mut events), ["| one", "| two"]);
+    assert_eq!(snapshot(&mut events), ["| one", "| two"]);
 }
 
 #[test]
-fn a_character_may_be_written_in_pieces() {
+fn a_character_can_be_written_byte_by_byte() {
     let (board, mut events) = board();
     let mut writer = board.writer();
     for byte in "é…\n".bytes() {
         assert_eq!(writer.write(&[byte]).unwrap(), 1);
     }
-    assert_eq!(told(&mut events), ["| é…"]);
+    assert_eq!(snapshot(&mut events), ["| é…"]);
 }
 
 #[test]
-fn written_bytes_that_are_no_text_are_replaced() {
+fn bytes_that_are_not_utf_8_are_replaced() {
     let (board, mut events) = board();
     board.writer().write_all(b"a\xffb\n\xc3\nc\n").unwrap();
-    assert_eq!(told(&mut events), ["| a\u{fffd}b", "| \u{fffd}", "| c"]);
+    assert_eq!(snapshot(&mut events), ["| a\u{fffd}b", "| \u{fffd}", "| c"]);
 }
 
 #[test]
-fn a_written_line_without_end_is_broken() {
+fn an_endless_line_is_broken() {
     let (board, mut events) = board();
     let mut writer = board.writer();
     let piece = vec![b'x'; 1 << 20];
     (0..20).for_each(|_| writer.write_all(&piece).unwrap());
-    let lines: Vec<usize> = told(&mut events).iter().map(String::len).collect();
+    let lines: Vec<usize> = snapshot(&mut events).iter().map(String::len).collect();
     assert_eq!(lines, [2 + (17 << 20)]);
 }
 
@@ -136,20 +136,20 @@ fn lines_beyond_the_limit_are_counted_in_their_place() {
     let (board, mut events) = board();
     (0..65_540).for_each(|number| board.println(number));
     let job = board.add_job("a: ");
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines[65_535..], ["| 65535", "| … 4 lines not shown", "1 added: a: "]);
     board.println("there is room again");
-    assert_eq!(told(&mut events), ["| there is room again"]);
+    assert_eq!(snapshot(&mut events), ["| there is room again"]);
     drop(job);
 }
 
 #[test]
-fn no_line_is_printed_before_the_count_of_those_left_out() {
+fn no_line_comes_before_the_count_of_omitted_ones() {
     let (board, mut events) = board();
     (0..65_537).for_each(|number| board.println(number));
     events.try_recv().unwrap();
     board.println("there is room for one");
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines[65_534..], ["| 65535", "| … 2 lines not shown"]);
 }
 
@@ -159,33 +159,33 @@ fn bytes_of_lines_have_a_limit_too() {
     let (board, mut events) = board();
     let mebibyte = "x".repeat(1 << 20);
     (0..17).for_each(|_| board.println(&mebibyte));
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines.len(), 17);
     assert_eq!(lines[16], "| … 1 line not shown");
 }
 
 #[test]
-fn one_line_of_any_length_is_printed() {
+fn a_single_line_may_exceed_the_limit() {
     let (board, mut events) = board();
     board.println("x".repeat(17 << 20));
     board.println("left out");
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines[0].len(), 2 + (17 << 20));
     assert_eq!(lines[1..], ["| … 1 line not shown"]);
 }
 
 #[test]
-fn lines_left_out_are_counted_at_the_close_at_the_latest() {
+fn omitted_lines_are_counted_at_the_close_at_the_latest() {
     let (board, mut events) = board();
     (0..65_538).for_each(|number| board.println(number));
     board.close();
-    let lines = told(&mut events);
+    let lines = snapshot(&mut events);
     assert_eq!(lines[65_535..], ["| 65535", "| … 2 lines not shown", "closed"]);
 }
 
 // Rule 21
 #[test]
-fn the_close_comes_once_after_all_that_was_said_before() {
+fn the_close_comes_once_and_last() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
     job.set_text("x");
@@ -193,14 +193,14 @@ fn the_close_comes_once_after_all_that_was_said_before() {
     board.close();
     board.close();
     let expected = ["1 added: a: ", "1: text x", "| before", "closed"];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
     assert_eq!(events.try_recv(), None);
     assert_eq!(events.recv_blocking(), None);
 }
 
 // Rule 21
 #[test]
-fn what_is_said_after_the_close_is_not_told() {
+fn updates_after_the_close_do_nothing() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
     let mut writer = board.writer();
@@ -214,7 +214,7 @@ fn what_is_said_after_the_close_is_not_told() {
     late.tick();
     late.finish();
     board.show_elapsed();
-    assert_eq!(told(&mut events), ["1 added: a: ", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "closed"]);
 }
 
 // Rule 3
@@ -237,13 +237,13 @@ fn the_last_handle_of_any_kind_closes_the_board() {
     let writer = board.writer();
     let job = board.add_job("a: ");
     drop(board);
-    assert_eq!(told(&mut events), ["1 added: a: "]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: "]);
     drop(writer);
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
     clock.set(millis(5));
     job.detach();
     clock.set(millis(9));
-    assert_eq!(told(&mut events), ["1: detached", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1: detached", "closed"]);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn elapsed_time_is_a_pinned_row_without_a_handle() {
     let Some(Event::Added { row, .. }) = events.try_recv() else { panic!("not added") };
     assert_eq!((&*row.prefix, row.pinned, row.elapsed), ("elapsed time: ", true, true));
     board.close();
-    assert_eq!(told(&mut events), ["closed"]);
+    assert_eq!(snapshot(&mut events), ["closed"]);
 }
 
 // Rules 1, 2
@@ -288,7 +288,7 @@ fn without_events_every_update_does_nothing() {
 
 // Rule 2
 #[test]
-fn dropped_events_hold_nothing_of_what_waited() {
+fn dropped_events_hold_no_pending_message() {
     let (board, mut events) = board();
     let held = Arc::new(());
     let style = held.clone();
@@ -297,7 +297,7 @@ fn dropped_events_hold_nothing_of_what_waited() {
         String::new()
     });
     let job = board.add_job(options.clone());
-    assert_eq!(told(&mut events).len(), 1);
+    assert_eq!(snapshot(&mut events).len(), 1);
     let other = board.add_job(options);
     job.tick();
     drop((job, other));
@@ -316,8 +316,7 @@ fn dropped_events_release_their_waker() {
     assert_eq!(parent.held(), 0);
 }
 
-/// Says something on its board whenever it is woken, as an executor does that
-/// logs there.
+/// A waker that updates its board when it is woken, as an executor that logs to it does.
 struct Logging(Mutex<(Board, Job)>);
 
 impl Wake for Logging {
@@ -332,20 +331,20 @@ impl Wake for Logging {
 }
 
 #[test]
-fn a_waker_that_says_something_on_its_board_does_not_wait_for_itself() {
+fn a_waker_that_uses_its_board_does_not_deadlock() {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let (board, mut events) = board();
         let job = board.add_job("a: ");
-        assert_eq!(told(&mut events).len(), 1);
+        assert_eq!(snapshot(&mut events).len(), 1);
         let waker = Waker::from(Arc::new(Logging(Mutex::new((board.clone(), job)))));
         let mut cx = std::task::Context::from_waker(&waker);
         let pending = futures::Stream::poll_next(std::pin::Pin::new(&mut events), &mut cx);
         assert_eq!(pending, Poll::Pending);
         board.println("hello");
-        sender.send(told(&mut events)).unwrap();
+        sender.send(snapshot(&mut events)).unwrap();
     });
-    let told = receiver.recv_timeout(Duration::from_secs(60)).expect("it waits for itself");
+    let events = receiver.recv_timeout(Duration::from_secs(60)).expect("a deadlock");
     let expected = ["| hello", "| woken", "| woken", "1: 1", "2 added: wake: ", "2 finished"];
-    assert_eq!(told, expected);
+    assert_eq!(events, expected);
 }

@@ -13,7 +13,7 @@ use active_status::capture::{Capture, redirect_output, with_output_redirected};
 use active_status::{Console, OpenBoard, board};
 
 use crate::pty::{pseudo_terminal, this_program};
-use crate::snapshot::told;
+use crate::snapshot::snapshot;
 use crate::support::within_a_minute;
 use crate::terminal::{PART, screen};
 
@@ -226,7 +226,7 @@ fn two_guards() {
     drop(second);
     drop(one);
     println("to the terminal");
-    let lines = told(&mut { two.1 });
+    let lines = snapshot(&mut { two.1 });
     println(format_args!("{lines:?}"));
 }
 

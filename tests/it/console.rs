@@ -17,7 +17,7 @@ use active_status::{Board, Console, Event, JobId, OpenBoard, Outcome, board, boa
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
-use crate::harness::{News, Show, Tells, held, millis, next_frame, screen, wrote};
+use crate::harness::{Reporter, Show, Signal, blocked, millis, next_frame, screen, wrote};
 use crate::snapshot::printed;
 use crate::support::within_a_minute;
 
@@ -28,7 +28,7 @@ fn shown(
 ) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
     let console = console.clock(time.reader()).size(40, 10);
-    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     (board, show)
 }
 
@@ -117,7 +117,7 @@ fn the_stream_is_not_polled_before_the_next_frame() {
         looked.store(true, Ordering::Relaxed);
         Pin::new(&mut events).poll_next(cx)
     });
-    let mut show = Show::new(|tells| Console::live().output(tells).run(events, time.timer()));
+    let mut show = Show::new(|reporter| Console::live().output(reporter).run(events, time.timer()));
     let job = board.add_job("copy: ");
     show.frame();
     looks.store(false, Ordering::Relaxed);
@@ -187,7 +187,7 @@ fn an_early_timer_does_not_stop_the_clock() {
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
     let still = Console::live().clock(|| Duration::ZERO);
-    let mut show = Show::new(|tells| still.output(tells).run(events, time.timer()));
+    let mut show = Show::new(|reporter| still.output(reporter).run(events, time.timer()));
     board.show_elapsed();
     let mut bytes = show.frame();
     time.advance(millis(100));
@@ -220,7 +220,7 @@ fn the_end_of_the_stream_closes_the_board() {
     let (board, mut events) = board_with_clock(time.reader());
     let _job = board.add_job("copy: ");
     let events = stream::iter(events.drain().collect::<Vec<Event>>());
-    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
+    let show = Show::new(|reporter| Console::plain().output(reporter).run(events, time.timer()));
     assert_eq!(show.end().1, "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
@@ -245,8 +245,8 @@ fn yielding(lines: usize) -> impl Stream<Item = Event> + Send {
 #[test]
 fn a_yielding_stream_is_drained_after_the_work() {
     let time = VirtualClock::new();
-    let show = Show::new(|tells| {
-        Console::plain().output(tells).run_while(yielding(3), time.timer(), ready(()))
+    let show = Show::new(|reporter| {
+        Console::plain().output(reporter).run_while(yielding(3), time.timer(), ready(()))
     });
     assert_eq!(show.end().1, "1\n2\n3\n");
 }
@@ -254,15 +254,16 @@ fn a_yielding_stream_is_drained_after_the_work() {
 #[test]
 fn a_yielding_stream_is_drained_by_the_drop() {
     let time = VirtualClock::new();
-    let mut show = Show::new(|tells| Console::plain().output(tells).run(yielding(3), time.timer()));
+    let mut show =
+        Show::new(|reporter| Console::plain().output(reporter).run(yielding(3), time.timer()));
     assert_eq!(show.written(), "1\n2\n3\n");
 }
 
 #[test]
 fn a_yielding_stream_is_drained_by_the_shutdown() {
-    let (sender, news) = mpsc::channel();
-    Console::plain().output(Tells(sender)).start(yielding(1_000)).shutdown();
-    assert_eq!(wrote(&news).lines().count(), 1_000);
+    let (sender, signals) = mpsc::channel();
+    Console::plain().output(Reporter(sender)).start(yielding(1_000)).shutdown();
+    assert_eq!(wrote(&signals).lines().count(), 1_000);
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn events_after_the_close_are_ignored() {
     let events = stream::iter([printed("hello"), Event::Closed { at: millis(0) }]);
     let events = events.chain(stream::pending());
     let time = VirtualClock::new();
-    let show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
+    let show = Show::new(|reporter| Console::plain().output(reporter).run(events, time.timer()));
     assert_eq!(show.end().1, "hello\n");
 }
 
@@ -278,7 +279,8 @@ fn events_after_the_close_are_ignored() {
 fn an_endless_stream_is_drawn_and_yields_to_the_executor() {
     let time = VirtualClock::new();
     let events = stream::repeat(printed("again"));
-    let mut show = Show::new(|tells| Console::plain().output(tells).run(events, time.timer()));
+    let mut show =
+        Show::new(|reporter| Console::plain().output(reporter).run(events, time.timer()));
     assert_eq!(show.polls, 1);
     assert!(show.frame().starts_with("again\n"));
     time.advance(millis(100));
@@ -289,28 +291,28 @@ fn an_endless_stream_is_drawn_and_yields_to_the_executor() {
 fn a_timer_that_is_always_ready_yields_to_the_executor() {
     let (board, events) = board_with_clock(|| Duration::ZERO);
     board.show_elapsed();
-    let show = Show::new(|tells| Console::live().output(tells).run(events, |_| ready(())));
+    let show = Show::new(|reporter| Console::live().output(reporter).run(events, |_| ready(())));
     assert_eq!(show.polls, 1);
 }
 
-/// A board on a virtual clock, shown on a terminal that accepts a write per order.
+/// A board on a virtual clock, shown on a terminal that accepts a write per permits.
 fn stalled(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>, Sender<()>) {
     let (board, events) = board_with_clock(time.reader());
-    let mut order = None;
-    let show = Show::new(|tells| {
-        let (held, orders) = held(tells);
-        order = Some(orders);
+    let mut sender = None;
+    let show = Show::new(|reporter| {
+        let (output, permits) = blocked(reporter);
+        sender = Some(permits);
         let console = Console::live().clock(time.reader()).size(40, 10);
-        console.output(held).run(events, time.timer())
+        console.output(output).run(events, time.timer())
     });
-    (board, show, order.expect("a writer"))
+    (board, show, sender.expect("a writer"))
 }
 
 // Rule 19
 #[test]
 fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     let last = board.add_job("last: ");
     let mut bytes = show.frame();
     for name in ["a", "b", "c"] {
@@ -321,9 +323,9 @@ fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
         show.settle();
     }
     assert!(show.frames.is_empty());
-    order.send(()).unwrap();
+    permits.send(()).unwrap();
     bytes += &show.frame();
-    order.send(()).unwrap();
+    permits.send(()).unwrap();
     assert_eq!(screen(&bytes), "a ✔\na is done\nb ✔\nb is done\nc ✔\nc is done\nlast: c");
     assert_eq!(bytes.matches("\u{1b}[?2026h").count(), 2);
 }
@@ -333,11 +335,11 @@ fn after_a_stall_the_terminal_gets_ends_and_the_latest_frame() {
 fn events_are_taken_while_the_terminal_is_stalled() {
     let time = VirtualClock::new();
     let (sink, events) = async_channel::bounded(1);
-    let mut order = None;
-    let mut show = Show::new(|tells| {
-        let (held, orders) = held(tells);
-        order = Some(orders);
-        Console::plain().output(held).run(events, time.timer())
+    let mut sender = None;
+    let mut show = Show::new(|reporter| {
+        let (output, permits) = blocked(reporter);
+        sender = Some(permits);
+        Console::plain().output(output).run(events, time.timer())
     });
     sink.try_send(printed("first")).unwrap();
     show.frame();
@@ -346,7 +348,7 @@ fn events_are_taken_while_the_terminal_is_stalled() {
         time.advance(millis(100));
         show.settle();
     }
-    drop(order);
+    drop(sender);
 }
 
 // Rule 19
@@ -355,11 +357,11 @@ fn at_most_1_mib_of_lines_is_taken_for_a_stalled_terminal() {
     let time = VirtualClock::new();
     let (sink, events) = async_channel::unbounded();
     let waiting = events.clone();
-    let mut order = None;
-    let mut show = Show::new(|tells| {
-        let (held, orders) = held(tells);
-        order = Some(orders);
-        Console::plain().output(held).run(events, time.timer())
+    let mut sender = None;
+    let mut show = Show::new(|reporter| {
+        let (output, permits) = blocked(reporter);
+        sender = Some(permits);
+        Console::plain().output(output).run(events, time.timer())
     });
     sink.try_send(printed("first")).unwrap();
     show.frame();
@@ -371,14 +373,14 @@ fn at_most_1_mib_of_lines_is_taken_for_a_stalled_terminal() {
         show.settle();
     }
     assert_eq!(waiting.len(), 40 - 16);
-    drop(order);
+    drop(sender);
 }
 
 // Rule 21
 #[test]
 fn the_end_waits_two_seconds_for_a_stalled_terminal() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     board.println("hello");
     show.frame();
     drop(board);
@@ -388,13 +390,13 @@ fn the_end_waits_two_seconds_for_a_stalled_terminal() {
     assert_eq!(show.settle().result, None);
     time.advance(millis(1));
     assert_eq!(show.settle().result, Some(()));
-    drop(order);
+    drop(permits);
 }
 
 #[test]
 fn the_end_waits_as_long_as_the_terminal_makes_progress() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     board.println("hello");
     show.frame();
     board.println("last words");
@@ -402,11 +404,11 @@ fn the_end_waits_as_long_as_the_terminal_makes_progress() {
     time.advance(millis(100));
     show.settle();
     time.advance(millis(1_900));
-    order.send(()).unwrap();
+    permits.send(()).unwrap();
     let last = show.frame();
     time.advance(millis(200));
     assert_eq!(show.settle().result, None);
-    order.send(()).unwrap();
+    permits.send(()).unwrap();
     assert_eq!(show.end(), ((), String::new()));
     assert!(last.contains("last words"));
 }
@@ -415,10 +417,10 @@ fn the_end_waits_as_long_as_the_terminal_makes_progress() {
 #[test]
 fn a_vanished_terminal_ends_the_drawing_and_not_the_work() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     let job = board.add_job("copy: ");
     show.frame();
-    drop(order);
+    drop(permits);
     for _ in 0..3 {
         job.set_text("a");
         time.advance(millis(100));
@@ -432,12 +434,12 @@ fn a_vanished_terminal_ends_the_drawing_and_not_the_work() {
 #[test]
 fn a_board_on_a_vanished_terminal_sets_no_timer() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     board.show_elapsed();
     show.frame();
     time.advance(millis(1_000));
     show.settle();
-    drop(order);
+    drop(permits);
     show.wait();
     time.advance(millis(100));
     show.settle();
@@ -447,14 +449,14 @@ fn a_board_on_a_vanished_terminal_sets_no_timer() {
 #[test]
 fn a_dropped_future_hands_over_all_events_without_waiting() {
     let time = VirtualClock::new();
-    let (board, mut show, order) = stalled(&time);
+    let (board, mut show, permits) = stalled(&time);
     let (done, open) = (board.add_job("done: "), board.add_job("open: "));
     let mut bytes = show.frame();
     done.finish();
     board.println("hello");
     show.future = None;
-    order.send(()).unwrap();
-    order.send(()).unwrap();
+    permits.send(()).unwrap();
+    permits.send(()).unwrap();
     bytes += &show.written();
     drop(open);
     assert_eq!(screen(&bytes), "done: ✔\nhello\nopen: … abandoned");
@@ -464,9 +466,9 @@ fn a_dropped_future_hands_over_all_events_without_waiting() {
 fn a_future_dropped_before_its_first_poll_shows_nothing() {
     let (board, events) = board();
     board.println("hello");
-    let (sender, news) = mpsc::channel();
-    drop(Console::plain().output(Tells(sender)).run(events, |_| ready(())));
-    assert!(news.recv().is_err());
+    let (sender, signals) = mpsc::channel();
+    drop(Console::plain().output(Reporter(sender)).run(events, |_| ready(())));
+    assert!(signals.recv().is_err());
 }
 
 #[test]
@@ -481,8 +483,8 @@ fn run_while_shows_the_work_and_returns_its_output() {
         job.finish();
         7
     };
-    let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.reader()).output(tells);
+    let mut show = Show::new(|reporter| {
+        let console = Console::live().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let mut bytes = show.frame();
@@ -503,8 +505,9 @@ fn work_continues_after_its_board_has_closed() {
         sleep(millis(5_000)).await;
         7
     };
-    let mut show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), work));
+    let mut show = Show::new(|reporter| {
+        Console::plain().output(reporter).run_while(events, time.timer(), work)
+    });
     time.advance(millis(4_999));
     assert_eq!(show.settle().result, None);
     time.advance(millis(1));
@@ -516,8 +519,8 @@ fn jobs_that_outlive_the_work_are_abandoned() {
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
     let job = board.add_job("copy: ");
-    let show = Show::new(|tells| {
-        Console::plain().output(tells).run_while(events, time.timer(), ready(()))
+    let show = Show::new(|reporter| {
+        Console::plain().output(reporter).run_while(events, time.timer(), ready(()))
     });
     assert_eq!(show.end().1, "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
     drop(job);
@@ -529,8 +532,9 @@ fn work_ends_even_beside_an_endless_stream() {
     let job = JobId::new(1).expect("ids count from 1");
     let events =
         stream::repeat(Event::Changed { at: Duration::ZERO, job, change: Change::default() });
-    let show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), ready(7)));
+    let show = Show::new(|reporter| {
+        Console::plain().output(reporter).run_while(events, time.timer(), ready(7))
+    });
     assert_eq!(show.end(), (7, String::new()));
 }
 
@@ -543,8 +547,9 @@ fn dropped_work_is_shown_as_cancelled() {
         let _job = job;
         pending::<()>().await;
     };
-    let mut show =
-        Show::new(|tells| Console::plain().output(tells).run_while(events, time.timer(), work));
+    let mut show = Show::new(|reporter| {
+        Console::plain().output(reporter).run_while(events, time.timer(), work)
+    });
     assert_eq!(show.written(), "copy: (cancelled after 0s)\n0 done, 1 cancelled in 0s\n");
 }
 
@@ -559,8 +564,8 @@ fn the_last_frame_is_below_the_message_of_a_panic_in_the_work() {
         sleep(millis(200)).await;
         panic!("as it does");
     };
-    let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.reader()).output(tells);
+    let mut show = Show::new(|reporter| {
+        let console = Console::live().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
@@ -580,8 +585,8 @@ fn the_last_frame_is_below_even_if_jobs_outlive_the_work() {
         sleep(millis(200)).await;
         panic!("as it does");
     };
-    let mut show = Show::new(|tells| {
-        let console = Console::live().clock(time.reader()).output(tells);
+    let mut show = Show::new(|reporter| {
+        let console = Console::live().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
@@ -604,12 +609,12 @@ fn a_stream_is_not_polled_after_its_panic() {
             _ => Poll::Ready(Some(printed("after"))),
         }
     });
-    let (sender, news) = mpsc::channel();
-    let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.timer()));
+    let (sender, signals) = mpsc::channel();
+    let mut future = Box::pin(Console::plain().output(Reporter(sender)).run(events, time.timer()));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx).is_ready())).is_err());
     drop(future);
-    assert_eq!(wrote(&news), "before\n");
+    assert_eq!(wrote(&signals), "before\n");
 }
 
 #[test]
@@ -625,31 +630,32 @@ fn a_waker_may_print_on_the_board() {
     within_a_minute(|| {
         let time = VirtualClock::new();
         let (board, events) = board_with_clock(time.reader());
-        let (sender, news) = mpsc::channel();
+        let (sender, signals) = mpsc::channel();
         let waker = Waker::from(Arc::new(Logs(Mutex::new(Some(board.clone())))));
-        let mut future = Box::pin(Console::plain().output(Tells(sender)).run(events, time.timer()));
+        let mut future =
+            Box::pin(Console::plain().output(Reporter(sender)).run(events, time.timer()));
         let mut cx = Context::from_waker(&waker);
         assert!(future.as_mut().poll(&mut cx).is_pending());
         board.println("hello");
         assert!(future.as_mut().poll(&mut cx).is_pending());
         drop(future);
-        let News::Wrote(text) = news.recv().unwrap() else { panic!("no wake") };
+        let Signal::Wrote(text) = signals.recv().unwrap() else { panic!("no wake") };
         assert_eq!(text, "hello\nwoken\n");
     });
 }
 
-/// A live board on a thread, shown on a terminal that accepts a write per order.
-fn opened_and_stalled() -> (OpenBoard, Receiver<News>, Sender<()>) {
-    let (sender, news) = mpsc::channel();
-    let (held, order) = held(Tells(sender));
-    (Console::live().output(held).size(40, 10).open(), news, order)
+/// A live board on a thread, shown on a terminal that accepts a write per permits.
+fn opened_and_stalled() -> (OpenBoard, Receiver<Signal>, Sender<()>) {
+    let (sender, signals) = mpsc::channel();
+    let (output, permits) = blocked(Reporter(sender));
+    (Console::live().output(output).size(40, 10).open(), signals, permits)
 }
 
 // Rule 21
 #[test]
 fn a_shutdown_draws_everything_said_before() {
-    let (sender, news) = mpsc::channel();
-    let board = Console::live().output(Tells(sender)).size(40, 10).open();
+    let (sender, signals) = mpsc::channel();
+    let board = Console::live().output(Reporter(sender)).size(40, 10).open();
     let job = board.add_job("copy: ");
     job.set_text("a.txt");
     job.finish();
@@ -657,9 +663,9 @@ fn a_shutdown_draws_everything_said_before() {
     let _running = board.add_job("move: ");
     board.shutdown();
     // Nothing may be written later.
-    let frames = news.try_iter().map(|news| match news {
-        News::Wrote(frame) => frame,
-        News::Woken => String::new(),
+    let frames = signals.try_iter().map(|signals| match signals {
+        Signal::Wrote(frame) => frame,
+        Signal::Woken => String::new(),
     });
     assert_eq!(screen(&frames.collect::<String>()), "copy: a.txt ✔\nhello\nmove: … abandoned");
 }
@@ -667,18 +673,18 @@ fn a_shutdown_draws_everything_said_before() {
 // Rule 21
 #[test]
 fn a_dropped_board_is_shut_down() {
-    let (sender, news) = mpsc::channel();
-    let board = Console::plain().output(Tells(sender)).open();
+    let (sender, signals) = mpsc::channel();
+    let board = Console::plain().output(Reporter(sender)).open();
     board.println("hello");
     drop(board);
-    assert_eq!(wrote(&news), "hello\n");
+    assert_eq!(wrote(&signals), "hello\n");
 }
 
 // Rules 1, 21
 #[test]
 fn a_closed_board_may_be_updated_and_shut_down() {
-    let (sender, news) = mpsc::channel();
-    let board = Console::plain().output(Tells(sender)).open();
+    let (sender, signals) = mpsc::channel();
+    let board = Console::plain().output(Reporter(sender)).open();
     let handle = board.board().clone();
     let job = board.add_job("copy: ");
     board.close();
@@ -686,15 +692,15 @@ fn a_closed_board_may_be_updated_and_shut_down() {
     board.shutdown();
     job.set_text("a.txt");
     handle.println("after the shutdown");
-    assert_eq!(wrote(&news), "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
+    assert_eq!(wrote(&signals), "copy: (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
 // Rule 19
 #[test]
 fn a_stalled_terminal_blocks_no_worker() {
-    let (board, news, order) = opened_and_stalled();
+    let (board, signals, permits) = opened_and_stalled();
     let job = board.add_job("copy: ");
-    let mut bytes = next_frame(&news);
+    let mut bytes = next_frame(&signals);
     // The terminal accepts nothing before all of this is done.
     for number in 0..10_000 {
         job.tick();
@@ -706,9 +712,9 @@ fn a_stalled_terminal_blocks_no_worker() {
     }
     job.clear_progress();
     job.finish();
-    (0..1_000).for_each(|_| order.send(()).unwrap());
+    (0..1_000).for_each(|_| permits.send(()).unwrap());
     board.shutdown();
-    bytes += &wrote(&news);
+    bytes += &wrote(&signals);
     let lines = (0..10).map(|n| format!("{0}\njob {0} ✔\n", n * 1_000)).collect::<String>();
     assert_eq!(screen(&bytes), format!("{lines}copy: 9999 ✔"));
 }
@@ -716,24 +722,24 @@ fn a_stalled_terminal_blocks_no_worker() {
 // Rule 21
 #[test]
 fn a_stalled_terminal_does_not_block_the_shutdown() {
-    let (board, news, order) = opened_and_stalled();
+    let (board, signals, permits) = opened_and_stalled();
     board.println("hello");
-    next_frame(&news);
+    next_frame(&signals);
     within_a_minute(|| board.shutdown());
-    drop(order);
+    drop(permits);
 }
 
 // Rule 1
 #[test]
 fn a_vanished_terminal_does_not_affect_workers() {
-    let (board, news, order) = opened_and_stalled();
+    let (board, signals, permits) = opened_and_stalled();
     let job = board.add_job("copy: ");
-    next_frame(&news);
-    drop(order);
+    next_frame(&signals);
+    drop(permits);
     job.set_text("a.txt");
     board.println("hello");
     board.shutdown();
-    assert_eq!(wrote(&news), "");
+    assert_eq!(wrote(&signals), "");
 }
 
 #[test]
@@ -758,36 +764,36 @@ fn a_panicking_writer_does_not_affect_workers() {
 // Rule 21
 #[test]
 fn the_last_frame_is_below_the_message_of_a_panic() {
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let mut before = String::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
         let console = Console::live().clock(|| Duration::ZERO);
-        let board = console.output(Tells(sender)).size(40, 10).open();
+        let board = console.output(Reporter(sender)).size(40, 10).open();
         let _job = board.add_job("copy: ");
-        before += &next_frame(&news);
+        before += &next_frame(&signals);
         panic!("as it does");
     }));
     assert!(panicked.is_err());
-    let after = wrote(&news);
+    let after = wrote(&signals);
     let expected = "copy:\nmessage\ncopy: ✘ panicked";
     assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
 }
 
 #[test]
 fn the_last_frame_is_below_even_if_jobs_outlive_the_panic() {
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let (mut before, mut jobs) = (String::new(), Vec::new());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
         let console = Console::live().clock(|| Duration::ZERO);
-        let board = console.output(Tells(sender)).size(40, 10).open();
+        let board = console.output(Reporter(sender)).size(40, 10).open();
         jobs.push(board.add_job("copy: "));
-        before += &next_frame(&news);
+        before += &next_frame(&signals);
         panic!("as it does");
     }));
     assert!(panicked.is_err());
-    let after = wrote(&news);
+    let after = wrote(&signals);
     let expected = "copy:\nmessage\ncopy: … abandoned";
     assert_eq!(screen(&format!("{before}message\r\n{after}")), expected);
 }
@@ -795,26 +801,26 @@ fn the_last_frame_is_below_even_if_jobs_outlive_the_panic() {
 #[test]
 fn a_panic_that_was_drawn_is_not_drawn_again() {
     /// Waits for another frame while unwinding.
-    struct Waits<'a>(&'a Receiver<News>, &'a mut String);
+    struct Waits<'a>(&'a Receiver<Signal>, &'a mut String);
     impl Drop for Waits<'_> {
         fn drop(&mut self) {
             *self.1 += &next_frame(self.0);
         }
     }
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let mut frames = String::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
         let console = Console::live().clock(|| Duration::ZERO);
-        let board = console.output(Tells(sender)).size(40, 10).open();
+        let board = console.output(Reporter(sender)).size(40, 10).open();
         let job = board.add_job("copy: ");
-        frames += &(next_frame(&news) + "message\r\n");
-        let _waits = Waits(&news, &mut frames);
+        frames += &(next_frame(&signals) + "message\r\n");
+        let _waits = Waits(&signals, &mut frames);
         let _job = job;
         panic!("as it does");
     }));
     assert!(panicked.is_err());
-    frames += &wrote(&news);
+    frames += &wrote(&signals);
     assert_eq!(screen(&frames), "copy:\nmessage\ncopy: ✘ panicked");
 }
 
@@ -837,14 +843,14 @@ fn the_board_continues_below_the_message_of_a_panic() {
 
 #[test]
 fn a_shutdown_takes_ready_events_and_closes_the_board() {
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let (board, events) = board();
-    let running = Console::plain().output(Tells(sender)).start(events);
+    let running = Console::plain().output(Reporter(sender)).start(events);
     let job = board.add_job("copy: ");
     job.tick();
     running.shutdown();
     board.println("too late");
-    assert_eq!(wrote(&news), "copy: 1 (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
+    assert_eq!(wrote(&signals), "copy: 1 (abandoned after 0s)\n0 done, 1 abandoned in 0s\n");
 }
 
 #[test]
@@ -857,32 +863,32 @@ fn a_panicking_stream_does_not_block_the_shutdown() {
 
 #[test]
 fn an_endless_stream_does_not_block_the_shutdown() {
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let events = stream::repeat(printed("again"));
-    let running = Console::plain().output(Tells(sender)).start(events);
-    next_frame(&news);
+    let running = Console::plain().output(Reporter(sender)).start(events);
+    next_frame(&signals);
     within_a_minute(|| running.shutdown());
 }
 
 // Rule 24
 #[test]
 fn an_opened_board_has_the_clock_of_the_console() {
-    let (sender, news) = mpsc::channel();
+    let (sender, signals) = mpsc::channel();
     let time = VirtualClock::new();
-    let board = Console::plain().output(Tells(sender)).clock(time.reader()).open();
+    let board = Console::plain().output(Reporter(sender)).clock(time.reader()).open();
     let job = board.add_job("copy: ");
     time.advance(Duration::from_secs(184));
     job.finish();
     board.shutdown();
-    assert!(wrote(&news).ends_with("copy: (finished in 3m 4s)\n1 done in 3m 4s\n"));
+    assert!(wrote(&signals).ends_with("copy: (finished in 3m 4s)\n1 done in 3m 4s\n"));
 }
 
 // Rule 20
 #[test]
 fn a_plain_console_writes_printed_lines_unchanged() {
-    let (sender, news) = mpsc::channel();
-    let board = Console::plain().output(Tells(sender)).open();
+    let (sender, signals) = mpsc::channel();
+    let board = Console::plain().output(Reporter(sender)).open();
     board.println("\u{1b}[31mred\u{1b}[m\tand\nmore");
     board.shutdown();
-    assert_eq!(wrote(&news), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");
+    assert_eq!(wrote(&signals), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");
 }

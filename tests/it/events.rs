@@ -12,11 +12,11 @@ use futures::future::poll_fn;
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 
-use crate::snapshot::{tell, told};
+use crate::snapshot::{describe, snapshot};
 use crate::support::Parent;
 
 #[test]
-fn a_reader_that_waits_is_woken_once() {
+fn a_waiting_reader_is_woken_once() {
     let (board, mut events) = board();
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut events), Poll::Pending);
@@ -53,7 +53,7 @@ fn every_kind_of_message_wakes() {
 }
 
 #[test]
-fn the_last_handle_wakes() {
+fn dropping_the_last_handle_wakes() {
     let (board, mut events) = board();
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut events), Poll::Pending);
@@ -62,7 +62,7 @@ fn the_last_handle_wakes() {
 }
 
 #[test]
-fn a_reader_that_moved_is_woken_where_it_is() {
+fn only_the_latest_waker_of_a_reader_is_woken() {
     let (board, mut events) = board();
     let (old, new) = (Parent::new(), Parent::new());
     assert_eq!(old.poll(&mut events), Poll::Pending);
@@ -74,7 +74,7 @@ fn a_reader_that_moved_is_woken_where_it_is() {
 
 // Rules 3, 21
 #[test]
-fn the_stream_ends_after_the_close_and_stays_so() {
+fn the_stream_is_fused_after_the_close() {
     let (board, mut events) = board();
     board.println("x");
     drop(board);
@@ -91,18 +91,18 @@ fn the_stream_ends_after_the_close_and_stays_so() {
 fn a_blocked_reader_is_woken_from_another_thread() {
     let (board, mut events) = board();
     let reader = thread::spawn(move || {
-        std::iter::from_fn(|| events.recv_blocking()).map(|event| tell(&event)).collect()
+        std::iter::from_fn(|| events.recv_blocking()).map(|event| describe(&event)).collect()
     });
     let job = board.add_job("a: ");
     job.finish();
     drop((board, job));
-    let told: Vec<String> = reader.join().unwrap();
-    assert_eq!(told, ["1 added: a: ", "1 finished", "closed"]);
+    let events: Vec<String> = reader.join().unwrap();
+    assert_eq!(events, ["1 added: a: ", "1 finished", "closed"]);
 }
 
 // Rule 2
 #[test]
-fn readiness_takes_nothing() {
+fn ready_takes_no_event() {
     let (board, mut events) = board();
     assert_eq!(events.ready().now_or_never(), None);
     let job = board.add_job("a: ");
@@ -110,21 +110,21 @@ fn readiness_takes_nothing() {
     job.tick();
     assert_eq!(events.ready().now_or_never(), Some(true));
     job.tick();
-    assert_eq!(told(&mut events), ["1 added: a: ", "1: 2"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 2"]);
     assert_eq!(events.ready().now_or_never(), None);
 }
 
 #[test]
-fn readiness_ends_with_the_events() {
+fn ready_is_false_after_the_end() {
     let (board, mut events) = board();
     drop(board);
     assert_eq!(events.ready().now_or_never(), Some(true));
-    assert_eq!(told(&mut events), ["closed"]);
+    assert_eq!(snapshot(&mut events), ["closed"]);
     assert_eq!(events.ready().now_or_never(), Some(false));
 }
 
 #[test]
-fn waiting_for_readiness_is_woken() {
+fn a_reader_that_waits_for_ready_is_woken() {
     let (board, mut events) = board();
     let parent = Parent::new();
     let mut ready = Box::pin(futures::stream::once(events.ready()));
@@ -136,22 +136,22 @@ fn waiting_for_readiness_is_woken() {
 
 // Rule 2
 #[test]
-fn a_drain_ends_though_a_worker_goes_on() {
+fn a_drain_ends_while_a_worker_ticks() {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
     job.tick();
     let mut taken = 0;
     for event in events.drain() {
         job.tick();
-        board.println(tell(&event));
+        board.println(describe(&event));
         taken += 1;
     }
     assert_eq!(taken, 2);
-    assert_eq!(told(&mut events), ["| 1 added: a: ", "1: 3", "| 1: 2"]);
+    assert_eq!(snapshot(&mut events), ["| 1 added: a: ", "1: 3", "| 1: 2"]);
 }
 
 #[test]
-fn the_stream_leaves_others_their_turn_though_a_worker_goes_on() {
+fn the_stream_yields_to_the_executor_under_load() {
     let (board, mut events) = board();
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut events), Poll::Pending);
@@ -172,7 +172,7 @@ fn the_stream_leaves_others_their_turn_though_a_worker_goes_on() {
 }
 
 #[test]
-fn all_that_was_said_before_the_close_comes_in_one_turn() {
+fn events_before_the_close_come_without_a_pending() {
     let (board, mut events) = board();
     let parent = Parent::new();
     board.println("one");
@@ -180,17 +180,17 @@ fn all_that_was_said_before_the_close_comes_in_one_turn() {
     board.println("two");
     board.println("three");
     board.close();
-    let rest = [(); 4].map(|()| parent.poll(&mut events));
-    assert_eq!(rest.iter().filter(|polled| polled.is_pending()).count(), 0, "{rest:?}");
+    let wait = [(); 4].map(|()| parent.poll(&mut events));
+    assert_eq!(wait.iter().filter(|polled| polled.is_pending()).count(), 0, "{wait:?}");
 }
 
-/// A board on which two jobs always have news: to read that of one ticks the
+/// A board on which two jobs always have a pending update: reading that of one ticks the
 /// other. It ends after a thousand, so that a test that reads on fails.
-fn always_news() -> (Vec<Job>, Events) {
+fn always_pending() -> (Vec<Job>, Events) {
     let jobs = Arc::new(OnceLock::<[Job; 2]>::new());
-    let (clock, looks) = (Arc::clone(&jobs), AtomicUsize::new(0));
+    let (clock, reads) = (Arc::clone(&jobs), AtomicUsize::new(0));
     let (board, events) = board_with_clock(move || {
-        if looks.fetch_add(1, Ordering::Relaxed) < 1_000 {
+        if reads.fetch_add(1, Ordering::Relaxed) < 1_000 {
             clock.get().into_iter().flatten().for_each(Job::tick);
         }
         Duration::ZERO
@@ -202,13 +202,13 @@ fn always_news() -> (Vec<Job>, Events) {
 }
 
 #[test]
-fn forwarding_leaves_others_their_turn_though_workers_go_on() {
-    let (_jobs, events) = always_news();
-    let (sink, mine) = async_channel::unbounded();
+fn forward_yields_to_the_executor_under_load() {
+    let (_jobs, events) = always_pending();
+    let (sink, received) = async_channel::unbounded();
     let mut forward = events.forward(sink);
     for _ in 0..10 {
         assert_eq!((&mut forward).now_or_never(), None);
-        let turn = std::iter::from_fn(|| mine.try_recv().ok()).count();
+        let turn = std::iter::from_fn(|| received.try_recv().ok()).count();
         assert!((1..10).contains(&turn), "{turn} events in a turn");
     }
 }
@@ -219,16 +219,16 @@ fn a_dropped_drain_leaves_the_rest() {
     let job = board.add_job("a: ");
     job.tick();
     job.finish();
-    assert_eq!(events.drain().next().map(|event| tell(&event)).unwrap(), "1 added: a: ");
-    assert_eq!(told(&mut events), ["1: 1", "1 finished"]);
+    assert_eq!(events.drain().next().map(|event| describe(&event)).unwrap(), "1 added: a: ");
+    assert_eq!(snapshot(&mut events), ["1: 1", "1 finished"]);
 }
 
-/// A timer by hand: how long each rest is to be, and which are over.
+/// A timer by hand: how long each wait is to be, and which are over.
 #[derive(Clone, Default)]
-struct Timer(Arc<Mutex<Rests>>);
+struct Timer(Arc<Mutex<Waits>>);
 
 #[derive(Default)]
-struct Rests {
+struct Waits {
     begun: Vec<Duration>,
     over: usize,
 }
@@ -238,9 +238,9 @@ impl Timer {
         let timer = self.clone();
         move |time| {
             let number = {
-                let mut rests = timer.0.lock().unwrap();
-                rests.begun.push(time);
-                rests.begun.len()
+                let mut waits = timer.0.lock().unwrap();
+                waits.begun.push(time);
+                waits.begun.len()
             };
             let timer = timer.clone();
             let over = move |_: &mut Context<'_>| match timer.0.lock().unwrap().over >= number {
@@ -251,32 +251,32 @@ impl Timer {
         }
     }
 
-    fn rests(&self) -> usize {
+    fn waits(&self) -> usize {
         self.0.lock().unwrap().begun.len()
     }
 
-    /// Ends the rest that goes on.
+    /// Ends the wait that goes on.
     fn fire(&self) {
-        let mut rests = self.0.lock().unwrap();
-        rests.over = rests.begun.len();
+        let mut waits = self.0.lock().unwrap();
+        waits.over = waits.begun.len();
     }
 }
 
 // Rule 2
 #[test]
-fn a_sampled_stream_looks_at_once_and_then_rests() {
+fn a_sampled_stream_reads_at_once_and_then_waits() {
     let (board, events) = board();
     let timer = Timer::default();
     let parent = Parent::new();
     let mut events = Box::pin(events.sampled(Duration::from_millis(100), timer.sleep()));
     assert_eq!(parent.poll(&mut events), Poll::Pending);
-    assert_eq!(timer.rests(), 0);
+    assert_eq!(timer.waits(), 0);
 
     let job = board.add_job("a: ");
     job.tick();
     assert_eq!(parent.take_wakes(), 1);
-    let told = |events: Vec<Event>| events.iter().map(tell).collect::<Vec<_>>();
-    assert_eq!(told(parent.drain(&mut events)), ["1 added: a: ", "1: 1"]);
+    let describe_all = |events: Vec<Event>| events.iter().map(describe).collect::<Vec<_>>();
+    assert_eq!(describe_all(parent.drain(&mut events)), ["1 added: a: ", "1: 1"]);
     assert_eq!(timer.0.lock().unwrap().begun, [Duration::from_millis(100)]);
 
     job.tick();
@@ -284,11 +284,11 @@ fn a_sampled_stream_looks_at_once_and_then_rests() {
     assert_eq!(parent.poll(&mut events), Poll::Pending);
     assert_eq!(parent.take_wakes(), 0);
     timer.fire();
-    assert_eq!(told(parent.drain(&mut events)), ["1: 3"]);
+    assert_eq!(describe_all(parent.drain(&mut events)), ["1: 3"]);
 }
 
 #[test]
-fn a_sampled_stream_does_not_rest_while_there_is_nothing() {
+fn a_sampled_stream_sets_no_timer_while_idle() {
     let (board, events) = board();
     let timer = Timer::default();
     let parent = Parent::new();
@@ -297,13 +297,13 @@ fn a_sampled_stream_does_not_rest_while_there_is_nothing() {
     assert_eq!(parent.drain(&mut events).len(), 1);
     timer.fire();
     assert_eq!(parent.poll(&mut events), Poll::Pending);
-    assert_eq!(timer.rests(), 1);
+    assert_eq!(timer.waits(), 1);
     board.println("x");
     assert_eq!(parent.take_wakes(), 1);
 }
 
 #[test]
-fn a_sampled_stream_rests_though_a_worker_goes_on() {
+fn a_sampled_stream_waits_while_a_worker_ticks() {
     let (board, events) = board();
     let timer = Timer::default();
     let parent = Parent::new();
@@ -314,11 +314,11 @@ fn a_sampled_stream_rests_though_a_worker_goes_on() {
         job.tick();
         taken += 1;
     }
-    assert_eq!((taken, timer.rests()), (1, 1));
+    assert_eq!((taken, timer.waits()), (1, 1));
 }
 
 #[test]
-fn a_sampled_stream_ends_without_a_rest() {
+fn a_sampled_stream_ends_without_a_timer() {
     let (board, events) = board();
     let timer = Timer::default();
     let parent = Parent::new();
@@ -330,13 +330,13 @@ fn a_sampled_stream_ends_without_a_rest() {
     assert_eq!(parent.items(&mut events, 4).len(), 4);
     assert!(events.is_terminated());
     assert_eq!(parent.poll(&mut events), Poll::Ready(None));
-    assert_eq!(timer.rests(), 0);
+    assert_eq!(timer.waits(), 0);
 }
 
 #[test]
-fn forwarded_events_merge_while_the_channel_is_full() {
+fn updates_merge_while_the_channel_is_full() {
     let (board, events) = board();
-    let (sink, mine) = async_channel::bounded(1);
+    let (sink, received) = async_channel::bounded(1);
     let mut forward = events.forward(sink);
     let job = board.add_job("a: ");
     assert_eq!((&mut forward).now_or_never(), None);
@@ -345,23 +345,23 @@ fn forwarded_events_merge_while_the_channel_is_full() {
     (0..10).for_each(|_| job.tick());
     job.finish();
     drop((board, job));
-    let mut told = Vec::new();
+    let mut snapshot = Vec::new();
     while (&mut forward).now_or_never().is_none() {
-        told.push(tell(&mine.try_recv().unwrap()));
+        snapshot.push(describe(&received.try_recv().unwrap()));
     }
-    told.extend(mine.try_recv().map(|event| tell(&event)));
-    assert_eq!(told, ["1 added: a: ", "| next", "1: 10", "1 finished", "closed"]);
-    assert!(mine.is_closed());
+    snapshot.extend(received.try_recv().map(|event| describe(&event)));
+    assert_eq!(snapshot, ["1 added: a: ", "| next", "1: 10", "1 finished", "closed"]);
+    assert!(received.is_closed());
 }
 
 // Rule 3
 #[test]
-fn forwarding_ends_with_its_receiver() {
+fn forward_ends_when_its_receiver_is_dropped() {
     let (board, events) = board();
-    let (sink, mine) = async_channel::unbounded();
+    let (sink, received) = async_channel::unbounded();
     let mut forward = events.forward(sink);
-    drop(mine);
-    board.println("nobody listens");
+    drop(received);
+    board.println("unread");
     assert_eq!((&mut forward).now_or_never(), Some(()));
 }
 
@@ -374,8 +374,8 @@ fn events_of_a_thread_arrive_on_an_executor() {
         (0..10_000).for_each(|_| job.tick());
         job.finish();
     });
-    let told: Vec<Event> = smol::block_on(events.collect());
+    let events: Vec<Event> = smol::block_on(events.collect());
     worker.join().unwrap();
-    let last: Vec<String> = told[told.len() - 3..].iter().map(tell).collect();
+    let last: Vec<String> = events[events.len() - 3..].iter().map(describe).collect();
     assert_eq!(last, ["1: 10000", "1 finished", "closed"]);
 }

@@ -1,6 +1,6 @@
-//! A stage for consoles: time that passes when a test says so, outputs that tell
-//! what they are given, and the screen that comes of it. Nothing here waits for
-//! time: what does not come within a minute fails a test.
+//! A harness for consoles: futures polled by hand, outputs that report what is written to
+//! them, and the screen that results. Nothing here waits for time: a test fails if a signal
+//! does not come within a minute.
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -10,27 +10,27 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-/// How long a test waits for another thread before it fails rather than hang.
+/// How long a test waits for another thread before it fails, so that it does not hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// What a test hears of.
+/// A signal to the test.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum Signal {
     Woken,
     Wrote(String),
 }
 
-/// A writer that tells of all it takes.
-pub(crate) struct Tells(pub(crate) Sender<News>);
+/// A writer that reports all that is written to it.
+pub(crate) struct Reporter(pub(crate) Sender<Signal>);
 
-impl Write for Tells {
+impl Write for Reporter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8(bytes.to_vec()).expect("whole characters");
-        let _ = self.0.send(News::Wrote(text));
+        let _ = self.0.send(Signal::Wrote(text));
         Ok(bytes.len())
     }
 
@@ -39,17 +39,17 @@ impl Write for Tells {
     }
 }
 
-/// A writer that tells of all it is given, and then waits for its orders. When
-/// nobody gives orders any more, it fails.
-pub(crate) struct Held {
-    tells: Tells,
-    orders: Receiver<()>,
+/// A writer that reports all that is written to it, and then blocks until the test permits
+/// it to return. It fails once the sender of permits was dropped.
+pub(crate) struct Blocked {
+    reporter: Reporter,
+    permits: Receiver<()>,
 }
 
-impl Write for Held {
+impl Write for Blocked {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.tells.write(bytes)?;
-        match self.orders.recv() {
+        let taken = self.reporter.write(bytes)?;
+        match self.permits.recv() {
             Ok(()) => Ok(taken),
             Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -60,36 +60,36 @@ impl Write for Held {
     }
 }
 
-/// A writer that waits for orders; each lets it take what it was given.
-pub(crate) fn held(tells: Tells) -> (Held, Sender<()>) {
-    let (order, orders) = mpsc::channel();
-    (Held { tells, orders }, order)
+/// A blocked writer, and the sender of permits, each of which ends one write.
+pub(crate) fn blocked(reporter: Reporter) -> (Blocked, Sender<()>) {
+    let (permit, permits) = mpsc::channel();
+    (Blocked { reporter, permits }, permit)
 }
 
-struct Wakes(Sender<News>);
+struct Wakes(Sender<Signal>);
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        let _ = self.0.send(News::Woken);
+        let _ = self.0.send(Signal::Woken);
     }
 }
 
-/// A future that shows a board, polled by hand when it is woken.
+/// The future of a console, polled by hand when it is woken.
 pub(crate) struct Show<F: Future> {
     pub(crate) future: Option<Pin<Box<F>>>,
     pub(crate) result: Option<F::Output>,
     waker: Waker,
-    news: Receiver<News>,
+    signals: Receiver<Signal>,
     pub(crate) frames: Vec<String>,
     pub(crate) polls: usize,
 }
 
 impl<F: Future> Show<F> {
-    pub(crate) fn new(show: impl FnOnce(Tells) -> F) -> Self {
-        let (sender, news) = mpsc::channel();
-        let future = Some(Box::pin(show(Tells(sender.clone()))));
+    pub(crate) fn new(show: impl FnOnce(Reporter) -> F) -> Self {
+        let (sender, signals) = mpsc::channel();
+        let future = Some(Box::pin(show(Reporter(sender.clone()))));
         let waker = Waker::from(Arc::new(Wakes(sender)));
-        let mut show = Self { future, result: None, waker, news, frames: Vec::new(), polls: 0 };
+        let mut show = Self { future, result: None, waker, signals, frames: Vec::new(), polls: 0 };
         show.poll();
         show
     }
@@ -104,17 +104,17 @@ impl<F: Future> Show<F> {
         }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Woken => self.poll(),
-            News::Wrote(frame) => self.frames.push(frame),
+    fn handle(&mut self, signal: Signal) {
+        match signal {
+            Signal::Woken => self.poll(),
+            Signal::Wrote(frame) => self.frames.push(frame),
         }
     }
 
-    /// Polls as long as there are wakes.
+    /// Polls until there is no signal left.
     pub(crate) fn settle(&mut self) -> &mut Self {
-        while let Ok(news) = self.news.try_recv() {
-            self.hear(news);
+        while let Ok(signal) = self.signals.try_recv() {
+            self.handle(signal);
         }
         self
     }
@@ -122,8 +122,8 @@ impl<F: Future> Show<F> {
     /// Waits for a wake or a write.
     #[track_caller]
     pub(crate) fn wait(&mut self) {
-        let news = self.news.recv_timeout(PATIENCE).expect("news within a minute");
-        self.hear(news);
+        let signal = self.signals.recv_timeout(PATIENCE).expect("a signal within a minute");
+        self.handle(signal);
     }
 
     /// The next frame that is written.
@@ -145,14 +145,14 @@ impl<F: Future> Show<F> {
         (self.result.take().expect("a result"), wrote)
     }
 
-    /// What is written until the future and its thread have gone.
+    /// All that is written until the future was dropped and its thread has ended.
     pub(crate) fn written(&mut self) -> String {
         self.future = None;
         self.waker = Waker::noop().clone();
         loop {
-            match self.news.recv_timeout(PATIENCE) {
-                Ok(News::Wrote(frame)) => self.frames.push(frame),
-                Ok(News::Woken) => {}
+            match self.signals.recv_timeout(PATIENCE) {
+                Ok(Signal::Wrote(frame)) => self.frames.push(frame),
+                Ok(Signal::Woken) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.frames.concat(),
                 Err(RecvTimeoutError::Timeout) => panic!("the thread did not end"),
             }
@@ -160,20 +160,20 @@ impl<F: Future> Show<F> {
     }
 }
 
-/// What is on a screen after these bytes, without the empty rows at the end.
+/// The text of a screen after these bytes, without the empty rows at the end.
 pub(crate) fn screen(bytes: &str) -> String {
     let mut terminal = avt::Terminal::with_scrollback(40, 10, None).expect("a size");
     terminal.feed(bytes);
     terminal.screen().text().join("\n").trim_end().to_string()
 }
 
-/// What a console on a thread wrote until it had gone.
-pub(crate) fn wrote(news: &Receiver<News>) -> String {
+/// All that a console on a thread wrote until it ended.
+pub(crate) fn wrote(signals: &Receiver<Signal>) -> String {
     let mut text = String::new();
     loop {
-        match news.recv_timeout(PATIENCE) {
-            Ok(News::Wrote(frame)) => text += &frame,
-            Ok(News::Woken) => {}
+        match signals.recv_timeout(PATIENCE) {
+            Ok(Signal::Wrote(frame)) => text += &frame,
+            Ok(Signal::Woken) => {}
             Err(RecvTimeoutError::Disconnected) => return text,
             Err(RecvTimeoutError::Timeout) => panic!("the thread did not end"),
         }
@@ -182,9 +182,9 @@ pub(crate) fn wrote(news: &Receiver<News>) -> String {
 
 /// The next frame of a console on a thread.
 #[track_caller]
-pub(crate) fn next_frame(news: &Receiver<News>) -> String {
-    match news.recv_timeout(PATIENCE) {
-        Ok(News::Wrote(frame)) => frame,
+pub(crate) fn next_frame(signals: &Receiver<Signal>) -> String {
+    match signals.recv_timeout(PATIENCE) {
+        Ok(Signal::Wrote(frame)) => frame,
         other => panic!("no frame within a minute: {other:?}"),
     }
 }

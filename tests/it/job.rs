@@ -1,4 +1,4 @@
-//! Jobs: updates, ends, and what is told of them.
+//! Jobs: updates, outcomes, and the events of both.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -17,18 +17,18 @@ use proptest::prelude::*;
 
 use crate::allocator::{allocations, bytes};
 use crate::harness::millis;
-use crate::snapshot::{tell, told};
+use crate::snapshot::{describe, snapshot};
 use crate::support::{Parent, panic_of};
 
-/// A job that was added, and told of.
+/// A job whose addition was read.
 fn job() -> (Job, Events) {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
-    assert_eq!(told(&mut events), ["1 added: a: "]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: "]);
     (job, events)
 }
 
-/// The position that was told last.
+/// The last position among these events.
 fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
     let positions = events.into_iter().filter_map(|event| match event {
         Event::Changed {
@@ -41,7 +41,7 @@ fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
 
 // Rules 1, 6
 #[test]
-fn any_sequence_of_updates_is_told() {
+fn any_sequence_of_updates_arrives() {
     type Updates = fn(&Job);
     let table: [(Updates, &str); 30] = [
         (|job| job.set_text("x"), "1: text x"),
@@ -137,7 +137,7 @@ fn any_sequence_of_updates_is_told() {
     for (number, (updates, expected)) in table.into_iter().enumerate() {
         let (job, mut events) = job();
         updates(&job);
-        assert_eq!(told(&mut events), [expected], "row {number}");
+        assert_eq!(snapshot(&mut events), [expected], "row {number}");
     }
 }
 
@@ -153,46 +153,46 @@ impl fmt::Display for Stubborn {
 
 // Rule 9
 #[test]
-fn an_update_that_changes_nothing_is_news_all_the_same() {
+fn an_update_with_the_same_value_is_an_event() {
     let (job, mut events) = job();
     job.set_position(3);
-    assert_eq!(told(&mut events), ["1: 3"]);
+    assert_eq!(snapshot(&mut events), ["1: 3"]);
     job.set_position(3);
-    assert_eq!(told(&mut events), ["1: nothing new"]);
+    assert_eq!(snapshot(&mut events), ["1: nothing new"]);
 }
 
 // Rule 2
 #[test]
-fn only_what_is_new_is_told() {
+fn a_change_has_only_the_updated_fields() {
     let (job, mut events) = job();
     job.set_text("x");
     job.tick();
-    assert_eq!(told(&mut events), ["1: text x; 1"]);
+    assert_eq!(snapshot(&mut events), ["1: text x; 1"]);
     job.set_status(Status::Success);
-    assert_eq!(told(&mut events), ["1: success"]);
+    assert_eq!(snapshot(&mut events), ["1: success"]);
     job.tick();
-    assert_eq!(told(&mut events), ["1: 2"]);
+    assert_eq!(snapshot(&mut events), ["1: 2"]);
 }
 
 #[test]
-fn a_count_that_was_cleared_is_not_shown_again_by_itself() {
+fn a_cleared_count_stays_cleared_until_a_tick() {
     let (job, mut events) = job();
     job.tick_by(3);
-    assert_eq!(told(&mut events), ["1: 3"]);
+    assert_eq!(snapshot(&mut events), ["1: 3"]);
     job.clear_progress();
-    assert_eq!(told(&mut events), ["1: no progress"]);
+    assert_eq!(snapshot(&mut events), ["1: no progress"]);
     job.set_text("x");
-    assert_eq!(told(&mut events), ["1: text x"]);
+    assert_eq!(snapshot(&mut events), ["1: text x"]);
 }
 
 #[test]
-fn progress_that_starts_again_keeps_nothing_of_the_last() {
+fn restarted_progress_forgets_the_old_one() {
     let (job, mut events) = job();
     job.start_progress(5);
     job.tick_by(5);
-    assert_eq!(told(&mut events), ["1: 5/5"]);
+    assert_eq!(snapshot(&mut events), ["1: 5/5"]);
     job.start_progress(8);
-    assert_eq!(told(&mut events), ["1: 0/8"]);
+    assert_eq!(snapshot(&mut events), ["1: 0/8"]);
 }
 
 // Rule 1
@@ -207,24 +207,24 @@ fn a_display_may_update_its_own_job() {
     }
     let (job, mut events) = job();
     job.set_text(Meddler(job.clone()));
-    assert_eq!(told(&mut events), ["1: text outer"]);
+    assert_eq!(snapshot(&mut events), ["1: text outer"]);
 }
 
 // Rule 1
 #[test]
-fn a_tick_allocates_nothing_but_for_the_first() {
+fn only_the_first_tick_allocates() {
     let (job, mut events) = job();
     job.tick();
     let before = (allocations(), bytes());
     (1..1_000).for_each(|count| job.tick_by(count));
     job.tick_by(1 << 40);
     assert_eq!((allocations(), bytes()), before);
-    assert_eq!(told(&mut events), ["1: 1099512127277"]);
+    assert_eq!(snapshot(&mut events), ["1: 1099512127277"]);
 }
 
 // Rule 2
 #[test]
-fn a_job_has_at_most_three_messages_waiting() {
+fn at_most_three_messages_per_job_are_pending() {
     let (board, mut events) = board();
     for _ in 0..100 {
         let job = board.add_job("a: ");
@@ -246,7 +246,7 @@ fn the_first_end_wins() {
     job.finish();
     job.end(Outcome::Panicked);
     drop(job);
-    assert_eq!(told(&mut events), ["1 failed: no disk", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1 failed: no disk", "closed"]);
 }
 
 // Rule 5
@@ -267,23 +267,23 @@ fn updates_after_the_end_do_nothing() {
     job.complete_progress();
     job.clear_progress();
     job.clone().detach();
-    assert_eq!(told(&mut events), ["1: text before; 1", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1: text before; 1", "1 finished"]);
     job.tick();
     job.set_text("after");
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
 }
 
 // Rule 5
 #[test]
-fn ticks_between_the_end_and_its_reader_do_nothing() {
+fn ticks_after_the_end_do_nothing_before_it_is_read() {
     let (job, mut events) = job();
     job.finish();
     job.tick();
-    assert_eq!(told(&mut events), ["1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1 finished"]);
 }
 
 #[test]
-fn ticks_after_the_end_was_told_wake_nobody() {
+fn ticks_after_the_end_do_not_wake() {
     let (job, mut events) = job();
     job.finish();
     let parent = Parent::new();
@@ -302,29 +302,29 @@ fn the_last_state_comes_before_the_end() {
     job.tick_by(8);
     job.set_text("last");
     job.finish();
-    assert_eq!(told(&mut events), ["1: text last; 8/9", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1: text last; 8/9", "1 finished"]);
 }
 
 // Rule 5
 #[test]
-fn the_last_handle_that_goes_cancels_the_job() {
+fn dropping_the_last_handle_cancels_the_job() {
     let (job, mut events) = job();
     let other = job.clone();
     drop(job);
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
     drop(other);
-    assert_eq!(told(&mut events), ["1 cancelled", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1 cancelled", "closed"]);
 }
 
 // Rule 5
 #[test]
-fn a_handle_dropped_by_a_panic_panicked() {
+fn a_job_dropped_by_a_panic_has_panicked() {
     let (board, mut events) = board();
     panic_of(|| {
         let _job = board.add_job("a: ");
         panic!("no disk");
     });
-    assert_eq!(told(&mut events), ["1 added: a: ", "1 panicked"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1 panicked"]);
 }
 
 // Rule 5
@@ -332,7 +332,7 @@ fn a_handle_dropped_by_a_panic_panicked() {
 fn a_detached_job_outlives_its_handles() {
     let (job, mut events) = job();
     job.detach();
-    assert_eq!(told(&mut events), ["1: detached", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1: detached", "closed"]);
 }
 
 #[test]
@@ -342,11 +342,11 @@ fn a_detached_job_is_updated_and_ended_by_its_other_handles() {
     job.set_text("x");
     job.finish();
     drop(job);
-    assert_eq!(told(&mut events), ["1: text x; detached", "1 finished", "closed"]);
+    assert_eq!(snapshot(&mut events), ["1: text x; detached", "1 finished", "closed"]);
 }
 
 #[test]
-fn a_job_knows_whether_it_was_ended() {
+fn is_ended_is_true_after_the_end() {
     let (job, _events) = job();
     assert!(!job.is_ended());
     job.finish();
@@ -374,13 +374,13 @@ fn a_string_of_any_kind_is_a_prefix() {
         board.add_job(()),
     ];
     let expected = ["1 added: a", "2 added: b", "3 added: c", "4 added: d", "5 added: "];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
     drop(jobs);
 }
 
 // Rule 4
 #[test]
-fn options_are_the_row_at_first() {
+fn options_are_the_first_row() {
     let (board, mut events) = board();
     let options = JobOptions::new()
         .prefix("p: ")
@@ -403,11 +403,11 @@ fn options_are_the_row_at_first() {
 
 // Rule 6
 #[test]
-fn a_job_that_was_given_no_total_counts_without_one() {
+fn a_job_without_a_total_counts_without_one() {
     let (board, mut events) = board();
     let job = board.add_job(JobOptions::new().total(None));
     job.tick();
-    assert_eq!(told(&mut events), ["1 added: ; 0", "1: 1"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ; 0", "1: 1"]);
 }
 
 // Rule 3
@@ -433,7 +433,7 @@ fn times_are_those_of_the_calls() {
 
 // Rule 3
 #[test]
-fn a_style_is_asked_when_its_news_is_taken() {
+fn a_style_runs_when_the_update_is_read() {
     let (board, mut events) = board();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
@@ -444,15 +444,15 @@ fn a_style_is_asked_when_its_news_is_taken() {
     job.tick();
     job.tick();
     assert_eq!(asked.load(Ordering::SeqCst), 0);
-    assert_eq!(told(&mut events), ["1 added: ; 0/8 '0 so far'", "1: 2/8 '2 so far'"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ; 0/8 '0 so far'", "1: 2/8 '2 so far'"]);
     job.set_text("x");
-    assert_eq!(told(&mut events), ["1: text x"]);
+    assert_eq!(snapshot(&mut events), ["1: text x"]);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 // Rule 3
 #[test]
-fn a_style_that_panics_is_not_asked_again() {
+fn a_style_that_panics_is_not_called_again() {
     let (board, mut events) = board();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
@@ -461,9 +461,9 @@ fn a_style_that_panics_is_not_asked_again() {
         panic!("no words")
     }));
     job.tick();
-    assert_eq!(told(&mut events), ["1 added: ", "1: 1"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ", "1: 1"]);
     job.tick();
-    assert_eq!(told(&mut events), ["1: 2"]);
+    assert_eq!(snapshot(&mut events), ["1: 2"]);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
@@ -480,8 +480,8 @@ fn a_style_may_update_its_own_job() {
     }));
     OWN.set(Some(job.clone()));
     job.tick();
-    assert_eq!(told(&mut events), ["1 added: ", "1: 1 '1'"]);
-    assert_eq!(told(&mut events), ["1: text from the style"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ", "1: 1 '1'"]);
+    assert_eq!(snapshot(&mut events), ["1: text from the style"]);
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn a_style_is_dropped_with_the_end() {
         String::new()
     }));
     job.finish();
-    assert_eq!(told(&mut events), ["1 added: ", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ", "1 finished"]);
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
@@ -572,7 +572,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// What a job has been told: the whole state in plain fields.
+/// The state of a job in plain fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Plain {
     text: String,
@@ -617,7 +617,7 @@ impl Plain {
     }
 
     fn apply(&mut self, event: &Event) {
-        assert_eq!(self.end, None, "told after the end: {event:?}");
+        assert_eq!(self.end, None, "an event after the end: {event:?}");
         match event {
             Event::Changed { change, .. } => {
                 self.text = change.text.clone().unwrap_or(self.text.clone());
@@ -629,7 +629,7 @@ impl Plain {
                     self.position = row.progress.map_or(0, |progress| progress.position);
                 }
             }
-            Event::Ended { .. } => self.end = Some(tell(event).replacen("1 ", "", 1)),
+            Event::Ended { .. } => self.end = Some(describe(event).replacen("1 ", "", 1)),
             other => panic!("{other:?}"),
         }
     }
@@ -653,18 +653,18 @@ fn update(job: &Job, act: &Act) {
 proptest! {
     // Rules 2, 6
     #[test]
-    fn what_was_told_is_what_was_said_however_it_is_read(acts in vec(act(), 0..40)) {
+    fn reads_at_any_time_add_up_to_the_updates(acts in vec(act(), 0..40)) {
         let (job, mut events) = job();
-        let mut said = Plain::default();
-        let mut heard = Plain::default();
+        let mut updated = Plain::default();
+        let mut read = Plain::default();
         for act in &acts {
             update(&job, act);
-            said.act(act);
+            updated.act(act);
             if let Act::Take(count) = *act {
-                (0..count).map_while(|_| events.try_recv()).for_each(|event| heard.apply(&event));
+                (0..count).map_while(|_| events.try_recv()).for_each(|event| read.apply(&event));
             }
         }
-        events.drain().for_each(|event| heard.apply(&event));
-        prop_assert_eq!(heard, said);
+        events.drain().for_each(|event| read.apply(&event));
+        prop_assert_eq!(read, updated);
     }
 }

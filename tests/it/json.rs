@@ -19,7 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::harness::{Show, Tells, held, millis, wrote};
+use crate::harness::{Reporter, Show, blocked, millis, wrote};
 use crate::support::Parent;
 
 const ALL: [&str; 12] = [
@@ -118,9 +118,9 @@ fn a_line_that_is_read_is_written_byte_for_byte() {
 }
 
 #[test]
-fn what_is_not_there_is_not_news_and_what_is_not_known_is_passed_over() {
+fn missing_fields_are_defaults_and_unknown_ones_are_ignored() {
     let lines = [
-        r#"{"event":"added","job":1,"at":1,"colour":"mauve"}"#,
+        r#"{"event":"added","job":1,"at":1,"shape":"round"}"#,
         "",
         "  \r",
         r#" {"at":1e400,"text":"x","event":"line"} "#,
@@ -138,7 +138,7 @@ fn what_is_not_there_is_not_news_and_what_is_not_known_is_passed_over() {
 }
 
 #[test]
-fn each_broken_line_is_named_and_the_next_one_is_read() {
+fn an_invalid_line_is_an_error_and_the_next_one_is_read() {
     let [.., closed] = all();
     for (line, what) in [
         ("nonsense", "expected ident at line 1 column 2"),
@@ -207,7 +207,7 @@ fn a_console_writes_a_header_before_the_first_event() {
     time.advance(millis(1_500));
     let (board, events) = board_with_clock(time.reader());
     let console = Console::json().clock(time.reader());
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     board.println("a line");
     let frame = show.frame();
     assert_eq!(frame.lines().count(), 2);
@@ -224,7 +224,7 @@ fn a_console_writes_a_header_before_the_first_event() {
 }
 
 #[test]
-fn an_error_of_the_reader_is_yielded_as_it_is() {
+fn an_error_of_the_reader_is_yielded_unchanged() {
     struct Fails;
     impl Read for Fails {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -294,7 +294,7 @@ proptest! {
     }
 
     #[test]
-    fn of_a_killed_writer_all_whole_lines_are_read_and_one_error_is_told(
+    fn after_a_kill_all_whole_lines_are_read(
         events in vec(any_event(), 1..5),
         cut in any::<proptest::sample::Index>(),
     ) {
@@ -317,7 +317,7 @@ fn a_console_writes_a_line_for_each_event() {
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
     let console = Console::json().clock(time.reader());
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     let job = board.add_job(JobOptions::new().prefix("copy: ").total(5));
     show.frame();
     time.advance(millis(1_500));
@@ -352,8 +352,8 @@ fn a_console_writes_a_line_for_each_event() {
 fn recorded_lines_fold_to_the_model_of_the_events() {
     let (board, events) = board();
     let [mut events, file] = tee(events);
-    let (sender, news) = mpsc::channel();
-    let running = Console::json().output(Tells(sender)).start(file);
+    let (sender, signals) = mpsc::channel();
+    let running = Console::json().output(Reporter(sender)).start(file);
     for number in 1..=20 {
         let job = board.add_job(format!("{number}: "));
         job.set_text("half");
@@ -366,7 +366,7 @@ fn recorded_lines_fold_to_the_model_of_the_events() {
     for event in Parent::new().drain(&mut events) {
         models[0].apply(&event);
     }
-    for event in read_records(wrote(&news).as_bytes()) {
+    for event in read_records(wrote(&signals).as_bytes()) {
         models[1].apply(&event.unwrap());
     }
     let [one, two] = models
@@ -376,11 +376,11 @@ fn recorded_lines_fold_to_the_model_of_the_events() {
 }
 
 #[test]
-fn nothing_is_lost_while_the_output_takes_nothing() {
-    let (sender, news) = mpsc::channel();
-    let (held, orders) = held(Tells(sender));
+fn no_line_is_lost_while_the_output_blocks() {
+    let (sender, signals) = mpsc::channel();
+    let (output, permits) = blocked(Reporter(sender));
     let (board, events) = board();
-    let mut show = Box::pin(Console::json().output(held).run(events, |_| ready(())));
+    let mut show = Box::pin(Console::json().output(output).run(events, |_| ready(())));
     let waker = Waker::noop();
     let mut poll = || show.as_mut().poll(&mut Context::from_waker(waker));
     let line = "x".repeat(100_000);
@@ -390,12 +390,12 @@ fn nothing_is_lost_while_the_output_takes_nothing() {
         (0..3).for_each(|_| assert!(poll().is_pending()));
     }
     drop(board);
-    (0..10_000).for_each(|_| orders.send(()).unwrap());
+    (0..10_000).for_each(|_| permits.send(()).unwrap());
     while poll().is_pending() {
         thread::yield_now();
     }
-    drop((show, orders));
-    let lines = wrote(&news);
+    drop((show, permits));
+    let lines = wrote(&signals);
     let read: Vec<Event> = read_records(lines.as_bytes()).map(Result::unwrap).collect();
     assert_eq!(read.len(), 101);
     for (number, event) in read[..100].iter().enumerate() {
@@ -405,11 +405,11 @@ fn nothing_is_lost_while_the_output_takes_nothing() {
 }
 
 #[test]
-fn while_the_output_takes_nothing_news_merges_on_the_board() {
-    let (sender, news) = mpsc::channel();
-    let (held, orders) = held(Tells(sender));
+fn while_the_output_blocks_updates_merge_on_the_board() {
+    let (sender, signals) = mpsc::channel();
+    let (output, permits) = blocked(Reporter(sender));
     let (board, events) = board();
-    let mut show = Box::pin(Console::json().output(held).run(events, |_| ready(())));
+    let mut show = Box::pin(Console::json().output(output).run(events, |_| ready(())));
     let mut poll = || show.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     let job = board.add_job("a: ");
     assert!(poll().is_pending());
@@ -425,12 +425,12 @@ fn while_the_output_takes_nothing_news_merges_on_the_board() {
     }
     job.finish();
     board.close();
-    (0..10_000).for_each(|_| orders.send(()).unwrap());
+    (0..10_000).for_each(|_| permits.send(()).unwrap());
     while poll().is_pending() {
         thread::yield_now();
     }
-    drop((show, orders));
-    let lines = wrote(&news);
+    drop((show, permits));
+    let lines = wrote(&signals);
     let changes = lines.lines().filter(|line| line.starts_with(r#"{"event":"changed""#));
     let of_job = changes.filter(|line| line.contains(r#""job":1,"#));
     let positions: Vec<&str> = of_job.filter_map(|line| line.split("position\":").nth(1)).collect();

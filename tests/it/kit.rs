@@ -1,5 +1,5 @@
-//! The kit for tests of other programs, used as they would: no terminal, no
-//! thread, no executor, and no time that passes by itself.
+//! The module `testing`, used as the tests of a program use it: without a terminal, a
+//! thread or an executor, on a clock that the test advances.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,8 +19,8 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What a program may have: a pool that fetches pages, each of which takes as
-/// many seconds as it has letters. An empty name is an error.
+/// A pool that fetches pages, each of which takes one second per letter of its name. An
+/// empty name is an error.
 fn fetch(
     board: &Board,
     clock: &VirtualClock,
@@ -45,7 +45,7 @@ fn fetch(
 
 // Rule 24
 #[test]
-fn a_pool_is_seen_at_every_step() {
+fn a_screen_shows_every_step_of_a_pool() {
     let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let mut screen = Screen::new(40, 10);
@@ -75,7 +75,7 @@ fn a_pool_is_seen_at_every_step() {
 }
 
 #[test]
-fn a_program_runs_through_its_waits_in_no_time() {
+fn a_loop_over_timers_runs_a_program_to_its_end() {
     let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let mut screen = Screen::new(40, 10);
@@ -92,12 +92,12 @@ fn a_program_runs_through_its_waits_in_no_time() {
     assert_eq!(all, [Ok(3), Err("no such page".into()), Ok(2), Ok(6)]);
     assert_eq!(clock.now(), seconds(6));
     board.close();
-    let told = "worker  2: done ✔\nworker  1: done ✔\n";
-    assert_eq!(screen.show(&mut events).to_string(), told);
+    let expected = "worker  2: done ✔\nworker  1: done ✔\n";
+    assert_eq!(screen.show(&mut events).to_string(), expected);
 }
 
 #[test]
-fn what_went_wrong_is_seen_and_counted() {
+fn failures_are_shown_and_counted() {
     let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let mut screen = Screen::new(60, 10);
@@ -118,16 +118,16 @@ fn what_went_wrong_is_seen_and_counted() {
 #[test]
 fn a_screen_shows_what_a_console_draws() {
     let clock = VirtualClock::new();
-    let (told, mut events) = clock.board();
+    let (shown, mut events) = clock.board();
     let (drawn, others) = clock.board();
     let console = Console::live().clock(clock.reader()).size(40, 10).color(false);
     let sleep = clock.timer();
-    let mut show = Show::new(|tells| console.output(tells).run(others, sleep));
+    let mut show = Show::new(|reporter| console.output(reporter).run(others, sleep));
     let mut screen = Screen::new(40, 10);
     let mut bytes = String::new();
     let mut jobs: VecDeque<[Job; 2]> = VecDeque::new();
     for step in 0..40_u64 {
-        let boards = [&told, &drawn];
+        let boards = [&shown, &drawn];
         let style = ProgressStyle::bar().rate().eta();
         let options = || JobOptions::new().prefix(format!("job {step}: ")).style(style.clone());
         jobs.push_back(boards.map(|board| board.add_job(options().total(40))));
@@ -138,7 +138,7 @@ fn a_screen_shows_what_a_console_draws() {
             ended.iter().for_each(|job| job.set_status(Status::Warning));
             ended.iter().for_each(Job::finish);
         }
-        // The console draws at once, and not again for a tenth of a second.
+        // The console draws immediately, and then not for 100 ms.
         bytes += &show.frame();
         assert_eq!(screen.show(&mut events).to_string().trim_end(), harness::screen(&bytes));
         clock.advance(millis(100));
@@ -148,7 +148,7 @@ fn a_screen_shows_what_a_console_draws() {
 }
 
 #[test]
-fn a_screen_of_another_size_shows_what_has_room() {
+fn a_resized_screen_shows_what_fits() {
     let (board, mut events) = VirtualClock::new().board();
     let mut screen = Screen::new(40, 10);
     let jobs: Vec<Job> = (1..=4).map(|n| board.add_job(format!("job {n}: waiting"))).collect();
@@ -169,7 +169,7 @@ fn a_screen_has_a_theme() {
 }
 
 #[test]
-fn events_that_came_another_way_are_shown_as_well() {
+fn applied_events_are_shown_by_the_next_draw() {
     let mut screen = Screen::new(40, 10);
     screen.apply(&Event::Line { at: seconds(1), text: "hello".into() });
     assert_eq!(screen.to_string(), "");
@@ -178,7 +178,7 @@ fn events_that_came_another_way_are_shown_as_well() {
 
 // Rule 24
 #[test]
-fn a_clock_stands_until_it_is_told_to_go_on() {
+fn a_clock_stands_still_until_it_is_advanced() {
     let clock = VirtualClock::new();
     let (same, reads) = (clock.clone(), clock.reader());
     assert_eq!(clock.now(), Duration::ZERO);
@@ -191,7 +191,7 @@ fn a_clock_stands_until_it_is_told_to_go_on() {
 }
 
 #[test]
-fn a_sleeper_is_woken_once_and_at_its_time() {
+fn a_timer_wakes_once_and_at_its_time() {
     let clock = VirtualClock::new();
     let parent = Parent::new();
     let mut sleep = Box::pin(stream::once(clock.sleep(seconds(2))));
@@ -205,7 +205,7 @@ fn a_sleeper_is_woken_once_and_at_its_time() {
 }
 
 #[test]
-fn a_sleeper_that_moved_is_woken_where_it_is() {
+fn only_the_latest_waker_of_a_timer_is_woken() {
     let clock = VirtualClock::new();
     let (old, new) = (Parent::new(), Parent::new());
     let mut sleep = Box::pin(stream::once(clock.sleep(seconds(2))));
@@ -217,7 +217,7 @@ fn a_sleeper_that_moved_is_woken_where_it_is() {
 }
 
 #[test]
-fn the_next_timer_is_the_first_of_those_that_are_held() {
+fn dropped_timers_do_not_count_as_the_next_one() {
     let clock = VirtualClock::new();
     assert_eq!(clock.next_timer(), None);
     let long = clock.sleep(seconds(5));

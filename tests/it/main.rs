@@ -1,4 +1,4 @@
-//! The contract of `active-status`, a file a subject.
+//! The contract of `active-status`, one file per subject.
 
 mod allocator;
 mod board;

@@ -1,4 +1,4 @@
-//! What a board shows, from its events.
+//! Models: the state of a board, from its events.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
 
 // Rule 9
 #[test]
-fn a_row_dims_a_second_after_its_last_news() {
+fn a_row_is_bold_for_a_second_after_its_last_update() {
     let mut model = Model::new();
     add(&mut model, 1, row("a"), seconds(0));
     assert_eq!(model.next_change(seconds(0)), Some(seconds(1)));
@@ -50,7 +50,7 @@ fn a_row_dims_a_second_after_its_last_news() {
 
 // Rule 14
 #[test]
-fn a_row_hints_at_its_silence_in_steps() {
+fn a_row_shows_its_silence_in_steps() {
     let mut model = Model::new();
     add(&mut model, 1, row("a"), seconds(5));
     let (mut now, mut steps) = (seconds(6), Vec::new());
@@ -63,7 +63,7 @@ fn a_row_hints_at_its_silence_in_steps() {
 
 // Rule 12
 #[test]
-fn a_completed_row_does_not_dim_before_the_one_above_it() {
+fn a_completed_row_stays_bold_as_long_as_the_one_above() {
     let mut model = Model::new();
     add(&mut model, 1, row("a"), seconds(0));
     add(&mut model, 2, row("b"), seconds(0));
@@ -73,7 +73,7 @@ fn a_completed_row_does_not_dim_before_the_one_above_it() {
 }
 
 #[test]
-fn nothing_happens_to_a_board_without_rows() {
+fn a_board_without_rows_does_not_change() {
     let mut model = Model::new();
     assert_eq!(model.next_change(seconds(3)), None);
     model.apply(&Event::Line { at: seconds(4), text: "a line".into() });
@@ -82,7 +82,7 @@ fn nothing_happens_to_a_board_without_rows() {
 
 // Rule 5
 #[test]
-fn counts_tell_what_became_of_the_jobs() {
+fn counts_are_those_of_the_outcomes() {
     let mut model = Model::new();
     for job in 1..=9 {
         add(&mut model, job, row("a"), seconds(0));

@@ -1,5 +1,5 @@
-//! The plain board, from a board's handles to the lines of its log. The table of
-//! what is said when stands beside the code.
+//! Plain consoles, from the handles of a board to the lines of a log. The table of lines is
+//! beside the code.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::harness::{Show, millis};
 fn plain(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
     let console = Console::plain().clock(time.reader());
-    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     (board, show)
 }
 
-/// Lets time pass until then; the line that is written then, and none before.
+/// Advances the clock to `at`. Returns the line that is written then; there is none before.
 #[track_caller]
 fn line_at<F: Future>(time: &VirtualClock, show: &mut Show<F>, at: Duration) -> String {
     while time.now() < at {
         assert_eq!(show.settle().frames, [""; 0]);
         let next = time.next_timer().expect("a timer");
-        assert!(next <= at, "nobody wakes then, but at {next:?}");
+        assert!(next <= at, "the next timer ends at {next:?}");
         time.advance(next - time.now());
     }
     show.frame()
@@ -30,7 +30,7 @@ fn line_at<F: Future>(time: &VirtualClock, show: &mut Show<F>, at: Duration) -> 
 
 // Rule 23
 #[test]
-fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
+fn the_first_text_is_written_at_once_the_last_after_5_s() {
     let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let job = board.add_job("copy: ");
@@ -46,7 +46,7 @@ fn the_first_text_is_said_at_once_and_the_last_when_five_seconds_are_over() {
 
 // Rule 23
 #[test]
-fn silence_is_broken_after_half_a_minute() {
+fn after_30_s_of_silence_a_line_names_the_running_jobs() {
     let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let _job = board.add_job(JobOptions::new().prefix("copy: ").text("a.txt"));
@@ -58,7 +58,7 @@ fn silence_is_broken_after_half_a_minute() {
 }
 
 #[test]
-fn between_lines_nobody_wakes() {
+fn no_timer_ends_between_lines() {
     let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let _job = board.add_job("copy: ");
@@ -80,7 +80,7 @@ fn a_board_without_work_sets_no_timer() {
 }
 
 #[test]
-fn a_log_tells_ends_and_counts_them() {
+fn a_log_reports_outcomes_and_counts_them() {
     let time = VirtualClock::new();
     let (board, show) = plain(&time);
     board.show_elapsed();
@@ -113,7 +113,7 @@ fn a_log_tells_ends_and_counts_them() {
 
 // Rule 23
 #[test]
-fn no_escape_gets_into_a_log_from_a_job() {
+fn escape_sequences_of_jobs_are_removed_from_a_log() {
     let time = VirtualClock::new();
     let (board, show) = plain(&time);
     let job = board.add_job("\u{1b}[1mcopy\u{1b}[m: ");

@@ -13,7 +13,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use proptest::prelude::*;
 
 use crate::harness::millis;
-use crate::snapshot::told;
+use crate::snapshot::snapshot;
 use crate::support::Parent;
 
 const MIB: u64 = 1 << 20;
@@ -23,10 +23,10 @@ fn formatted(style: ProgressStyle, total: impl Into<Option<u64>>, position: u64)
     let clock = VirtualClock::new();
     let (board, mut events) = clock.board();
     let job = board.add_job(JobOptions::new().total(total).style(style));
-    told(&mut events);
+    snapshot(&mut events);
     clock.set(millis(2_000));
     job.set_position(position);
-    told(&mut events).remove(0)
+    snapshot(&mut events).remove(0)
 }
 
 // Rule 10
@@ -89,7 +89,7 @@ fn the_elapsed_time_of_progress_starts_with_start_progress() {
     clock.set(millis(1_000));
     job.start_progress(5);
     clock.set(millis(4_000));
-    assert_eq!(told(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ", "1: 0/5 '3s'"]);
 }
 
 /// A step of a counting job, or of its board.
@@ -181,7 +181,7 @@ fn each_item_is_a_tick() {
     let job = board.add_job(JobOptions::new().total(3));
     let items = report_progress(stream::iter([7, 8, 9]), job.clone());
     assert_eq!(items.collect::<Vec<_>>().now_or_never().unwrap(), [7, 8, 9]);
-    assert_eq!(told(&mut events), ["1 added: ; 0/3", "1: 3/3"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ; 0/3", "1: 3/3"]);
     assert!(!job.is_ended());
 }
 
@@ -191,7 +191,7 @@ fn a_count_of_zero_is_shown_at_the_end() {
     let job = board.add_job("a: ");
     let items = report_progress(stream::empty::<()>(), job);
     assert_eq!(items.count().now_or_never(), Some(0));
-    assert_eq!(told(&mut events), ["1 added: a: ", "1: 0", "1 cancelled"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 0", "1 cancelled"]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn streams_counted_on_the_same_job_add_up() {
     let count = |items: u32| report_progress(stream::iter(0..items), job.clone());
     let items = stream::select(count(3), count(4));
     assert_eq!(items.count().now_or_never(), Some(7));
-    assert_eq!(told(&mut events), ["1 added: a: ", "1: 7"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 7"]);
 }
 
 type Counted = ReportProgress<stream::Iter<std::ops::Range<u64>>>;
@@ -214,7 +214,7 @@ fn counted(items: u64, configure: impl FnOnce(Counted) -> Counted) -> Vec<String
     let mut all = Vec::new();
     loop {
         let item = items.next().now_or_never().expect("it is ready");
-        all.extend(told(&mut events));
+        all.extend(snapshot(&mut events));
         if item.is_none() {
             return all;
         }
@@ -253,12 +253,12 @@ fn dropping_a_counted_stream_reports_every_item() {
     let job = board.add_job("a: ");
     let mut items = report_progress(stream::repeat(()), job.clone()).with_step(10);
     assert_eq!(items.by_ref().take(17).count().now_or_never(), Some(17));
-    assert_eq!(told(&mut events), ["1 added: a: ", "1: 10"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 10"]);
     drop(items);
-    assert_eq!(told(&mut events), ["1: 17"]);
+    assert_eq!(snapshot(&mut events), ["1: 17"]);
     let items = report_progress(stream::repeat(()), job.clone()).with_step(10);
     assert_eq!(items.take(3).count().now_or_never(), Some(3));
-    assert_eq!(told(&mut events), ["1: 20"]);
+    assert_eq!(snapshot(&mut events), ["1: 20"]);
     assert!(!job.is_ended());
 }
 
@@ -272,7 +272,7 @@ fn a_finished_worker_has_reported_every_item() {
     let mut worker = run_workers(1, worker);
     assert_eq!(worker.by_ref().take(25).count().now_or_never(), Some(25));
     let all = ["1 added: worker  1: waiting", "1: text done; 25/25", "1 finished"];
-    assert_eq!(told(&mut events), all);
+    assert_eq!(snapshot(&mut events), all);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A replay: the events of a run, at their times, at any speed.
+//! Replays: the events of a run at their times, at any speed.
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ fn line(at: u64, text: &str) -> Event {
     Event::Line { at: millis(at), text: text.into() }
 }
 
-/// Polls a replay and lets the time pass that it waits for. What was told, with
-/// the replay's time and ours.
+/// Plays a replay and advances the clock to each of its timers. Returns the events, each
+/// with the time in the run and the real time.
 fn play<I, F, T>(
     mut replay: Replay<I, F, T>,
     time: &VirtualClock,
@@ -35,11 +35,11 @@ where
 {
     let clock = replay.clock();
     let parent = Parent::new();
-    let mut told = Vec::new();
+    let mut played = Vec::new();
     loop {
         match parent.poll(&mut replay) {
-            Poll::Ready(Some(event)) => told.push((event, clock.now(), time.now())),
-            Poll::Ready(None) => return told,
+            Poll::Ready(Some(event)) => played.push((event, clock.now(), time.now())),
+            Poll::Ready(None) => return played,
             Poll::Pending => {
                 parent.take_wakes();
                 time.advance(time.next_timer().expect("a timer") - time.now());
@@ -50,7 +50,7 @@ where
 }
 
 #[test]
-fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
+fn pauses_are_those_of_the_run_divided_by_the_speed() {
     for (speed, passed) in [
         (1.0, [0, 0, 500, 3_600_000]),
         (2.0, [0, 0, 250, 1_800_000]),
@@ -61,14 +61,14 @@ fn each_event_is_told_as_long_after_the_first_as_it_was_divided_by_the_speed() {
         time.advance(millis(77));
         let events = [40, 40, 540, 3_600_040].map(|at| line(at, "x"));
         let replay = replay_with_clock(events, time.reader(), time.timer()).with_speed(speed);
-        let told = play(replay, &time);
-        let times: Vec<_> = told.iter().map(|told| told.2 - millis(77)).collect();
+        let played = play(replay, &time);
+        let times: Vec<_> = played.iter().map(|event| event.2 - millis(77)).collect();
         assert_eq!(times, passed.map(millis), "speed {speed}");
     }
 }
 
 #[test]
-fn between_two_records_the_clock_goes_on_at_the_speed_of_the_replay() {
+fn between_events_the_clock_runs_at_the_speed_of_the_replay() {
     let time = VirtualClock::new();
     let events = [line(1_000, "a"), line(9_000, "b")];
     let mut replay = replay_with_clock(events, time.reader(), time.timer()).with_speed(4.0);
@@ -120,7 +120,7 @@ fn a_replay_without_pauses_can_be_slowed_down() {
 }
 
 #[test]
-fn time_waits_for_events_that_are_late_to_be_taken() {
+fn the_clock_waits_for_events_that_were_not_yielded() {
     let time = VirtualClock::new();
     let events = [0, 100, 200, 900].map(|at| line(at, "x"));
     let mut replay = replay_with_clock(events, time.reader(), time.timer());
@@ -138,23 +138,23 @@ fn time_waits_for_events_that_are_late_to_be_taken() {
 }
 
 #[test]
-fn records_that_go_back_in_time_are_told_at_once() {
+fn events_that_go_back_in_time_follow_at_once() {
     let events = || [500, 100, 600].map(|at| line(at, "x"));
     let time = VirtualClock::new();
     let hurried =
         replay_with_clock(events(), time.reader(), time.timer()).with_speed(f64::INFINITY);
-    let times: Vec<_> = play(hurried, &time).iter().map(|told| told.1).collect();
+    let times: Vec<_> = play(hurried, &time).iter().map(|event| event.1).collect();
     assert_eq!(times, [500, 500, 600].map(millis));
-    let told = play(replay_with_clock(events(), time.reader(), time.timer()), &time);
-    let times: Vec<_> = told.iter().map(|told| (told.1, told.2)).collect();
+    let played = play(replay_with_clock(events(), time.reader(), time.timer()), &time);
+    let times: Vec<_> = played.iter().map(|event| (event.1, event.2)).collect();
     assert_eq!(
         times,
-        [(500, 0), (500, 0), (600, 100)].map(|(run, ours)| (millis(run), millis(ours)))
+        [(500, 0), (500, 0), (600, 100)].map(|(run, real)| (millis(run), millis(real)))
     );
 }
 
 #[test]
-fn a_timer_that_ends_early_tells_the_event_all_the_same() {
+fn an_event_follows_even_if_its_timer_ends_early() {
     // A clock that stands, as where an executor's time is paused.
     let events = [0, 1_000, 3_000].map(|at| line(at, "x"));
     let mut waits = Vec::new();
@@ -162,13 +162,13 @@ fn a_timer_that_ends_early_tells_the_event_all_the_same() {
         waits.push(time);
         ready(())
     };
-    let told = Parent::new().drain(&mut replay_with_clock(events, || Duration::ZERO, sleep));
-    assert_eq!(told.len(), 3);
+    let played = Parent::new().drain(&mut replay_with_clock(events, || Duration::ZERO, sleep));
+    assert_eq!(played.len(), 3);
     assert_eq!(waits, [1_000, 2_000].map(millis));
 }
 
 #[test]
-fn nothing_is_fetched_before_the_first_poll_and_nothing_after_the_end() {
+fn no_event_is_fetched_before_the_first_poll_or_after_the_end() {
     let fetched = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&fetched);
     let mut events = vec![line(0, "x")].into_iter();
@@ -185,7 +185,7 @@ fn nothing_is_fetched_before_the_first_poll_and_nothing_after_the_end() {
 }
 
 #[test]
-fn a_speed_that_is_none_is_refused() {
+fn a_speed_that_is_not_positive_panics() {
     for speed in [0.0, -1.0, f64::NAN] {
         let replay = replay_with_clock([], || Duration::ZERO, |_| ready(()));
         assert_eq!(
@@ -227,7 +227,7 @@ fn at_time(mut event: Event, time: Duration) -> Event {
 proptest! {
     // Rule 3
     #[test]
-    fn at_every_event_a_replay_shows_what_the_run_did(
+    fn a_replay_shows_what_the_run_did_at_every_event(
         events in vec((any_event(), 0..3_000_u64), 0..40),
         speed in prop_oneof![Just(1.0), 0.01..100.0, Just(f64::INFINITY)],
     ) {
@@ -239,18 +239,18 @@ proptest! {
         };
         let events: Vec<_> = events.into_iter().map(timed).collect();
         let replay = replay_with_clock(events.clone(), time.reader(), time.timer()).with_speed(speed);
-        let told = play(replay, &time);
-        prop_assert_eq!(told.len(), events.len());
-        let (mut run, mut again) = (Model::new(), Model::new());
-        for (event, (told, at, _)) in events.iter().zip(told) {
+        let played = play(replay, &time);
+        prop_assert_eq!(played.len(), events.len());
+        let (mut run, mut replayed) = (Model::new(), Model::new());
+        for (event, (again, at, _)) in events.iter().zip(played) {
             // A speed is a fraction, a time is in whole nanoseconds.
             let late = at.checked_sub(event.at()).expect("no earlier than it was");
             prop_assert!(late < Duration::from_micros(1), "{late:?}");
             let at = event.at();
             run.apply(event);
-            again.apply(&told);
+            replayed.apply(&again);
             let show = |model: &Model| (Frame::new(model, 60, 20, at).to_string(), model.next_change(at));
-            prop_assert_eq!(show(&run), show(&again));
+            prop_assert_eq!(show(&run), show(&replayed));
         }
     }
 }
@@ -268,12 +268,12 @@ fn run() -> Vec<Event> {
 }
 
 #[test]
-fn a_console_that_follows_a_replay_shows_the_time_in_the_run_at_any_speed() {
+fn a_console_shows_the_time_of_a_replay_at_any_speed() {
     for (speed, second) in [(1.0, 1_000), (0.1, 10_000), (4.0, 250)] {
         let time = VirtualClock::new();
         let replay = replay_with_clock(run(), time.reader(), time.timer()).with_speed(speed);
         let console = Console::live().size(40, 10).clock(replay.clock());
-        let mut show = Show::new(|tells| console.output(tells).run(replay, time.timer()));
+        let mut show = Show::new(|reporter| console.output(reporter).run(replay, time.timer()));
         let mut bytes = show.frame();
         for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
             // Nothing is drawn before its time, and each second is.
@@ -291,7 +291,7 @@ fn a_console_that_follows_a_replay_shows_the_time_in_the_run_at_any_speed() {
 }
 
 #[test]
-fn a_replay_goes_where_its_parts_go() {
+fn a_replay_is_send_and_unpin() {
     fn goes<T: Send + Unpin>(_: &T) {}
     fn streams<T: Stream<Item = Event>>(_: &T) {}
     let replay = replay_with_clock(Vec::new(), || Duration::ZERO, |_| ready(()));

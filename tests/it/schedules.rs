@@ -1,5 +1,4 @@
-//! A board from its handles to the screen, for any schedule: what is called, when
-//! time passes, and how and when it ends.
+//! A board from its handles to the screen, for any schedule of calls, times and ends.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +34,7 @@ enum Act {
     Fail {
         job: usize,
     },
-    /// The last handle goes.
+    /// Drops the last handle.
     Drop {
         job: usize,
     },
@@ -45,13 +44,13 @@ enum Act {
     },
 }
 
-/// How it ends.
+/// How a schedule ends.
 #[derive(Clone, Copy, Debug)]
-enum End {
+enum Ending {
     Close,
-    /// No handle is left.
+    /// The last handle is dropped.
     Handles,
-    /// Nobody polls the console any more.
+    /// The console is not polled any more.
     Console,
 }
 
@@ -71,23 +70,23 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A job that runs, and what was said of it.
-struct Running {
+/// A running job and its updates.
+struct RunningJob {
     job: Job,
     pinned: bool,
     text: String,
     position: u64,
 }
 
-/// The board under test, and what must be on the screen at the end.
+/// The board under test, and the lines that must be on the screen at the end.
 struct Play {
     board: Board,
-    running: BTreeMap<u64, Running>,
+    running: BTreeMap<u64, RunningJob>,
     left: Vec<String>,
 }
 
 impl Play {
-    fn job(&mut self, any: usize) -> Option<&mut Running> {
+    fn job(&mut self, any: usize) -> Option<&mut RunningJob> {
         let count = self.running.len().max(1);
         self.running.values_mut().nth(any % count)
     }
@@ -99,7 +98,7 @@ impl Play {
                 let job = self.board.add_job(options);
                 job.set_prefix(format_args!("job {}: ", job.id()));
                 let text = String::new();
-                self.running.insert(job.id().get(), Running { job, pinned, text, position: 0 });
+                self.running.insert(job.id().get(), RunningJob { job, pinned, text, position: 0 });
             }
             Act::Text { job, width } => {
                 let Some(running) = self.job(job) else { return };
@@ -134,7 +133,7 @@ impl Play {
         end(running.job);
     }
 
-    /// The board closes: what runs is abandoned, pinned rows last.
+    /// The board closes and abandons the running jobs, pinned rows last.
     fn abandon(&mut self) {
         for pinned in [false, true] {
             let rows = self.running.iter().filter(|(_, running)| running.pinned == pinned);
@@ -143,9 +142,9 @@ impl Play {
     }
 }
 
-/// The row of a job that ended so.
-fn row(id: u64, running: &Running, mark: &str) -> String {
-    let Running { text, position, .. } = running;
+/// The row of a job with the given mark at its end.
+fn row(id: u64, running: &RunningJob, mark: &str) -> String {
+    let RunningJob { text, position, .. } = running;
     let done = (30 * position / TOTAL).min(30) as usize;
     let bar = "▓".repeat(done) + &"░".repeat(30 - done);
     let percent = position * 100 / TOTAL;
@@ -155,13 +154,13 @@ fn row(id: u64, running: &Running, mark: &str) -> String {
     format!("job {id}: {text}{gap}{bar}{numbers} {mark}")
 }
 
-/// What the screen and what scrolled away hold in the end, and what they are to.
-fn play(acts: &[Act], end: End) -> (String, String) {
+/// The final text of screen and scrollback, and the expected one.
+fn play(acts: &[Act], end: Ending) -> (String, String) {
     const SIZE: (u16, u16) = (80, 8);
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
     let console = Console::live().clock(time.reader()).size(SIZE.0, SIZE.1);
-    let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     let mut play = Play { board, running: BTreeMap::new(), left: Vec::new() };
     for act in acts {
         play.act(act);
@@ -172,13 +171,13 @@ fn play(acts: &[Act], end: End) -> (String, String) {
         }
     }
     let bytes = match end {
-        End::Close => {
+        Ending::Close => {
             play.abandon();
             play.board.close();
             time.advance(millis(100));
             show.end().1
         }
-        End::Handles => {
+        Ending::Handles => {
             while !play.running.is_empty() {
                 play.act(&Act::Drop { job: 0 });
             }
@@ -186,7 +185,7 @@ fn play(acts: &[Act], end: End) -> (String, String) {
             time.advance(millis(100));
             show.end().1
         }
-        End::Console => {
+        Ending::Console => {
             play.abandon();
             show.written()
         }
@@ -201,9 +200,9 @@ fn play(acts: &[Act], end: End) -> (String, String) {
 proptest! {
     // Rules 12, 21
     #[test]
-    fn whatever_is_done_all_that_ended_is_there_once_and_in_order(
+    fn every_completed_row_is_there_once_and_in_order(
         acts in prop::collection::vec(act(), 0..60),
-        end in prop::sample::select(vec![End::Close, End::Handles, End::Console]),
+        end in prop::sample::select(vec![Ending::Close, Ending::Handles, Ending::Console]),
     ) {
         let (seen, left) = play(&acts, end);
         prop_assert_eq!(seen, left);

@@ -1,14 +1,13 @@
-//! What a board told, as text: an event a line, so that tests can say what they
-//! expect in place.
+//! Events as text, one line per event, so that tests state in place what they expect.
 
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange};
 use active_status::{Event, Events, Outcome, Status};
 
-/// What there is to take now.
-pub(crate) fn told(events: &mut Events) -> Vec<String> {
-    events.drain().map(|event| tell(&event)).collect()
+/// The pending events as text.
+pub(crate) fn snapshot(events: &mut Events) -> Vec<String> {
+    events.drain().map(|event| describe(&event)).collect()
 }
 
 /// A line that was printed at time zero.
@@ -16,16 +15,16 @@ pub(crate) fn printed(line: impl Into<String>) -> Event {
     Event::Line { at: Duration::ZERO, text: line.into() }
 }
 
-/// An event in a few words: `1 added: a: text`, `1: text x; 3/5`, `1 finished`,
+/// An event as text: `1 added: a: text`, `1: text x; 3/5`, `1 finished`,
 /// `| line`, `closed`.
-pub(crate) fn tell(event: &Event) -> String {
+pub(crate) fn describe(event: &Event) -> String {
     match event {
         Event::Added { job, row, .. } => {
             let progress = row.progress.as_ref();
             let progress = progress.map(|progress| format!("; {}", count(progress)));
             format!("{job} added: {}{}{}", row.prefix, row.text, progress.unwrap_or_default())
         }
-        Event::Changed { job, change, .. } => format!("{job}: {}", news(change)),
+        Event::Changed { job, change, .. } => format!("{job}: {}", update(change)),
         Event::Ended { job, outcome, .. } => format!("{job} {}", end(outcome)),
         Event::Line { text, .. } => format!("| {text}"),
         Event::Closed { .. } => "closed".into(),
@@ -40,7 +39,7 @@ fn end(outcome: &Outcome) -> String {
     }
 }
 
-fn news(change: &Change) -> String {
+fn update(change: &Change) -> String {
     let prefix = change.prefix.as_ref().map(|prefix| format!("prefix {prefix}"));
     let text = change.text.as_ref().map(|text| format!("text {text}"));
     let status = change.status.map(|status| match status {
@@ -57,9 +56,9 @@ fn news(change: &Change) -> String {
         other => panic!("{other:?}"),
     };
     let detached = change.detached.then(|| "detached".to_owned());
-    let news: Vec<String> =
+    let fields: Vec<String> =
         [prefix, text, status, progress, detached].into_iter().flatten().collect();
-    if news.is_empty() { "nothing new".into() } else { news.join("; ") }
+    if fields.is_empty() { "nothing new".into() } else { fields.join("; ") }
 }
 
 fn count(progress: &Progress) -> String {

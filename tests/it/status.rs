@@ -12,14 +12,14 @@ use active_status::{
 use futures::stream::{self, FusedStream};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 
-use crate::snapshot::told;
+use crate::snapshot::snapshot;
 use crate::support::{Parent, Step, child, panic_of};
 
 /// A board with one job, whose addition was read.
 fn job() -> (Board, Job, Events) {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
-    assert_eq!(told(&mut events), ["1 added: a: "]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: "]);
     (board, job, events)
 }
 
@@ -31,7 +31,7 @@ fn told_of<S: Stream, F: OnItem<S::Item>>(
     let parent = Parent::new();
     let mut stream = Box::pin(wrap(job));
     parent.drain(&mut stream);
-    told(&mut events)
+    snapshot(&mut events)
 }
 
 // Rule 7
@@ -39,7 +39,7 @@ fn told_of<S: Stream, F: OnItem<S::Item>>(
 fn each_worker_of_a_pool_has_a_row() {
     let (board, mut events) = board();
     let pool = run_workers(11, wrap_with_status(&board, |_| stream::empty::<()>()));
-    let rows = told(&mut events);
+    let rows = snapshot(&mut events);
     assert_eq!(rows[0], "1 added: worker  1: waiting");
     assert_eq!(rows[10], "11 added: worker 11: waiting");
     assert_eq!(rows.len(), 11);
@@ -89,7 +89,7 @@ fn the_end_of_the_stream_ends_the_job_despite_other_handles() {
     assert!(job.is_ended());
     job.set_text("late");
     drop(stream);
-    assert_eq!(told(&mut events), ["1: text done", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1: text done", "1 finished"]);
 }
 
 // Rule 8
@@ -99,9 +99,9 @@ fn the_last_item_ends_the_job() {
     let mut worker = Box::pin(WithStatus::new(once(async { 7 }), board.add_job("a: ")));
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut worker), Poll::Ready(Some(7)));
-    assert_eq!(told(&mut events), ["1 added: a: ", "1: text done", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: text done", "1 finished"]);
     assert_eq!(parent.poll(&mut worker), Poll::Ready(None));
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
 }
 
 // Rule 8
@@ -113,7 +113,7 @@ fn an_item_that_may_not_be_the_last_does_not_end_the_job() {
     let parent = Parent::new();
     assert_eq!(parent.poll(&mut worker), Poll::Ready(Some(0)));
     assert_eq!(parent.poll(&mut worker), Poll::Pending);
-    assert_eq!(told(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
 }
 
 // Rule 8
@@ -122,7 +122,7 @@ fn a_worker_dropped_before_its_end_is_cancelled() {
     let (_board, job, mut events) = job();
     let clone = job.clone();
     drop(WithStatus::new(stream::pending::<()>(), job));
-    assert_eq!(told(&mut events), ["1 cancelled"]);
+    assert_eq!(snapshot(&mut events), ["1 cancelled"]);
     assert!(clone.is_ended());
 }
 
@@ -135,7 +135,7 @@ fn a_worker_whose_poll_panics_panicked() {
     let parent = Parent::new();
     assert_eq!(panic_of(|| parent.poll(&mut worker)), "poll");
     drop(worker);
-    assert_eq!(told(&mut events), ["1 panicked"]);
+    assert_eq!(snapshot(&mut events), ["1 panicked"]);
 }
 
 // Rule 8
@@ -146,7 +146,7 @@ fn a_worker_that_another_panic_drops_is_cancelled() {
         let _worker = WithStatus::new(stream::pending::<()>(), job);
         panic!("the consumer");
     });
-    assert_eq!(told(&mut events), ["1 cancelled"]);
+    assert_eq!(snapshot(&mut events), ["1 cancelled"]);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_worker_that_continues_after_a_panic_can_still_finish() {
     let parent = Parent::new();
     panic_of(|| parent.poll(&mut worker));
     assert_eq!(parent.drain(&mut worker), [0]);
-    assert_eq!(told(&mut events), ["1: text done", "1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1: text done", "1 finished"]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_panic_in_a_pool_ends_one_row() {
     });
     let parent = Parent::new();
     panic_of(|| parent.drain(&mut pool));
-    assert_eq!(told(&mut events), ["1 added: ", "2 added: ", "1 panicked"]);
+    assert_eq!(snapshot(&mut events), ["1 added: ", "2 added: ", "1 panicked"]);
     assert_eq!(parent.poll(&mut pool), Poll::Ready(Some(2)));
 }
 
@@ -181,7 +181,7 @@ fn a_constructor_that_panics_leaves_a_row_that_panicked() {
     let (board, mut events) = board();
     let constructor = wrap_with_status(&board, |_| -> stream::Empty<()> { panic!("no worker") });
     assert_eq!(panic_of(|| run_workers(1, constructor)), "no worker");
-    assert_eq!(told(&mut events), ["1 added: worker  1: waiting", "1 panicked"]);
+    assert_eq!(snapshot(&mut events), ["1 added: worker  1: waiting", "1 panicked"]);
 }
 
 /// Ends its job when it is dropped.
@@ -210,7 +210,7 @@ fn the_destructor_of_the_stream_may_end_the_job() {
         job.fail("no disk");
     };
     drop(WithStatus::new(EndOnDrop(job.clone(), last), job));
-    assert_eq!(told(&mut events), ["1: text rolled back", "1 failed: no disk"]);
+    assert_eq!(snapshot(&mut events), ["1: text rolled back", "1 failed: no disk"]);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_worker_dropped_after_an_err_has_failed() {
     let failed = run_workers(1, workers).try_for_each(|()| async { Ok(()) });
     assert_eq!(failed.now_or_never(), Some(Err("no disk")));
     let expected = ["1 added: worker  1: waiting", "1: error", "1 failed: no disk"];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn try_join_fails_one_row_and_cancels_the_others() {
     });
     let joined = run_workers(2, workers).try_join();
     assert_eq!(joined.now_or_never(), Some(Err("no disk")));
-    let events = told(&mut events);
+    let events = snapshot(&mut events);
     assert_eq!(events, ["1 added: ", "2 added: ", "1: error", "1 failed: no disk", "2 cancelled"]);
 }
 
@@ -300,7 +300,7 @@ fn options_set_the_prefix_and_both_texts_of_a_row() {
         "2: text gone",
         "2 finished",
     ];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
 }
 
 // Rule 8
@@ -317,10 +317,10 @@ fn a_closure_turns_items_into_updates_of_the_job() {
             job.set_text(format_args!("{item}, number {seen}"));
         })
     });
-    assert_eq!(told(&mut events), ["1 added: 1: waiting", "2 added: 2: waiting"]);
+    assert_eq!(snapshot(&mut events), ["1 added: 1: waiting", "2 added: 2: waiting"]);
     let parent = Parent::new();
     assert_eq!(parent.items(&mut pool, 2), [10, 20]);
-    assert_eq!(told(&mut events), ["1: text 10, number 1", "2: text 20, number 1"]);
+    assert_eq!(snapshot(&mut events), ["1: text 10, number 1", "2: text 20, number 1"]);
 }
 
 // Rule 8
@@ -369,14 +369,14 @@ fn into_inner_returns_the_stream_and_releases_the_job() {
     assert!(!job.is_ended());
     job.end(Outcome::Finished);
     assert_eq!(stream.count().now_or_never(), Some(2));
-    assert_eq!(told(&mut events), ["1 finished"]);
+    assert_eq!(snapshot(&mut events), ["1 finished"]);
 }
 
 #[test]
 fn into_inner_cancels_a_job_without_other_handles() {
     let (_board, job, mut events) = job();
     let stream = WithStatus::new(stream::iter([1, 2]), job).into_inner();
-    assert_eq!(told(&mut events), ["1 cancelled"]);
+    assert_eq!(snapshot(&mut events), ["1 cancelled"]);
     drop(stream);
 }
 
@@ -390,7 +390,7 @@ fn the_constructor_receives_the_job_of_its_row() {
     });
     run_workers(1, workers).join().now_or_never().unwrap();
     let expected = ["1 added: worker  1: waiting", "1: text done; warning", "1 finished"];
-    assert_eq!(told(&mut events), expected);
+    assert_eq!(snapshot(&mut events), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A tee: whatever the readers' paces, each learns what a sole reader would.
+//! Tees: every reader sees what a sole reader would, at any pace.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,19 +18,19 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::snapshot::{printed, tell};
+use crate::snapshot::{describe, printed};
 use crate::support::{Parent, panic_of, within_a_minute};
 
 fn texts(events: &[Event]) -> Vec<String> {
-    events.iter().map(tell).collect()
+    events.iter().map(describe).collect()
 }
 
-/// What waits for a reader, without a look at the events.
-fn waiting<S: Stream<Item = Event>>(reader: &mut Tee<S>) -> Vec<String> {
+/// The backlog of a reader, and the events that follow it.
+fn backlog<S: Stream<Item = Event>>(reader: &mut Tee<S>) -> Vec<String> {
     texts(&Parent::new().drain(reader))
 }
 
-/// A stream that yields these, and waits where there is none, with a wake.
+/// A stream that yields these events; for `None` it is pending and wakes itself.
 fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
     let mut steps = VecDeque::from(steps);
     stream::poll_fn(move |cx| match steps.pop_front() {
@@ -43,7 +43,7 @@ fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
     })
 }
 
-/// All that people see of these events.
+/// All that is visible of these events.
 fn fold(events: &[Event]) -> String {
     let mut model = Model::new();
     events.iter().for_each(|event| model.apply(event));
@@ -51,8 +51,8 @@ fn fold(events: &[Event]) -> String {
     format!("{frame}{counts:?}")
 }
 
-/// Any event, sensible or not. Totals are known: a spinner tells how often it
-/// was seen to move.
+/// Any event, sensible or not. Totals are known, because a spinner depends on
+/// how often its change was read.
 fn any_event() -> impl Strategy<Value = Event> {
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
     let text = || option::of("[a-c]{0,2}".prop_map(String::from));
@@ -88,7 +88,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 proptest! {
     // Rule 3
     #[test]
-    fn each_reader_folds_to_the_same_model_as_a_sole_reader(
+    fn every_reader_folds_to_the_model_of_a_sole_reader(
         steps in vec(option::weighted(0.9, any_event()), 0..60),
         polls in vec(0..3_usize, 0..200),
     ) {
@@ -110,34 +110,34 @@ proptest! {
 }
 
 #[test]
-fn what_one_reader_took_waits_for_the_others() {
+fn an_event_taken_by_one_reader_is_queued_for_the_others() {
     let (board, events) = board();
     let [mut one, mut two] = tee(events);
     board.println("a");
     board.close();
-    assert_eq!(waiting(&mut one), ["| a", "closed"]);
-    board.println("nobody hears this");
-    assert_eq!(waiting(&mut two), ["| a", "closed"]);
+    assert_eq!(backlog(&mut one), ["| a", "closed"]);
+    board.println("after the close");
+    assert_eq!(backlog(&mut two), ["| a", "closed"]);
 }
 
 #[test]
-fn of_a_job_three_events_wait_at_most() {
+fn at_most_three_events_per_job_are_queued() {
     let (board, events) = board();
     let [mut eager, mut lazy] = tee(events);
     let job = board.add_job("a: ");
     for count in 1..=100 {
         job.tick();
         job.set_text(count);
-        let _taken = waiting(&mut eager);
+        let _taken = backlog(&mut eager);
     }
     job.fail("no");
-    let _taken = waiting(&mut eager);
+    let _taken = backlog(&mut eager);
     assert_eq!(format!("{lazy:?}"), "Tee { pending: 3, ended: false, .. }");
-    assert_eq!(waiting(&mut lazy), ["1 added: a: ", "1: text 100; 100", "1 failed: no"]);
+    assert_eq!(backlog(&mut lazy), ["1 added: a: ", "1: text 100; 100", "1 failed: no"]);
 }
 
 #[test]
-fn news_of_a_job_that_was_added_anew_is_news_of_that_one() {
+fn changes_before_and_after_a_second_addition_do_not_merge() {
     let job = JobId::new(1).unwrap();
     let at = Duration::ZERO;
     let added = Event::Added { at, job, row: Row::default() };
@@ -146,30 +146,30 @@ fn news_of_a_job_that_was_added_anew_is_news_of_that_one() {
     let ended = Event::Ended { at, job, outcome: Outcome::Finished };
     let steps = vec![Some(added.clone()), change("a"), Some(ended), Some(added), change("b")];
     let [mut eager, mut lazy] = tee(script(steps));
-    let _taken = waiting(&mut eager);
-    let told = ["1 added: ", "1: text a", "1 finished", "1 added: ", "1: text b"];
-    assert_eq!(waiting(&mut lazy), told);
+    let _taken = backlog(&mut eager);
+    let events = ["1 added: ", "1: text a", "1 finished", "1 added: ", "1: text b"];
+    assert_eq!(backlog(&mut lazy), events);
 }
 
 #[test]
-fn lines_beyond_the_limit_are_left_out_for_the_reader_that_is_behind() {
+fn lines_beyond_the_limit_are_omitted_for_the_slow_reader() {
     let (board, events) = board();
     let [mut eager, mut lazy] = tee(events);
     let count = 65_536 + 3;
     for number in 0..count {
         board.println(number);
-        assert_eq!(waiting(&mut eager), [format!("| {number}")]);
+        assert_eq!(backlog(&mut eager), [format!("| {number}")]);
     }
-    let told = waiting(&mut lazy);
-    assert_eq!(told.len(), 65_536 + 1);
-    assert_eq!(told[65_535..], ["| 65535", "| … 3 lines not shown"]);
+    let events = backlog(&mut lazy);
+    assert_eq!(events.len(), 65_536 + 1);
+    assert_eq!(events[65_535..], ["| 65535", "| … 3 lines not shown"]);
     board.println("there is room again");
-    let _taken = waiting(&mut eager);
-    assert_eq!(waiting(&mut lazy), ["| there is room again"]);
+    let _taken = backlog(&mut eager);
+    assert_eq!(backlog(&mut lazy), ["| there is room again"]);
 }
 
 #[test]
-fn every_reader_that_waits_is_woken_and_no_other() {
+fn every_waiting_reader_is_woken_and_no_other() {
     let (board, events) = board();
     let [mut one, mut two, mut three] = tee(events);
     let parents = [Parent::new(), Parent::new(), Parent::new()];
@@ -178,7 +178,7 @@ fn every_reader_that_waits_is_woken_and_no_other() {
     assert_eq!(parents[1].poll(&mut two), Poll::Pending);
     board.println("a");
     assert_eq!(wakes(), [1, 1, 0]);
-    // Two waits, and three takes the next line as well.
+    // The second reader waits again, and the third takes the next line as well.
     assert_eq!(texts(&parents[1].items(&mut two, 1)), ["| a"]);
     assert_eq!(parents[1].poll(&mut two), Poll::Pending);
     board.println("b");
@@ -196,7 +196,7 @@ fn a_reader_is_woken_for_what_another_took() {
     assert_eq!(parents[0].poll(&mut one), Poll::Pending);
     board.println("a");
     assert_eq!(parents[0].take_wakes(), 1);
-    // The wake was for nothing: somebody polled meanwhile, and the reader waits anew.
+    // The other reader has taken the line, so the wake finds a copy in the backlog.
     assert_eq!(parents[1].drain(&mut two).len(), 1);
     assert_eq!(texts(&parents[0].drain(&mut one)), ["| a"]);
     board.println("b");
@@ -208,7 +208,7 @@ fn a_reader_is_woken_for_what_another_took() {
 }
 
 #[test]
-fn a_reader_that_moved_is_woken_where_it_is() {
+fn only_the_latest_waker_of_a_reader_is_woken() {
     let (board, events) = board();
     let [mut reader, _other] = tee(events);
     let (old, new) = (Parent::new(), Parent::new());
@@ -221,7 +221,7 @@ fn a_reader_that_moved_is_woken_where_it_is() {
 }
 
 #[test]
-fn the_events_are_dropped_when_they_end_or_with_the_last_reader() {
+fn the_stream_is_dropped_at_its_end_or_with_the_last_reader() {
     let alive = Rc::new(());
     let events = || {
         let alive = Rc::clone(&alive);
@@ -230,7 +230,7 @@ fn the_events_are_dropped_when_they_end_or_with_the_last_reader() {
     let dropped = || Rc::strong_count(&alive) == 1;
     let [one, mut two] = tee(events());
     drop(one);
-    assert_eq!(waiting(&mut two), ["| a"]);
+    assert_eq!(backlog(&mut two), ["| a"]);
     assert!(dropped());
 
     let [one, two] = tee(events());
@@ -244,7 +244,7 @@ fn the_events_are_dropped_when_they_end_or_with_the_last_reader() {
 }
 
 #[test]
-fn a_dropped_reader_gives_up_its_waker() {
+fn a_dropped_reader_drops_its_waker() {
     let (_board, events) = board();
     let [mut one, _two] = tee(events);
     let parent = Parent::new();
@@ -266,7 +266,7 @@ impl Wake for PollsAtOnce {
 }
 
 #[test]
-fn a_waker_that_polls_another_reader_waits_for_nobody() {
+fn a_waker_that_polls_another_reader_does_not_deadlock() {
     within_a_minute(|| {
         let (board, events) = board();
         let [mut one, two] = tee(events);
@@ -276,13 +276,13 @@ fn a_waker_that_polls_another_reader_waits_for_nobody() {
         assert_eq!(polled, Poll::Pending);
         board.println("a");
         assert_eq!(two.lock().unwrap().1, ["| a"]);
-        assert_eq!(waiting(&mut one), ["| a"]);
+        assert_eq!(backlog(&mut one), ["| a"]);
     });
 }
 
 #[test]
-fn a_reader_that_came_while_another_polled_is_woken() {
-    // The stream polls the other reader from inside.
+fn a_reader_that_waits_for_the_poll_of_another_is_woken() {
+    // The stream polls the other reader while it is polled.
     let other: Rc<Cell<Option<Tee<_>>>> = Rc::default();
     let parents = Rc::new([Parent::new(), Parent::new()]);
     let inside = (Rc::clone(&other), Rc::clone(&parents));
@@ -299,14 +299,14 @@ fn a_reader_that_came_while_another_polled_is_woken() {
     let [mut one, two] = tee(events);
     other.set(Some(two));
     assert_eq!(parents[0].poll(&mut one), Poll::Pending);
-    assert_eq!(parents[1].take_wakes(), 1, "nobody polls for it otherwise");
+    assert_eq!(parents[1].take_wakes(), 1, "the waiting reader is woken");
     let mut two = other.take().unwrap();
     assert!(parents[1].poll(&mut two).is_ready());
     assert_eq!(parents[0].take_wakes(), 1);
 }
 
 #[test]
-fn a_panic_of_the_events_is_the_end_for_the_other_readers() {
+fn a_panic_of_the_stream_ends_the_other_readers() {
     let mut polls = 0;
     let events = stream::poll_fn(move |_| {
         polls += 1;
@@ -346,16 +346,16 @@ fn readers_on_threads_all_reach_the_last_state() {
         job.finish();
         drop((board, job));
         for reader in readers {
-            let told = texts(&reader.join().unwrap());
-            assert_eq!(told.iter().rfind(|text| text.starts_with("1: ")).unwrap(), "1: 10000");
-            assert_eq!(told[told.len() - 2..], ["1 finished", "closed"]);
-            assert_eq!(told.iter().filter(|text| text.starts_with('|')).count(), 100);
+            let events = texts(&reader.join().unwrap());
+            assert_eq!(events.iter().rfind(|text| text.starts_with("1: ")).unwrap(), "1: 10000");
+            assert_eq!(events[events.len() - 2..], ["1 finished", "closed"]);
+            assert_eq!(events.iter().filter(|text| text.starts_with('|')).count(), 100);
         }
     });
 }
 
 #[test]
-fn a_reader_goes_where_its_events_go() {
+fn a_reader_is_send_sync_and_unpin() {
     fn goes<T: Send + Sync + Unpin>() {}
     goes::<Tee<Events>>();
 }

@@ -7,13 +7,13 @@ use active_status::console::ConsoleHandle;
 use active_status::testing::VirtualClock;
 use active_status::{Board, Console, Job, JobOptions, board, board_with_clock};
 
-use crate::harness::{News, Show, Tells, millis, next_frame, wrote};
+use crate::harness::{Reporter, Show, Signal, millis, next_frame, wrote};
 
 /// A board on a virtual clock, and its console.
 fn shown(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
     let console = Console::live().terminal_progress(true).clock(time.reader()).size(40, 10);
-    (board, Show::new(|tells| console.output(tells).run(events, time.timer())))
+    (board, Show::new(|reporter| console.output(reporter).run(events, time.timer())))
 }
 
 /// The progress that `bytes` report, as `state;percent`.
@@ -171,10 +171,10 @@ fn a_dropped_future_clears_the_progress() {
 }
 
 /// A board on a thread whose progress has been reported.
-fn started() -> (Job, ConsoleHandle, mpsc::Receiver<News>) {
+fn started() -> (Job, ConsoleHandle, mpsc::Receiver<Signal>) {
     let (sender, news) = mpsc::channel();
     let (board, events) = board();
-    let console = Console::live().terminal_progress(true).output(Tells(sender));
+    let console = Console::live().terminal_progress(true).output(Reporter(sender));
     let running = console.start(events);
     let job = board.add_job(JobOptions::new().total(4));
     while told(&next_frame(&news)).is_empty() {}
@@ -210,7 +210,7 @@ fn progress_is_reported_only_where_it_is_understood() {
         Console::auto().terminal_progress(true),
     ] {
         let (board, events) = board_with_clock(time.reader());
-        let mut show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+        let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
         let job = board.add_job(JobOptions::new().total(4));
         board.println("a frame");
         assert_eq!(told(&show.frame()), [""; 0]);

@@ -16,7 +16,7 @@ fn shown(
 ) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
     let console = Console::live().clock(time.reader()).size(40, 10).theme(theme).color(color);
-    let show = Show::new(|tells| console.output(tells).run(events, time.timer()));
+    let show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     (board, show)
 }
 
