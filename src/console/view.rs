@@ -300,7 +300,7 @@ impl Live {
 
     /// Tells the terminal how far the jobs are; after the close nothing runs.
     fn tell(&mut self, now: Duration, bytes: &mut Vec<u8>) {
-        self.painter.tell(self.model.overall_progress(), self.model.has_failed(), now, bytes);
+        self.painter.report(self.model.overall_progress(), self.model.has_failed(), now, bytes);
     }
 
     /// Lays out the next frame. Returns the columns and rows of the screen.

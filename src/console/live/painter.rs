@@ -1,15 +1,18 @@
-//! Lines in, bytes for the terminal out: every escape sequence of the crate.
+//! Frames as bytes for a terminal: every escape sequence of the crate.
 //!
-//! The sequences are relative, so that it does not matter where on the screen
-//! the board is: the cursor rests in the first column of the empty row below
-//! it, and each frame begins with the way up. Nothing is asked of the terminal,
-//! and the cursor stays visible.
+//! The sequences are relative, so the board may be anywhere on the screen. The
+//! cursor rests in the first column of the empty row below the board, and every
+//! frame begins by moving up. The terminal is never queried, and the cursor stays
+//! visible.
 //!
-//! No row above the board's own is touched, also when the size changes. A
-//! terminal that got narrower may wrap the rows anew, and push some of them off
-//! the screen, where they stay as they were: nothing can call them back. The way
-//! up ends at the start of a row that is surely on the screen. So no row is ever
-//! glued to the rest of another.
+//! No mode and no style outlasts a row, because an interrupt may drop the rest of a
+//! frame. Wrapping is off only within a row that the terminal may find wider than
+//! this crate does.
+//!
+//! No row above the board is touched, even when the size changes. A terminal that
+//! becomes narrower may reflow the rows and push some of them off the screen, where
+//! they remain unchanged. The painter moves up only to the start of a row that is
+//! certainly on the screen, so no row is joined to the rest of another.
 
 use core::time::Duration;
 
@@ -22,7 +25,7 @@ use crate::console::live::row::{Line, Weight};
 use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width, wrapped_rows};
 
-/// Synchronized output: the terminal shows what is between all at once.
+/// Synchronized output: the terminal shows everything in between at once.
 const BEGIN: &str = "\x1b[?2026h";
 const END: &str = "\x1b[?2026l";
 /// Automatic wrapping at the edge of the screen.
@@ -34,8 +37,8 @@ const NEXT_ROW: &str = "\r\n";
 const RESET: &str = "\x1b[0m";
 const CLOSE_HYPERLINK: &str = "\x1b]8;;\x1b\\";
 
-/// Progress in a place of the terminal's own: its tab, its title or the taskbar.
-/// The first number says how it goes, the second is in percent.
+/// Overall progress in the tab or the title of the terminal, or in the taskbar. The
+/// first number is the state, the second the percentage.
 fn progress(share: OverallProgress, failed: bool) -> String {
     let (state, percent) = match share {
         OverallProgress::Idle => (0, 0),
@@ -47,34 +50,33 @@ fn progress(share: OverallProgress, failed: bool) -> String {
     format!("\x1b]9;4;{state};{percent}\x1b\\")
 }
 
-/// How long a frame may send only the rows that changed before all are sent
-/// again, so that what others wrote over the board goes away.
+/// The time after which a frame sends every row, to repair damage by other output.
 const HEAL: Duration = Duration::from_secs(1);
 
-/// How far apart tab stops are.
+/// The distance between tab stops.
 const TAB: usize = 8;
 
-/// Writes frames, and remembers what is on the screen.
+/// Writes frames, and remembers the rows on the screen.
 ///
-/// Without color, rows keep bold, italic and faint, which are no colors;
-/// printed lines lose all their sequences.
+/// Without color, rows keep bold, italic and faint; printed lines lose all their
+/// sequences.
 #[derive(Debug)]
 pub(crate) struct Painter {
     theme: Theme,
     color: bool,
-    /// Whether the terminal wraps rows anew when it gets narrower; or it cuts them.
+    /// Whether the terminal reflows rows when it becomes narrower. Otherwise it
+    /// truncates them.
     reflows: bool,
-    /// The rows of the board that are on the screen.
+    /// The rows of the board on the screen.
     drawn: Vec<Line>,
     /// The size of the screen at the last frame.
     size: Option<(u16, u16)>,
-    /// How many rows of the screen are above the cursor, at least.
+    /// The least number of rows of the screen above the cursor.
     reach: usize,
-    /// When all rows were sent for the last time.
+    /// The time of the last frame that sent every row.
     full: Duration,
-    /// The progress that the terminal was told last, and when; `None` if it is
-    /// not to be.
-    told: Option<(String, Duration)>,
+    /// The progress that was reported last, and when; `None` without reports.
+    reported: Option<(String, Duration)>,
 }
 
 impl Painter {
@@ -87,22 +89,21 @@ impl Painter {
             size: None,
             reach: 0,
             full: Duration::ZERO,
-            told: None,
+            reported: None,
         }
     }
 
-    /// From now on the terminal is told how far the jobs are.
+    /// Reports overall progress with every frame.
     pub(crate) fn with_progress(self) -> Self {
-        Self { told: Some((progress(OverallProgress::Idle, false), Duration::ZERO)), ..self }
+        Self { reported: Some((progress(OverallProgress::Idle, false), Duration::ZERO)), ..self }
     }
 
-    /// What rows are drawn with.
+    /// The theme of the rows.
     pub(crate) fn theme(&self) -> &Theme {
         &self.theme
     }
 
-    /// Appends what turns the last frame into this one; nothing if they look
-    /// the same.
+    /// Appends the bytes that turn the previous frame into this one, if they differ.
     pub(crate) fn paint(
         &mut self,
         frame: &Frame,
@@ -131,7 +132,7 @@ impl Painter {
         self.drawn.extend_from_slice(frame.live());
     }
 
-    /// Appends the last frame. It stays on the screen, whatever comes after.
+    /// Appends the last frame, which stays on the screen.
     pub(crate) fn last(
         &mut self,
         frame: &Frame,
@@ -144,28 +145,28 @@ impl Painter {
         self.leave();
     }
 
-    /// Appends how far the jobs are, if the terminal is told that. What it knows
-    /// already is told again once a second, but only with something else: other
-    /// programs take it away, and some terminals after a while.
-    pub(crate) fn tell(
+    /// Appends the overall progress, if it is reported and has changed. Other programs
+    /// and some terminals clear it, so it is repeated once per second, but only together
+    /// with something else.
+    pub(crate) fn report(
         &mut self,
         share: OverallProgress,
         failed: bool,
         now: Duration,
         bytes: &mut Vec<u8>,
     ) {
-        let Some((told, at)) = &mut self.told else { return };
-        let news = progress(share, failed);
+        let Some((reported, at)) = &mut self.reported else { return };
+        let current = progress(share, failed);
         let due =
             share != OverallProgress::Idle && !bytes.is_empty() && now.saturating_sub(*at) >= HEAL;
-        if *told != news || due {
-            push(bytes, &news);
-            (*told, *at) = (news, now);
+        if *reported != current || due {
+            push(bytes, &current);
+            (*reported, *at) = (current, now);
         }
     }
 
-    /// Leaves what is on the screen where it is: the next frame is drawn below
-    /// the place where the cursor is then.
+    /// Leaves the rows on the screen: the next frame is drawn below the cursor,
+    /// wherever that is then.
     pub(crate) fn leave(&mut self) {
         self.drawn.clear();
     }
@@ -181,16 +182,16 @@ impl Painter {
         let reach = self.reach.min(usize::from(rows) - 1);
         let way = self.way_up(columns, reach);
         let start = bytes.len();
-        let widest = frame.above().iter().map(|line| self.push_above(line, bytes)).max();
-        let clear = resized || widest > Some(columns);
+        let mut clear = resized;
+        for line in frame.above() {
+            clear |= self.push_above(line, columns, bytes);
+        }
         bytes.splice(start..start, if clear { clear_up(way) } else { up_to_start(way) });
-        push(bytes, WRAP_OFF);
         for line in frame.live() {
             self.push_live(line, bytes);
         }
-        // What is erased here is never the whole screen: see `clear_up`.
+        // This never erases the whole screen: see `clear_up`.
         push(bytes, if rows > 1 { ERASE_TO_END_OF_SCREEN } else { ERASE_TO_END_OF_ROW });
-        push(bytes, WRAP_ON);
         let written = frame.above().len() + frame.live().len();
         self.reach = (reach - way + written).min(usize::from(rows) - 1);
     }
@@ -199,7 +200,6 @@ impl Painter {
         let rest = self.drawn.len();
         let mut at = rest;
         push(bytes, "\r");
-        push(bytes, WRAP_OFF);
         for (row, (line, drawn)) in frame.live().iter().zip(&self.drawn).enumerate() {
             if line != drawn {
                 up(bytes, at.saturating_sub(row));
@@ -209,11 +209,10 @@ impl Painter {
             }
         }
         down(bytes, rest - at);
-        push(bytes, WRAP_ON);
     }
 
-    /// How far up the first row is whose start is surely on the screen: at most
-    /// `reach` rows. The terminal may have wrapped the rows anew.
+    /// The distance to the topmost row whose start is certainly on the screen, at most
+    /// `reach` rows. The terminal may have reflowed the rows.
     fn way_up(&self, columns: usize, reach: usize) -> usize {
         let mut way = 0;
         for line in self.drawn.iter().rev() {
@@ -230,26 +229,41 @@ impl Painter {
         way
     }
 
-    /// A line that the terminal may wrap. The place is cleared first: at the
-    /// edge of the screen clearing would take the last character with it. The
-    /// columns of the line.
-    fn push_above(&self, line: &Line, bytes: &mut Vec<u8>) -> usize {
+    /// Appends a line that leaves the board. Returns whether the terminal may wrap it,
+    /// so that the rows below must be erased before. The row itself is erased first: at
+    /// the edge of the screen, erasing afterwards would remove the last character.
+    fn push_above(&self, line: &Line, columns: usize, bytes: &mut Vec<u8>) -> bool {
         push(bytes, ERASE_TO_END_OF_ROW);
-        let columns = match line {
-            Line::Row { text, .. } => {
-                self.push_row(line, bytes);
-                width(text)
+        let wraps = match line {
+            Line::Row { text, .. } if width(text) <= columns => {
+                self.push_fitting(line, bytes);
+                false
             }
-            Line::Printed(line) => push_printed(line, self.color, bytes),
+            Line::Row { .. } => {
+                self.push_row(line, bytes);
+                true
+            }
+            Line::Printed(line) => {
+                push_printed(line, self.color, bytes) > columns || !line.is_ascii()
+            }
         };
         push(bytes, NEXT_ROW);
-        columns
+        wraps
     }
 
     fn push_live(&self, line: &Line, bytes: &mut Vec<u8>) {
-        self.push_row(line, bytes);
+        self.push_fitting(line, bytes);
         push(bytes, ERASE_TO_END_OF_ROW);
         push(bytes, NEXT_ROW);
+    }
+
+    /// Appends a row that fits by its measured width. The terminal may still find it
+    /// wider unless it is ASCII, and must not wrap it.
+    fn push_fitting(&self, line: &Line, bytes: &mut Vec<u8>) {
+        let certain = matches!(line, Line::Row { text, .. } if text.is_ascii());
+        push(bytes, if certain { "" } else { WRAP_OFF });
+        self.push_row(line, bytes);
+        push(bytes, if certain { "" } else { WRAP_ON });
     }
 
     fn push_row(&self, line: &Line, bytes: &mut Vec<u8>) {
@@ -293,17 +307,17 @@ fn down(bytes: &mut Vec<u8>, rows: usize) {
     }
 }
 
-/// The way up to the start of a row.
+/// Moves up to the start of a row.
 fn up_to_start(way: usize) -> Vec<u8> {
     let mut bytes = b"\r".to_vec();
     up(&mut bytes, way);
     bytes
 }
 
-/// The same, and all is erased from there on: for a line that the terminal wraps,
-/// and where it has wrapped rows. tmux remembers that a row goes on in the next
-/// one until all of it is erased. A whole screen is not erased at once: tmux would
-/// copy it to what scrolled away.
+/// Moves up and erases everything from there on: for lines that the terminal wraps, and
+/// where it has reflowed rows. tmux remembers that a row continues in the next one until
+/// all of it is erased. The whole screen is never erased at once, because tmux would copy
+/// it to the scrollback.
 fn clear_up(way: usize) -> Vec<u8> {
     let mut bytes = up_to_start(way.saturating_sub(1));
     if way > 0 {
@@ -314,9 +328,9 @@ fn clear_up(way: usize) -> Vec<u8> {
     bytes
 }
 
-/// Appends a printed line and returns its columns. Colors, weights and
-/// hyperlinks are kept if `styled`, and end with the line; tabs become spaces;
-/// other controls are left out.
+/// Appends a printed line and returns its width. With `styled`, styles and hyperlinks
+/// are kept and end with the line. Tabs become spaces; other control characters are
+/// removed.
 fn push_printed(line: &str, styled: bool, bytes: &mut Vec<u8>) -> usize {
     let mut column = 0;
     let (mut style, mut link) = (false, false);
@@ -351,7 +365,7 @@ fn push_printed(line: &str, styled: bool, bytes: &mut Vec<u8>) -> usize {
     column
 }
 
-/// Whether a sequence sets colors and weights.
+/// Whether a sequence sets styles.
 fn is_style(sequence: &str) -> bool {
     let parameters = sequence.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix('m'));
     parameters.is_some_and(|parameters| {
@@ -424,7 +438,7 @@ mod tests {
     fn the_end_of_a_row_may_be_faint() {
         let (status, weight) = (Status::Normal, Weight::Normal);
         let line = Line::Row { text: "a · 10 s".into(), status, weight, faint: 1 };
-        assert_eq!(live(true, &line), "a\x1b[2m · 10 s\x1b[0m\x1b[K\r\n");
+        assert_eq!(live(true, &line), "\x1b[?7la\x1b[2m · 10 s\x1b[0m\x1b[?7h\x1b[K\r\n");
     }
 
     // Rule 20

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use crate::board::event::{Change, Event, JobId, Outcome, Progress, Row, Status};
 use crate::board::model::Model;
+use crate::console::live::emulator::Emulator;
 use crate::console::live::frame::Frame;
 use crate::console::live::painter::Painter;
 use crate::console::live::row::{Line, Weight};
@@ -350,7 +351,7 @@ fn a_frame_is_synchronized_and_restores_the_modes() {
         let modes: Vec<&str> = bytes.split(&format!("{ESCAPE}[?")).skip(1).collect();
         let modes: Vec<&str> =
             modes.iter().map(|mode| &mode[..mode.find(['h', 'l']).unwrap() + 1]).collect();
-        assert_eq!(modes, ["2026h", "7l", "7h", "2026l"]);
+        assert_eq!(modes, ["2026h", "2026l"], "no mode for rows of known width");
         assert!(bytes.starts_with(ESCAPE) && bytes.ends_with("[?2026l"));
     }
 }
@@ -486,6 +487,76 @@ fn one_cell_and_back_leaves_the_lines_above_unchanged() {
         screen.check();
     }
     screen.text();
+}
+
+/// A painted board whose bytes go to another terminal.
+struct Painted {
+    screen: Screen,
+    emulator: Emulator,
+}
+
+impl Painted {
+    fn new(wide: bool) -> Self {
+        Self { screen: Screen::new(20, 8), emulator: Emulator::new(20, 8, wide) }
+    }
+
+    fn paint(&mut self) -> String {
+        let bytes = self.screen.paint();
+        self.emulator.feed(&bytes);
+        bytes
+    }
+}
+
+// Rule 18
+#[test]
+fn a_row_that_the_terminal_finds_wider_is_joined_to_no_other() {
+    // The second row holds soft hyphens, which some terminals show.
+    for text in ["·".repeat(12), format!("{}\u{ad}\u{ad}\u{ad}", "·".repeat(9)), "x".repeat(12)] {
+        let mut painted = Painted::new(true);
+        for job in 1..=4 {
+            painted.screen.add(job, row(&format!("job {job} {text}")));
+        }
+        painted.paint();
+        for job in 1..=3 {
+            painted.screen.end(job, Outcome::Finished);
+            painted.paint();
+            painted.screen.wait(1_000);
+            painted.paint();
+        }
+        let lines = painted.emulator.lines();
+        let jobs = |line: &String| line.matches("job").count();
+        assert_eq!(lines.iter().map(jobs).collect::<Vec<_>>(), [1; 4], "{lines:#?}");
+    }
+}
+
+// Rule 18
+#[test]
+fn a_printed_line_that_the_terminal_finds_wider_leaves_no_rest() {
+    let mut painted = Painted::new(true);
+    for job in 1..=3 {
+        painted.screen.add(job, row(&format!("job {job} {}", "x".repeat(12))));
+    }
+    painted.paint();
+    painted.screen.print(&format!("line {}", "·".repeat(12)));
+    painted.paint();
+    let lines = painted.emulator.lines();
+    assert!(lines[..2].iter().all(|line| !line.contains(['j', 'x'])), "{lines:#?}");
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+}
+
+// Rules 16, 21
+#[test]
+fn an_interrupted_frame_leaves_at_most_the_state_of_one_row() {
+    let mut painted = Painted::new(false);
+    for job in 1..=5 {
+        painted.screen.add(job, row(&format!("job {job} · x")));
+    }
+    let bytes = painted.paint();
+    let mut emulator = Emulator::new(20, 8, false);
+    for line in bytes.split_inclusive('\n') {
+        emulator.feed(line);
+        assert!(emulator.is_reset(), "{line:?}");
+    }
 }
 
 /// A step of a schedule.
