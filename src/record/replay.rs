@@ -60,7 +60,7 @@ where
     replay_with_clock(events, monotonic(), sleep)
 }
 
-/// As [`replay`], with a clock that tells how much time has passed, so that a test need
+/// As [`replay`], with a clock that returns how much time has passed, so that a test need
 /// not wait.
 ///
 /// # Examples

@@ -24,6 +24,7 @@ fn the_types_have_their_auto_traits() {
     shared::<Job>();
     shared::<JobOptions>();
     shared::<StatusOptions>();
+    shared::<active_status::console::Clock>();
     moved::<Events>();
     moved::<BoardWriter>();
     moved::<Forward>();

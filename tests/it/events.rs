@@ -1,4 +1,4 @@
-//! Events: the ways to read them.
+//! Streams of events, and the ways to read them.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use active_status::testing::VirtualClock;
 use active_status::{Event, Events, Job, board, board_with_clock};
 use futures::future::poll_fn;
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 
+use crate::harness::millis;
 use crate::snapshot::{describe, snapshot};
 use crate::support::Parent;
 
@@ -100,6 +102,20 @@ fn a_blocked_reader_is_woken_from_another_thread() {
     assert_eq!(events, ["1 added: a: ", "1 finished", "closed"]);
 }
 
+// Rule 3
+#[test]
+fn changes_and_lines_have_the_time_of_the_read() {
+    let clock = VirtualClock::new();
+    let (board, mut events) = clock.board();
+    let job = board.add_job("a: ");
+    job.set_text("b");
+    board.println("c");
+    clock.set(millis(5));
+    let times: Vec<_> = events.drain().map(|event| (event.at(), event.job())).collect();
+    let id = Some(job.id());
+    assert_eq!(times, [(millis(0), id), (millis(5), id), (millis(5), None)]);
+}
+
 // Rule 2
 #[test]
 fn ready_takes_no_event() {
@@ -185,7 +201,7 @@ fn events_before_the_close_come_without_a_pending() {
 }
 
 /// A board on which two jobs always have a pending update: reading that of one ticks the
-/// other. It ends after a thousand, so that a test that reads on fails.
+/// other. This ends after a thousand reads, so that a test that never stops fails.
 fn always_pending() -> (Vec<Job>, Events) {
     let jobs = Arc::new(OnceLock::<[Job; 2]>::new());
     let (clock, reads) = (Arc::clone(&jobs), AtomicUsize::new(0));
@@ -223,7 +239,7 @@ fn a_dropped_drain_leaves_the_rest() {
     assert_eq!(snapshot(&mut events), ["1: 1", "1 finished"]);
 }
 
-/// A timer by hand: how long each wait is to be, and which are over.
+/// A timer that is fired by hand: the length of each wait, and how many have ended.
 #[derive(Clone, Default)]
 struct Timer(Arc<Mutex<Waits>>);
 
@@ -255,7 +271,7 @@ impl Timer {
         self.0.lock().unwrap().begun.len()
     }
 
-    /// Ends the wait that goes on.
+    /// Ends all waits so far.
     fn fire(&self) {
         let mut waits = self.0.lock().unwrap();
         waits.over = waits.begun.len();

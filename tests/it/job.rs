@@ -141,7 +141,7 @@ fn any_sequence_of_updates_arrives() {
     }
 }
 
-/// Its `Display` gives up half-way.
+/// A value whose `Display` returns an error half-way.
 struct Stubborn;
 
 impl fmt::Display for Stubborn {

@@ -100,6 +100,17 @@ fn counts_are_those_of_the_outcomes() {
     assert_eq!((counts.cancelled, counts.panicked, counts.abandoned), (1, 1, 4));
 }
 
+// Rule 5
+#[test]
+fn a_row_that_is_added_detached_finishes_at_the_close() {
+    let mut model = Model::new();
+    let mut detached = row("a");
+    detached.detached = true;
+    add(&mut model, 1, detached, seconds(0));
+    model.apply(&Event::Closed { at: seconds(1) });
+    assert_eq!((model.counts().finished, model.counts().abandoned), (1, 0));
+}
+
 // Rule 6
 #[test]
 fn events_that_make_no_sense_change_nothing() {

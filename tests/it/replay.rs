@@ -132,7 +132,7 @@ fn the_clock_waits_for_events_that_were_not_yielded() {
     while parent.poll(&mut replay).is_ready() {
         times.push(clock.now());
     }
-    // What was due comes at once; then the run is where it would be.
+    // The events that are due come at once; then the clock has caught up.
     assert_eq!(times, [0, 100, 500].map(millis));
     assert_eq!(time.next_timer(), Some(millis(900)));
 }
@@ -155,7 +155,7 @@ fn events_that_go_back_in_time_follow_at_once() {
 
 #[test]
 fn an_event_follows_even_if_its_timer_ends_early() {
-    // A clock that stands, as where an executor's time is paused.
+    // A clock that stands still, as on an executor whose time is paused.
     let events = [0, 1_000, 3_000].map(|at| line(at, "x"));
     let mut waits = Vec::new();
     let sleep = |time| {
@@ -195,7 +195,7 @@ fn a_speed_that_is_not_positive_panics() {
     }
 }
 
-/// An event, but for its time.
+/// An event at time zero.
 fn any_event() -> impl Strategy<Value = Event> {
     let at = Duration::ZERO;
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
@@ -243,7 +243,7 @@ proptest! {
         prop_assert_eq!(played.len(), events.len());
         let (mut run, mut replayed) = (Model::new(), Model::new());
         for (event, (again, at, _)) in events.iter().zip(played) {
-            // A speed is a fraction, a time is in whole nanoseconds.
+            // Dividing by the speed rounds to whole nanoseconds.
             let late = at.checked_sub(event.at()).expect("no earlier than it was");
             prop_assert!(late < Duration::from_micros(1), "{late:?}");
             let at = event.at();
@@ -276,7 +276,7 @@ fn a_console_shows_the_time_of_a_replay_at_any_speed() {
         let mut show = Show::new(|reporter| console.output(reporter).run(replay, time.timer()));
         let mut bytes = show.frame();
         for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
-            // Nothing is drawn before its time, and each second is.
+            // Each second is drawn, and nothing before it.
             let before = millis(seconds * second) - time.now() - millis(1);
             for _ in 0..3 {
                 time.advance(before / 3);

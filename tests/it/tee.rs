@@ -137,6 +137,17 @@ fn at_most_three_events_per_job_are_queued() {
 }
 
 #[test]
+fn a_merged_change_has_the_latest_time() {
+    let job = JobId::new(1).unwrap();
+    let change = |seconds, change| Event::Changed { at: Duration::from_secs(seconds), job, change };
+    let text = Change::default().with_text("a");
+    let steps = vec![Some(change(1, text.clone())), Some(change(2, Change::default()))];
+    let [mut eager, mut lazy] = tee(script(steps));
+    let _taken = backlog(&mut eager);
+    assert_eq!(Parent::new().drain(&mut lazy), [change(2, text)]);
+}
+
+#[test]
 fn changes_before_and_after_a_second_addition_do_not_merge() {
     let job = JobId::new(1).unwrap();
     let at = Duration::ZERO;

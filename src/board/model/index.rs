@@ -1,5 +1,5 @@
-//! Which running rows matter most, and when the next one changes, kept up to date without
-//! a look at all of them.
+//! Which running rows matter most, and when the next one changes, kept up to date so that
+//! no frame visits all of them.
 
 use core::cmp::Reverse;
 use core::ops::Bound;

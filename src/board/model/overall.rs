@@ -1,4 +1,4 @@
-//! The overall progress of all jobs, kept up to date without a look at all of them.
+//! The overall progress of all jobs, kept up to date with each change.
 
 use crate::board::model::row::JobRow;
 
