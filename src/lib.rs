@@ -67,7 +67,8 @@ mod pool;
 
 /// The types that the methods of [`Merge`] return.
 pub mod merge {
-    pub use crate::pool::{Join, Key, Keyed, NextMany, Once, TryJoin};
+    pub use crate::pool::{IntoIter, Iter, IterMut, IterPinMut};
+    pub use crate::pool::{Join, Key, Keyed, KeyedEnds, KeyedNextMany, NextMany, Once, TryJoin};
 }
 
 #[cfg(feature = "std")]

@@ -3,6 +3,7 @@
 mod budget;
 mod contention;
 mod coop;
+mod iter;
 mod join;
 mod key;
 mod keyed;
@@ -22,11 +23,12 @@ use core::num::NonZeroUsize;
 
 use futures_core::Stream;
 
+pub use iter::{IntoIter, Iter, IterMut, IterPinMut};
 pub use join::{Join, TryJoin};
 pub use key::Key;
-pub use keyed::Keyed;
+pub use keyed::{Keyed, KeyedEnds};
 pub use merge::Merge;
-pub use next_many::NextMany;
+pub use next_many::{KeyedNextMany, NextMany};
 pub use once::{Once, once};
 
 /// Runs `count` workers concurrently, and merges their items into one stream.

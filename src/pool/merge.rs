@@ -11,11 +11,12 @@ use futures_core::{FusedStream, Stream};
 use crate::pool::budget::Budget;
 use crate::pool::contention::Contention;
 use crate::pool::coop::Coop;
+use crate::pool::iter::{Iter, IterMut, IterPinMut};
 use crate::pool::join::{Join, TryJoin};
 use crate::pool::key::{Generations, Key};
 use crate::pool::keyed::Keyed;
 use crate::pool::next_many::NextMany;
-use crate::pool::ready::{self, ReadySet, places, split};
+use crate::pool::ready::{self, ReadySet, split};
 use crate::pool::slots::Slots;
 use crate::pool::tree::Tree;
 use crate::pool::wake::{Inbox, Wakers};
@@ -34,7 +35,8 @@ const HINTS: usize = 64;
 /// A stream of the items of many streams, in equal shares.
 ///
 /// Items come as they are ready. The merge ends when all of its children have
-/// ended; a [`push`](Self::push) revives it. A child is dropped when it ends, and already
+/// ended, unless it is told to [stay open](Self::stay_open); a [`push`](Self::push) revives
+/// it. A child is dropped when it ends, and already
 /// with an item after which its `size_hint` has the upper bound 0: a
 /// [`once`](crate::once) leaves [`len`](Self::len) together with its output. The [guide](crate::guide) explains how
 /// it [works](crate::guide::merge) and how it [compares](crate::guide::compare)
@@ -137,6 +139,12 @@ pub struct Merge<S> {
     pub(super) budget: Budget,
     pub(super) contention: Contention,
     pub(super) coop: Coop,
+    /// Whether the merge is pending while it has no children.
+    pub(super) stays_open: bool,
+    /// Whether `poll_event` is running, which reports `ended`.
+    pub(super) notes_ends: bool,
+    /// The last child that ended or panicked and was not reported yet.
+    pub(super) ended: Option<Key>,
     /// Whether `poll_next` returned `None` last.
     pub(super) terminated: bool,
 }
@@ -169,6 +177,9 @@ impl<S> Merge<S> {
             budget: Budget::new(),
             contention: Contention::new(),
             coop: Coop::new(),
+            stays_open: false,
+            notes_ends: false,
+            ended: None,
             terminated: false,
         }
     }
@@ -274,6 +285,77 @@ impl<S> Merge<S> {
         found
     }
 
+    /// Removes a child and returns it, unless it has ended or been removed. Like
+    /// [`remove`](Self::remove), for children that may be moved: those that are `Unpin`,
+    /// as every `Pin<Box<_>>` is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Merge;
+    /// use futures::{StreamExt, executor::block_on, stream};
+    ///
+    /// let mut merge = Merge::new();
+    /// let key = merge.push(stream::iter([1, 2, 3]));
+    /// assert_eq!(block_on(merge.next()), Some(1));
+    /// let rest = merge.extract(key).unwrap();
+    /// assert!(merge.is_empty());
+    /// assert_eq!(block_on(rest.collect::<Vec<_>>()), [2, 3]);
+    /// ```
+    pub fn extract(&mut self, key: Key) -> Option<S>
+    where
+        S: Unpin,
+    {
+        if !self.contains(key) {
+            return None;
+        }
+        let _parent = if self.len == 1 { self.unpark() } else { WakeOnDrop(None) };
+        let (block, place) = split(key.index);
+        self.take_out(block, place)
+    }
+
+    /// Takes the first child of a block, with its key.
+    pub(super) fn take_first(&mut self, block: usize) -> Option<(Key, S)>
+    where
+        S: Unpin,
+    {
+        let (place, _) = self.ready.get(block)?.slots.iter().next()?;
+        let key = self.generations.key(ready::join(block, place));
+        Some((key, self.take_out(block, place)?))
+    }
+
+    fn take_out(&mut self, block: usize, place: usize) -> Option<S>
+    where
+        S: Unpin,
+    {
+        self.forget(block, place);
+        let slots = &mut self.ready.get_mut(block)?.slots;
+        let child = slots.take(place);
+        if slots.occupied() == 0 {
+            self.keep_spare(block);
+        }
+        child
+    }
+
+    /// Drops all children for which `keep` returns `false`, in place.
+    ///
+    /// Children that stay are not polled for it. If none stays, the task that waits for
+    /// the merge is woken.
+    pub fn retain(&mut self, mut keep: impl FnMut(Key, &S) -> bool) {
+        for block in 0..self.ready.len() {
+            let Some(children) = self.ready.get(block) else { return };
+            let mut left = children.slots.occupied();
+            while left != 0 {
+                let place = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let key = self.generations.key(ready::join(block, place));
+                if self.get(key).is_some_and(|child| !keep(key, child)) {
+                    self.remove(key);
+                }
+            }
+        }
+    }
+
     /// Drops all children, and wakes the task that waits for the merge.
     ///
     /// If the drop of a child panics, the others are dropped nevertheless, and the
@@ -347,13 +429,58 @@ impl<S> Merge<S> {
     }
 
     /// All children with their keys, in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, &S)> {
-        self.ready.iter().enumerate().flat_map(move |(block, children)| {
-            places(children.slots.occupied()).filter_map(move |place| {
-                let key = self.generations.key(ready::join(block, place));
-                Some((key, children.slots.get(place)?))
-            })
-        })
+    pub fn iter(&self) -> Iter<'_, S> {
+        Iter::new(&self.generations, self.ready.iter())
+    }
+
+    /// All children with their keys, in the order of their places, to change them.
+    ///
+    /// As after [`get_pin_mut`](Self::get_pin_mut), the merge polls all children even if
+    /// they are not woken.
+    pub fn iter_mut(&mut self) -> IterMut<'_, S>
+    where
+        S: Unpin,
+    {
+        IterMut::new(self.iter_pin_mut())
+    }
+
+    /// All pinned children with their keys, in the order of their places, to change them.
+    ///
+    /// As after [`get_pin_mut`](Self::get_pin_mut), the merge polls all children even if
+    /// they are not woken.
+    pub fn iter_pin_mut(&mut self) -> IterPinMut<'_, S> {
+        let parent = self.unpark();
+        for block in 0..self.ready.len() {
+            let children = self.ready.get(block).map_or(0, |block| block.slots.occupied());
+            self.ready.mark(block, children);
+        }
+        drop(parent);
+        IterPinMut::new(&self.generations, self.ready.iter_mut())
+    }
+
+    /// Sets whether the merge stays open while it has no children: it is then pending, and
+    /// the next [`push`](Self::push) wakes the task that waits for it. By default, the
+    /// merge ends.
+    ///
+    /// # Examples
+    ///
+    /// A server that waits for its first connection:
+    ///
+    /// ```
+    /// use active_status::Merge;
+    /// use futures::{FutureExt, StreamExt, stream};
+    ///
+    /// let mut connections = Merge::new();
+    /// connections.stay_open(true);
+    /// assert_eq!(connections.next().now_or_never(), None);
+    /// connections.push(stream::iter(["request"]));
+    /// assert_eq!(connections.next().now_or_never(), Some(Some("request")));
+    /// connections.stay_open(false);
+    /// assert_eq!(connections.next().now_or_never(), Some(None));
+    /// ```
+    pub fn stay_open(&mut self, open: bool) {
+        let _parent = if self.len == 0 && !open { self.unpark() } else { WakeOnDrop(None) };
+        self.stays_open = open;
     }
 
     /// Pairs each item with the key of the child that yielded it.
@@ -513,13 +640,18 @@ impl<S> Merge<S> {
         WakeOnDrop(self.inbox.unpark(|block, woken| mark_live(ready, block, woken)))
     }
 
-    /// Drops a child, after the merge has forgotten it.
-    pub(super) fn evict(&mut self, block: usize, place: usize) {
+    /// Forgets a child that is still in its slot.
+    fn forget(&mut self, block: usize, place: usize) {
         self.ready.unmark(block, place);
         self.len -= 1;
         if self.generations.retired(block) & (1 << place) == 0 {
             self.vacancies.insert(block);
         }
+    }
+
+    /// Drops a child, after the merge has forgotten it.
+    pub(super) fn evict(&mut self, block: usize, place: usize) {
+        self.forget(block, place);
         let Some(children) = self.ready.get_mut(block) else { return };
         children.slots.remove(place);
         if children.slots.occupied() == 0 {
@@ -590,7 +722,8 @@ impl<S: Stream> Stream for Merge<S> {
     /// The sums of the children's bounds.
     ///
     /// Asks at most 64 children, and none after one without an upper bound: the lower
-    /// bound counts those that were asked, and with more children there is no upper bound.
+    /// bound counts those that were asked, and with more children there is no upper bound. A
+    /// merge that [stays open](Self::stay_open) has none either.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (mut low, mut high) = (0_usize, 0_usize);
         for (asked, (_, child)) in self.iter().enumerate() {
@@ -604,7 +737,7 @@ impl<S: Stream> Stream for Merge<S> {
                 None => return (low, None),
             }
         }
-        (low, Some(high))
+        (low, Some(high).filter(|_| !self.stays_open))
     }
 }
 

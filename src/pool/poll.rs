@@ -44,6 +44,8 @@ enum Step<T> {
     Item(T),
     /// No child is ready.
     Idle,
+    /// The child that was polled last ended, and `poll_event` reports it.
+    Ended,
     /// Children are ready, but the executor has a turn first: the budget is spent, a
     /// whole round was [fruitless](Round), or the executor may have
     /// [refused](crate::pool::coop::Coop) a child.
@@ -167,6 +169,9 @@ impl<S: Stream> Merge<S> {
             if !self.go_on(child, is_pending, round) {
                 return Step::Yield;
             }
+            if !is_pending && self.ended.is_some() {
+                return Step::Ended;
+            }
         }
     }
 
@@ -183,7 +188,7 @@ impl<S: Stream> Merge<S> {
     /// was woken in the meantime.
     #[inline(never)]
     fn rest(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
-        if self.len == 0 {
+        if self.len == 0 && !self.stays_open {
             self.terminated = true;
             return Some(Poll::Ready(()));
         }
@@ -255,6 +260,9 @@ impl<S: Stream> Merge<S> {
         if !self.go_on(child, is_pending, &mut round) {
             return self.yield_now(cx).map(|()| None);
         }
+        if !is_pending && self.ended.is_some() {
+            return Poll::Pending;
+        }
         self.poll_on(cx, self.budget.left() + 1, round)
     }
 
@@ -272,6 +280,7 @@ impl<S: Stream> Merge<S> {
             }
             match self.step(cx, before, &mut round) {
                 Step::Item(item) => return Poll::Ready(Some(item)),
+                Step::Ended => return Poll::Pending,
                 Step::Yield => return self.yield_now(cx).map(|()| None),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
@@ -287,8 +296,28 @@ impl<S: Stream> Merge<S> {
         self.poll_item(cx).map(|next| next.map(|item| (self.polled_key(), item)))
     }
 
+    /// As [`poll_keyed`](Self::poll_keyed), and `None` once for a child that ended or
+    /// panicked.
+    pub(super) fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<(Key, Option<S::Item>)>> {
+        let mut event = self.ended.take();
+        let mut polled = Poll::Pending;
+        if event.is_none() {
+            // Stays set after a panic, until the next call.
+            self.notes_ends = true;
+            polled = self.poll_keyed(cx);
+            self.notes_ends = false;
+            if polled.is_pending() {
+                event = self.ended.take();
+            }
+        }
+        match event {
+            Some(key) => Poll::Ready(Some((key, None))),
+            None => polled.map(|next| next.map(|(key, item)| (key, Some(item)))),
+        }
+    }
+
     /// The key of the child that was polled last.
-    fn polled_key(&self) -> Key {
+    pub(super) fn polled_key(&self) -> Key {
         let (block, place) = self.ready.taken();
         self.generations.key(ready::join(block, place))
     }
@@ -313,6 +342,7 @@ impl<S: Stream> Merge<S> {
                     added += 1;
                 }
                 _ if added > 0 => break,
+                Step::Ended => unreachable!("ends are noted in `poll_event` alone"),
                 Step::Yield => return self.yield_now(cx).map(|()| 0),
                 Step::Idle => {
                     if let Some(rest) = self.rest(cx) {
@@ -342,6 +372,10 @@ struct EvictOnDrop<'a, S> {
 
 impl<S> Drop for EvictOnDrop<'_, S> {
     fn drop(&mut self) {
-        self.merge.evict(self.block, self.place);
+        let Self { merge, block, place } = self;
+        if merge.notes_ends {
+            merge.ended = Some(merge.generations.key(ready::join(*block, *place)));
+        }
+        merge.evict(*block, *place);
     }
 }

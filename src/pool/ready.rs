@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
+use core::slice;
 
 use crate::pool::tree::Tree;
 
@@ -47,15 +48,6 @@ pub(super) fn join(block: usize, place: usize) -> usize {
     block * BITS + place
 }
 
-/// The places set in a word, lowest first.
-pub(super) fn places(mut word: usize) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let place = (word != 0).then(|| word.trailing_zeros() as usize)?;
-        word &= word - 1;
-        Some(place)
-    })
-}
-
 impl<T> ReadySet<T> {
     pub(super) const fn new() -> Self {
         Self { entries: Vec::new(), blocks: Tree::new(), block: 0, open: 0, round: 0 }
@@ -95,12 +87,12 @@ impl<T> ReadySet<T> {
         self.entries.get_mut(block).map(|entry| &mut entry.block)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> + Clone {
-        self.entries.iter().map(|entry| &entry.block)
+    pub(super) fn iter(&self) -> Blocks<'_, T> {
+        Blocks(self.entries.iter())
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.iter_mut().map(|entry| &mut entry.block)
+    pub(super) fn iter_mut(&mut self) -> BlocksMut<'_, T> {
+        BlocksMut(self.entries.iter_mut())
     }
 
     /// Adds children of a block to the set.
@@ -193,6 +185,28 @@ impl<T> ReadySet<T> {
         if next.begins_round {
             self.round = self.entries.len();
         }
+    }
+}
+
+/// The blocks of a set.
+pub(super) struct Blocks<'a, T>(slice::Iter<'a, Entry<T>>);
+
+impl<'a, T> Iterator for Blocks<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        self.0.next().map(|entry| &entry.block)
+    }
+}
+
+/// The blocks of a set, mutably.
+pub(super) struct BlocksMut<'a, T>(slice::IterMut<'a, Entry<T>>);
+
+impl<'a, T> Iterator for BlocksMut<'a, T> {
+    type Item = &'a mut T;
+
+    fn next(&mut self) -> Option<&'a mut T> {
+        self.0.next().map(|entry| &mut entry.block)
     }
 }
 

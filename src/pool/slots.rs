@@ -194,6 +194,29 @@ impl<S> Slots<S> {
         })
     }
 
+    /// The children with their places.
+    pub(super) const fn iter(&self) -> SlotsIter<'_, S> {
+        SlotsIter { slots: Some(self), left: self.chunk.occupied }
+    }
+
+    /// The children with their places, pinned.
+    pub(super) fn iter_pin_mut(&mut self) -> SlotsIterMut<'_, S> {
+        SlotsIterMut { first: self.slot(0), left: self.chunk.occupied, children: PhantomData }
+    }
+
+    /// Takes the child out of a slot.
+    pub(super) fn take(&mut self, place: usize) -> Option<S>
+    where
+        S: Unpin,
+    {
+        self.has(place).then(|| {
+            self.chunk.occupied &= !(1 << place);
+            // SAFETY: the slot was occupied, and may be moved from since its child is
+            // `Unpin`. It counts as empty from here on.
+            unsafe { self.slot(place).read() }
+        })
+    }
+
     /// Whether a slot is occupied.
     #[inline]
     pub(super) fn has(&self, place: usize) -> bool {
@@ -251,6 +274,71 @@ impl<S> Slots<S> {
         let _memory = Memory(header, Self::layout(slots.capacity()));
         slots.clear();
     }
+}
+
+/// The children of a chunk.
+pub(super) struct SlotsIter<'a, S> {
+    slots: Option<&'a Slots<S>>,
+    /// The slots that are left, one bit per slot.
+    left: usize,
+}
+
+impl<S> SlotsIter<'_, S> {
+    pub(super) const fn none() -> Self {
+        Self { slots: None, left: 0 }
+    }
+}
+
+impl<'a, S> Iterator for SlotsIter<'a, S> {
+    type Item = (usize, &'a S);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let place = next_place(&mut self.left)?;
+        Some((place, self.slots?.get(place)?))
+    }
+}
+
+/// The children of a chunk, pinned.
+pub(super) struct SlotsIterMut<'a, S> {
+    first: NonNull<S>,
+    /// The occupied slots that are left, one bit per slot.
+    left: usize,
+    children: PhantomData<&'a mut S>,
+}
+
+// SAFETY: it gives out each `&mut S` once, and nothing else.
+unsafe impl<S: Send> Send for SlotsIterMut<'_, S> {}
+// SAFETY: `&SlotsIterMut` gives out nothing.
+unsafe impl<S: Sync> Sync for SlotsIterMut<'_, S> {}
+
+impl<S> SlotsIterMut<'_, S> {
+    pub(super) const fn none() -> Self {
+        Self { first: NonNull::dangling(), left: 0, children: PhantomData }
+    }
+}
+
+impl<'a, S> Iterator for SlotsIterMut<'a, S> {
+    type Item = (usize, Pin<&'a mut S>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let place = next_place(&mut self.left)?;
+        // SAFETY: the slot is in the chunk, which the iterator borrows.
+        let slot = unsafe { self.first.add(place) };
+        // SAFETY: the slot is occupied, and is given out once, for it left `left`.
+        let child = unsafe { &mut *slot.as_ptr() };
+        // SAFETY: as in `get_pin_mut`.
+        Some((place, unsafe { Pin::new_unchecked(child) }))
+    }
+}
+
+/// Takes the lowest bit out of a word.
+const fn next_place(word: &mut usize) -> Option<usize> {
+    if *word == 0 {
+        return None;
+    }
+    let place = word.trailing_zeros() as usize;
+    *word &= *word - 1;
+    Some(place)
 }
 
 impl Drop for Chunk {

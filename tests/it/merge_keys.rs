@@ -282,3 +282,120 @@ fn a_push_in_a_round_loses_no_item() {
         assert!(items.into_iter().eq(0..=10), "pushed after {at} items");
     }
 }
+
+#[test]
+fn an_extracted_child_is_returned_with_its_state() {
+    let (mut merge, keys, handles) = keyed(3, &[Step::Item, Step::Idle]);
+    assert_eq!(Parent::new().items(&mut merge, 3), [0, 1, 2]);
+    let child = merge.extract(keys[1]).unwrap();
+    assert_eq!((child.number(), handles[1].drops(), merge.len()), (1, 0, 2));
+    assert!(merge.extract(keys[1]).is_none() && !merge.contains(keys[1]));
+    let key = merge.push(child);
+    assert!(merge.contains(key));
+    drop(merge);
+    assert!(handles.iter().all(|handle| handle.drops() == 1));
+}
+
+#[test]
+fn extracting_the_last_child_wakes_a_waiting_merge() {
+    let (mut merge, keys, _, parent) = waiting(1);
+    assert!(merge.extract(keys[0]).is_some());
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn a_boxed_child_can_be_extracted() {
+    let mut merge = Merge::new();
+    let key = merge.push(stream::iter([1, 2]).boxed());
+    assert_eq!(Parent::new().items(&mut merge, 1), [1]);
+    assert_eq!(Parent::new().drain(&mut merge.extract(key).unwrap()), [2]);
+}
+
+#[test]
+fn iter_mut_makes_all_children_ready() {
+    let (mut merge, keys, _, parent) = waiting(130);
+    for (key, child) in &mut merge {
+        assert_eq!(keys[child.number()], key);
+        child.follow(&[Step::Item, Step::Idle]);
+    }
+    assert_eq!(parent.take_wakes(), 1);
+    assert!(parent.drain(&mut merge).into_iter().eq(0..130));
+}
+
+#[test]
+fn iter_pin_mut_returns_each_child_once() {
+    let (mut merge, keys, _) = keyed(200, &[Step::Idle]);
+    keys.iter().step_by(3).for_each(|&key| assert!(merge.remove(key)));
+    let pinned: Vec<_> = merge.iter_pin_mut().collect();
+    let left = (0..200).filter(|number| number % 3 != 0);
+    assert!(
+        pinned
+            .into_iter()
+            .map(|(key, child)| (key, child.number()))
+            .eq(left.map(|number| (keys[number], number)))
+    );
+}
+
+#[test]
+fn into_iter_returns_the_children_in_slot_order() {
+    let (mut merge, keys, handles) = keyed(200, &[Step::Item]);
+    assert_eq!(Parent::new().items(&mut merge, 70).len(), 70);
+    let mut children = merge.into_iter();
+    assert_eq!(children.len(), 200);
+    for (number, &expected) in keys.iter().take(100).enumerate() {
+        let (key, child) = children.next().unwrap();
+        assert_eq!((key, child.number()), (expected, number));
+    }
+    assert_eq!(children.len(), 100);
+    drop(children);
+    assert!(handles.iter().all(|handle| handle.drops() == 1));
+}
+
+#[test]
+fn retain_drops_the_rejected_children() {
+    let (mut merge, keys, handles, parent) = waiting(200);
+    merge.retain(|key, child| {
+        assert_eq!(keys[child.number()], key);
+        child.number() % 2 == 0
+    });
+    assert_eq!((merge.len(), parent.take_wakes()), (100, 0));
+    assert!(handles.iter().enumerate().all(|(number, handle)| handle.drops() == number % 2));
+    handles[8].send();
+    assert_eq!(parent.drain(&mut merge), [8]);
+    assert!(handles.iter().enumerate().all(|(number, handle)| number == 8 || handle.polls() == 1));
+    merge.retain(|_, _| false);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn an_open_merge_is_pending_while_it_is_empty() {
+    let (mut merge, parent) = (Merge::new(), Parent::new());
+    merge.stay_open(true);
+    for number in 0..3 {
+        assert_eq!(parent.poll(&mut merge), Poll::Pending);
+        assert_eq!(parent.take_wakes(), 0);
+        merge.push(child(number, &[Step::Item, Step::End]).0);
+        assert_eq!(parent.take_wakes(), 1);
+        assert_eq!(parent.poll(&mut merge), Poll::Ready(Some(number)));
+    }
+    assert_eq!(parent.poll(&mut merge), Poll::Pending);
+    assert_eq!(merge.len(), 0);
+    merge.stay_open(false);
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut merge), Poll::Ready(None));
+}
+
+#[test]
+fn an_open_merge_in_a_merge_is_kept() {
+    let mut inner = Merge::new();
+    inner.stay_open(true);
+    inner.push(child(1, &[Step::Item, Step::End]).0);
+    let mut outer: Merge<Merge<Child>> = Merge::new();
+    let key = outer.push(inner);
+    let parent = Parent::new();
+    assert_eq!(parent.drain(&mut outer), [1]);
+    outer.get_pin_mut(key).unwrap().push(child(2, &[Step::Item, Step::End]).0);
+    assert_eq!(parent.drain(&mut outer), [2]);
+}

@@ -2,8 +2,8 @@
 
 use std::task::{Context, Poll};
 
-use active_status::Merge;
 use active_status::merge::Key;
+use active_status::{Merge, once};
 
 use crate::support::{Child, Parent, Step, child, children, panic_of};
 
@@ -139,4 +139,83 @@ fn a_keyed_merge_forwards_size_hint_and_termination() {
     assert_eq!(Parent::new().drain(&mut keyed).len(), 3);
     assert!(futures::stream::FusedStream::is_terminated(&keyed));
     assert!(keyed.into_inner().is_empty());
+}
+
+#[test]
+fn many_keyed_items_have_the_keys_of_their_children() {
+    let mut merge = Merge::new();
+    let keys: Vec<Key> = (0..70).map(|n| merge.push(child(n, &[Step::Item]).0)).collect();
+    let (mut keyed, mut items) = (merge.with_budget(100).keyed(), Vec::new());
+    assert_eq!(futures::executor::block_on(keyed.next_many(&mut items, 90)), 90);
+    assert!(items.into_iter().eq((0..90).map(|n| (keys[n % 70], n % 70))));
+}
+
+/// The events of a keyed merge with ends, with the numbers of the children.
+fn events(merge: Merge<Child>, keys: &[Key]) -> Vec<(usize, bool)> {
+    let number = |key| keys.iter().position(|&other| other == key).unwrap();
+    let events = Parent::new().drain(&mut merge.keyed().with_ends());
+    events.into_iter().map(|(key, item)| (number(key), item.is_some())).collect()
+}
+
+#[test]
+fn every_end_is_reported_once() {
+    let mut merge = Merge::new();
+    let lives: [&[Step]; 4] = [
+        &[Step::End],
+        &[Step::Item, Step::End],
+        &[Step::Item, Step::Item, Step::End],
+        &[Step::WakeEnd],
+    ];
+    let keys: Vec<Key> =
+        lives.iter().enumerate().map(|(n, steps)| merge.push(child(n, steps).0)).collect();
+    let expected =
+        [(0, false), (1, true), (2, true), (3, false), (1, false), (2, true), (2, false)];
+    assert_eq!(events(merge, &keys), expected);
+}
+
+#[test]
+fn the_end_after_a_last_item_is_reported() {
+    let mut merge = Merge::new();
+    let [key, other] = [7, 8].map(|number| merge.push(once(async move { number })));
+    let events = Parent::new().drain(&mut merge.keyed().with_ends());
+    assert_eq!(events, [(key, Some(7)), (key, None), (other, Some(8)), (other, None)]);
+}
+
+#[test]
+fn a_thousand_ends_are_reported() {
+    let mut merge = Merge::new();
+    let keys: Vec<Key> = (0..1_000).map(|n| merge.push(child(n, &[Step::End]).0)).collect();
+    assert!(events(merge, &keys).into_iter().eq((0..1_000).map(|n| (n, false))));
+}
+
+#[test]
+fn the_end_of_a_panicked_child_is_reported() {
+    let mut merge = Merge::new();
+    let panicking = merge.push(child(0, &[Step::Panic]).0);
+    let other = merge.push(child(1, &[Step::Item, Step::End]).0);
+    let (mut events, parent) = (merge.keyed().with_ends(), Parent::new());
+    assert_eq!(panic_of(|| parent.poll(&mut events)), "poll");
+    assert_eq!(parent.drain(&mut events), [(panicking, None), (other, Some(1)), (other, None)]);
+    assert!(futures::stream::FusedStream::is_terminated(&events));
+}
+
+#[test]
+fn a_removed_child_has_no_end() {
+    let mut merge = Merge::new();
+    let key = merge.push(child(0, &[Step::Idle]).0);
+    let (mut events, parent) = (merge.keyed().with_ends(), Parent::new());
+    assert_eq!(parent.poll(&mut events), Poll::Pending);
+    assert!(events.get_mut().remove(key));
+    assert_eq!(parent.drain(&mut events), []);
+}
+
+#[test]
+fn the_merge_of_ends_can_be_polled_itself() {
+    let mut merge = Merge::new();
+    merge.push(child(0, &[Step::End]).0);
+    merge.push(child(1, &[Step::Item, Step::End]).0);
+    let (mut events, parent) = (merge.keyed().with_ends(), Parent::new());
+    assert_eq!(futures::Stream::size_hint(&events), (2, None));
+    assert_eq!(parent.drain(events.get_mut()), [1]);
+    assert!(events.into_inner().is_empty());
 }

@@ -365,7 +365,7 @@ impl Model {
                 if let Some((items, _)) = &many
                     && !items.is_empty()
                 {
-                    if any_ready && !spent && fruitless.is_empty() {
+                    if any_ready && !spent && fruitless.is_empty() && self.stale == 0 {
                         return Err("a ready child was not polled for its item".into());
                     }
                     return done(items, 0);
