@@ -55,6 +55,7 @@
 //! - `json`: a board as lines of JSON, and back.
 //! - `capture`, on Unix: output of other code appears above the board or goes to
 //!   files.
+//! - `portable-atomic`: merges on processors without compare-and-swap, such as thumbv6m.
 //! - `tokio`: merges ask tokio for the cooperative budget of their task, which keeps shares
 //!   equal whatever the task spends.
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -2,7 +2,7 @@
 
 #[cfg(not(all(test, active_status_loom)))]
 use core::sync::atomic::fence;
-#[cfg(not(all(test, active_status_loom)))]
+#[cfg(not(any(all(test, active_status_loom), feature = "portable-atomic")))]
 pub(super) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 #[cfg(all(test, active_status_loom))]
 pub(super) use loom::cell::UnsafeCell as Cell;
@@ -10,6 +10,8 @@ pub(super) use loom::cell::UnsafeCell as Cell;
 use loom::sync::atomic::fence;
 #[cfg(all(test, active_status_loom))]
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(all(not(all(test, active_status_loom)), feature = "portable-atomic"))]
+pub(super) use portable_atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// An `UnsafeCell` with loom's interface.
 #[cfg(not(all(test, active_status_loom)))]
