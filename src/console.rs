@@ -1,5 +1,6 @@
 //! What runs a [`Console`](crate::Console): its handle, its futures, its kinds.
 
+mod access;
 pub(crate) mod builder;
 mod clock;
 mod driver;

@@ -8,3 +8,4 @@ pub(crate) mod panics;
 #[cfg(all(unix, feature = "capture"))]
 mod redirect;
 pub(crate) mod stdio;
+pub(crate) mod terminal;

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use crate::board::board_with_clock;
 use crate::board::clock::Clock;
 use crate::board::event::Event;
+use crate::console::access::Access;
 use crate::console::clock::BoardTime;
 use crate::console::driver::{Run, RunWhile};
 use crate::console::environment::Environment;
@@ -49,9 +50,10 @@ use crate::console::view::View;
 /// the terminal in order. Every frame asks for the size of the terminal. Rows that
 /// a resize pushes off the top remain in the scrollback unchanged.
 ///
-/// After a job has [panicked](crate::Outcome::Panicked), the board continues below
-/// the message. The length of the message is unknown, so a copy of the rows stays
-/// above it unless a `Capture` (feature `capture`, on Unix) is in effect.
+/// A panic hook erases the rows before the message of a panic is printed, and the board
+/// continues below the message; [`panic_hook`](Self::panic_hook) turns it off. While the
+/// process is in the background, nothing is drawn. While the size of the terminal changes,
+/// rows are redrawn once the size has been stable for 300 ms.
 ///
 /// After Ctrl-Z and `fg`, the board continues below what the shell has written, if
 /// a change was due meanwhile. A thread that wakes more than a second late detects
@@ -95,6 +97,7 @@ pub struct Console<K = Auto> {
     color: Option<bool>,
     theme: Option<Theme>,
     progress: Option<bool>,
+    panic_hook: bool,
     clock: Option<Clock>,
     marker: PhantomData<K>,
 }
@@ -251,6 +254,18 @@ impl<K: sealed::DrawsRows> Console<K> {
         self.progress = Some(progress);
         self
     }
+
+    /// Sets whether the console installs a panic hook.
+    ///
+    /// A live console on the terminal of the process installs one by default when it is
+    /// opened, started or run; consoles share it. The hook erases the rows, calls the
+    /// previous hook, and has the next frame drawn below the message. Hooks are global, and
+    /// this one stays installed. Without it, or if a later hook replaces it, a frame may be
+    /// drawn over the message of a panic.
+    pub const fn panic_hook(mut self, install: bool) -> Self {
+        self.panic_hook = install;
+        self
+    }
 }
 
 impl<K> Console<K> {
@@ -262,6 +277,7 @@ impl<K> Console<K> {
             color: None,
             theme: None,
             progress: None,
+            panic_hook: true,
             clock: None,
             marker: PhantomData,
         }
@@ -459,15 +475,20 @@ impl<K> Console<K> {
                 });
                 let painter = Painter::new(theme, color, environment.reflows());
                 let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
-                View::live(if reports { painter.with_progress() } else { painter }, size, time)
+                let painter = if reports { painter.with_progress() } else { painter };
+                let shared = self.output.is_none() && environment.is_terminal();
+                let access = shared.then(|| Access::new(self.panic_hook));
+                View::live(painter, size, time, access)
             }
         };
         (view, self.output.map_or_else(Output::stderr, Output::new))
     }
 
     fn into_auto(self) -> Console<Auto> {
-        let Self { kind, output, size, color, theme, progress, clock, marker: _ } = self;
-        Console { kind, output, size, color, theme, progress, clock, marker: PhantomData }
+        let Self { kind, output, size, color, theme, progress, panic_hook, clock, marker: _ } =
+            self;
+        let marker = PhantomData;
+        Console { kind, output, size, color, theme, progress, panic_hook, clock, marker }
     }
 }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::board::event::Event;
+use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, WriterThread};
 use crate::console::view::{FRAME, REST, Read, View, at_most};
+use crate::io::terminal::{self, Permit};
 
 /// The number of events taken per step before the future yields.
 const TURN: usize = 1_024;
@@ -50,6 +52,8 @@ enum Awaits {
     Frame,
     /// The output, to accept a frame, or the next poll of the stream.
     Turn,
+    /// The next attempt to draw on a terminal that others use.
+    Hold,
     /// An event, or the time on the board at which a drawn character changes.
     Change(Duration),
     /// The output, to accept the last frame. The value is its progress so far.
@@ -105,13 +109,14 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         read
     }
 
-    fn draw_last(&mut self) {
+    fn draw_last(&mut self, mut permit: Option<Permit>) {
         if self.writer.was_stopped() {
             self.view.was_stopped();
         }
         let mut bytes = self.writer.buffer();
         self.view.finish(self.panics, &mut bytes);
-        self.writer.write(bytes);
+        self.view.publish_erase(&mut permit);
+        self.writer.write(bytes, permit);
     }
 }
 
@@ -133,7 +138,16 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.read(read)));
         }
         self.panics |= thread::panicking();
-        self.draw_last();
+        let permit = match self.view.ask(true) {
+            Turn::Draw(permit) => permit,
+            // A drop cannot wait: below everything, the frame does the least harm.
+            Turn::Wait(_) => {
+                self.view.was_stopped();
+                Some(Permit::forced())
+            }
+            Turn::Never => return,
+        };
+        self.draw_last(permit);
     }
 }
 
@@ -172,9 +186,15 @@ where
     /// Takes events and draws, or waits until it may.
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         if let Some(rest) = self.rest {
+            if self.awaits == Awaits::Hold && self.timer_runs(cx) {
+                return Step::Wait;
+            }
             return self.take_rest(cx, rest);
         }
         let waits = self.timer_runs(cx);
+        if waits && self.awaits == Awaits::Hold {
+            return Step::Wait;
+        }
         let early = waits && self.awaits == Awaits::Frame;
         if early && !self.behind {
             return Step::Wait;
@@ -184,13 +204,14 @@ where
             return Step::Wait;
         }
         let mut turn = at_most(TURN);
-        let enough = |view: &View| turn(view) || (!idle && view.is_full());
+        let held = self.awaits == Awaits::Hold;
+        let enough = |view: &View| turn(view) || ((held || !idle) && view.is_full());
         let read = self.read(|view, events| view.read(events, cx, enough));
         self.behind = read == Read::More && (idle || !self.view.is_full());
         if read == Read::End {
             self.finish()
         } else if !early && self.view.is_due() {
-            self.draw(idle)
+            self.draw(cx, idle)
         } else if self.behind {
             Step::Yield
         } else if early {
@@ -211,9 +232,12 @@ where
     }
 
     /// Hands over a frame, or waits until the output can accept one.
-    fn draw(&mut self, idle: bool) -> Step {
+    fn draw(&mut self, cx: &Context<'_>, idle: bool) -> Step {
         if !idle {
             return self.wait(FRAME, Awaits::Turn);
+        }
+        if self.view.is_shared() {
+            terminal::register(cx.waker());
         }
         if self.writer.has_failed() {
             self.view.disconnect();
@@ -221,14 +245,29 @@ where
         if self.writer.was_stopped() {
             self.view.was_stopped();
         }
-        let mut bytes = self.writer.buffer();
-        self.view.draw(&mut bytes);
-        self.writer.write(bytes);
+        match self.view.ask(false) {
+            Turn::Draw(mut permit) => {
+                let mut bytes = self.writer.buffer();
+                self.view.draw(&mut bytes);
+                self.view.publish_erase(&mut permit);
+                self.writer.write(bytes, permit);
+            }
+            Turn::Wait(time) => return self.wait(time, Awaits::Hold),
+            Turn::Never => self.view.disconnect(),
+        }
         self.wait(FRAME, Awaits::Frame)
     }
 
     fn finish(&mut self) -> Step {
-        self.draw_last();
+        match self.view.ask(true) {
+            Turn::Draw(permit) => self.draw_last(permit),
+            Turn::Wait(time) => {
+                // Nothing more is read meanwhile.
+                self.rest = Some(0);
+                return self.wait(time, Awaits::Hold);
+            }
+            Turn::Never => {}
+        }
         self.wait(GRACE, Awaits::End(self.writer.progress().now()))
     }
 

@@ -54,6 +54,11 @@ impl Environment {
         }
     }
 
+    /// Whether the output is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Whether live rows are wanted: on a terminal that is not dumb, outside CI, and
     /// without `ACCESSIBLE`.
     pub(crate) fn is_live(&self) -> bool {

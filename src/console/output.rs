@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -13,6 +14,7 @@ use crate::board::clock::monotonic;
 use crate::board::lock::ignore_poison;
 use crate::console::wait::Wait;
 use crate::io::stdio;
+use crate::io::terminal::Permit;
 
 /// How long the end waits for an output that makes no progress.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
@@ -179,6 +181,8 @@ struct State {
     output: Option<Output>,
     /// The buffer to write next.
     buffer: Option<Vec<u8>>,
+    /// The permits of that buffer, which end when it has been written.
+    permits: Vec<Permit>,
     /// A written buffer, to be reused.
     spent: Vec<u8>,
     /// Whether the thread is writing.
@@ -234,13 +238,14 @@ impl WriterThread {
     /// Hands over a buffer. An idle thread writes it immediately; otherwise it is
     /// appended to the next buffer. Only the last frame is handed to a busy thread, so
     /// at most two frames are pending.
-    pub(crate) fn write(&self, mut buffer: Vec<u8>) {
+    pub(crate) fn write(&self, mut buffer: Vec<u8>, permit: Option<Permit>) {
         let mut state = self.shared.lock();
         if buffer.is_empty() || state.failed {
             state.spent = buffer;
             state.spent.clear();
             return;
         }
+        state.permits.extend(permit);
         match &mut state.buffer {
             Some(next) => next.append(&mut buffer),
             None => state.buffer = Some(buffer),
@@ -312,9 +317,11 @@ impl Shared {
         let mut state = self.lock();
         loop {
             if let Some(mut buffer) = state.buffer.take() {
+                let permits = mem::take(&mut state.permits);
                 state.writing = true;
                 drop(state);
                 let written = output.write(&buffer);
+                drop(permits);
                 buffer.clear();
                 state = self.lock();
                 state.writing = false;
@@ -368,6 +375,7 @@ impl State {
     fn fail(&mut self) {
         self.failed = true;
         self.buffer = None;
+        self.permits.clear();
     }
 }
 
@@ -503,7 +511,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let writer = WriterThread::new(output);
         assert!(writer.poll_idle(&mut cx).is_ready());
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         assert_eq!(next(&taken), b"one");
         assert!(writer.poll_idle(&mut cx).is_pending());
         order(&orders, Ok(3));
@@ -516,10 +524,10 @@ mod tests {
     fn pending_buffers_are_written_together() {
         let (output, taken, orders) = scripted();
         let writer = WriterThread::new(output);
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
-        writer.write(b"two".to_vec());
-        writer.write(b"three".to_vec());
+        writer.write(b"two".to_vec(), None);
+        writer.write(b"three".to_vec(), None);
         order(&orders, Ok(3));
         assert_eq!(next(&taken), b"twothree");
         order(&orders, Ok(8));
@@ -529,9 +537,9 @@ mod tests {
     fn pending_buffers_are_written_after_the_drop() {
         let (output, taken, orders) = scripted();
         let writer = WriterThread::new(output);
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
-        writer.write(b"two".to_vec());
+        writer.write(b"two".to_vec(), None);
         drop(writer);
         order(&orders, Ok(3));
         assert_eq!(next(&taken), b"two");
@@ -544,13 +552,13 @@ mod tests {
         let (waker, calls) = call();
         let mut cx = Context::from_waker(&waker);
         let writer = WriterThread::new(output);
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
         assert!(writer.poll_idle(&mut cx).is_pending());
         order(&orders, Err(ErrorKind::BrokenPipe.into()));
         next(&calls);
         assert!(writer.has_failed());
-        writer.write(b"two".to_vec());
+        writer.write(b"two".to_vec(), None);
         assert!(writer.poll_idle(&mut cx).is_ready());
         assert!(taken.try_recv().is_err());
     }
@@ -566,7 +574,7 @@ mod tests {
         writer.watch(Duration::from_secs(100));
         time.store(200_000, Ordering::Relaxed);
         assert!(!writer.was_stopped());
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
         order(&orders, Ok(3));
         let (waker, calls) = call();
@@ -589,7 +597,7 @@ mod tests {
         let writer = WriterThread::with_clock(output, move || {
             Duration::from_secs(now.load(Ordering::Relaxed))
         });
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
         writer.watch(Duration::from_secs(1));
         time.store(100, Ordering::Relaxed);
@@ -607,7 +615,7 @@ mod tests {
         let held = Arc::new(Call(mpsc::channel().0));
         let waker = Waker::from(Arc::clone(&held));
         let writer = WriterThread::new(output);
-        writer.write(b"one".to_vec());
+        writer.write(b"one".to_vec(), None);
         next(&taken);
         assert!(writer.poll_idle(&mut Context::from_waker(&waker)).is_pending());
         drop((writer, waker));

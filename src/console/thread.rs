@@ -13,9 +13,11 @@ use crate::board::clock::monotonic;
 use crate::board::event::Event;
 use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
+use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, Progress};
 use crate::console::view::{FRAME, Read, View};
 use crate::console::wait::Wait;
+use crate::io::terminal;
 
 /// The shortest wait, for clocks that stand still or advance slowly.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -146,25 +148,41 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         };
         let mut bytes = Vec::new();
         let mut due = Duration::ZERO;
+        let mut held = false;
+        if self.view.is_shared() {
+            terminal::register(&waker);
+        }
         loop {
             // Read before taking events: everything said before the stop is drawn.
             let stop = self.shared.stop();
             let began = now();
             let read = match stop {
                 Some(_) => self.view.read_rest(self.events.as_mut(), &waker),
-                None => self.view.read(self.events.as_mut(), &mut cx, |_| now() >= began + FRAME),
+                None => self.view.read(self.events.as_mut(), &mut cx, |view| {
+                    now() >= began + FRAME || (held && view.is_full())
+                }),
             };
             if read == Read::End || stop.is_some() {
-                self.view.finish(stop.is_some_and(|stop| stop.panics), &mut bytes);
-                return self.write(&mut bytes);
+                return self.finish(stop.is_some_and(|stop| stop.panics), &mut bytes);
             }
+            held = false;
             if self.view.is_due() {
-                self.view.draw(&mut bytes);
-                due = began + FRAME;
-                self.write(&mut bytes);
+                match self.view.ask(false) {
+                    Turn::Draw(mut permit) => {
+                        self.view.draw(&mut bytes);
+                        self.view.publish_erase(&mut permit);
+                        due = began + FRAME;
+                        self.write(&mut bytes);
+                    }
+                    Turn::Wait(time) => {
+                        held = true;
+                        due = now() + time;
+                    }
+                    Turn::Never => self.view.disconnect(),
+                }
             }
             let mut stopped = false;
-            if read == Read::All {
+            if read == Read::All && !held {
                 stopped = park(self.view.next_change().map(|at| self.view.time_until(at)));
             }
             while self.shared.stop().is_none() && now() < due {
@@ -172,6 +190,21 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             }
             if stopped {
                 self.view.was_stopped();
+            }
+        }
+    }
+
+    /// Draws the last frame as soon as the terminal is free.
+    fn finish(&mut self, panics: bool, bytes: &mut Vec<u8>) {
+        loop {
+            match self.view.ask(true) {
+                Turn::Draw(mut permit) => {
+                    self.view.finish(panics, bytes);
+                    self.view.publish_erase(&mut permit);
+                    return self.write(bytes);
+                }
+                Turn::Wait(time) => park(Some(time)),
+                Turn::Never => return,
             }
         }
     }

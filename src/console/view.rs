@@ -11,12 +11,14 @@ use futures_core::Stream;
 
 use crate::board::event::{Event, Outcome};
 use crate::board::model::Model;
+use crate::console::access::{Access, Turn};
 use crate::console::clock::BoardTime;
 use crate::console::live::frame::Frame;
 use crate::console::live::painter::Painter;
 use crate::console::output::Size;
 use crate::console::plain::Plain;
 use crate::io::panics::{Panics, UNWINDING};
+use crate::io::terminal::Permit;
 #[cfg(feature = "json")]
 use crate::record::Recorder;
 
@@ -68,8 +70,12 @@ struct Live {
     model: Model,
     painter: Painter,
     size: Size,
+    /// The size that the terminal had when the frame was permitted.
+    screen: Option<(u16, u16)>,
     /// The last frame.
     frame: Frame,
+    /// Set on the terminal of the process, which has other users.
+    access: Option<Access>,
 }
 
 /// How a read of the events ended.
@@ -93,9 +99,15 @@ pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
 }
 
 impl View {
-    pub(crate) fn live(painter: Painter, size: Size, time: BoardTime) -> Self {
-        let (model, frame) = (Model::new(), Frame::default());
-        Self::new(Kind::Live(Box::new(Live { model, painter, size, frame })), time)
+    pub(crate) fn live(
+        painter: Painter,
+        size: Size,
+        time: BoardTime,
+        access: Option<Access>,
+    ) -> Self {
+        let (model, frame, screen) = (Model::new(), Frame::default(), None);
+        let live = Live { model, painter, size, screen, frame, access };
+        Self::new(Kind::Live(Box::new(live)), time)
     }
 
     pub(crate) fn plain(time: BoardTime) -> Self {
@@ -180,7 +192,7 @@ impl View {
         let now = self.time.now();
         match event {
             Event::Ended { outcome: Outcome::Panicked, .. } => {
-                self.below |= !self.panics.was_redirected(now);
+                self.below |= !self.panics.was_redirected(now) && !self.sees_panics();
                 self.panicked = Some(now);
             }
             Event::Line { text, .. } => self.printed += text.len(),
@@ -220,9 +232,48 @@ impl View {
         self.time.reach(at);
     }
 
+    /// Whether the panic hook has seen a panic, and knows where the next frame is.
+    fn sees_panics(&self) -> bool {
+        self.access().is_some_and(Access::sees_panics)
+    }
+
+    /// Whether the output is the terminal of the process, which has other users.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.access().is_some()
+    }
+
+    fn access(&self) -> Option<&Access> {
+        match &self.kind {
+            Kind::Live(live) => live.access.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Asks to draw a frame. On the terminal of the process the frame may have to wait.
+    pub(crate) fn ask(&mut self, last: bool) -> Turn {
+        let Kind::Live(live) = &mut self.kind else { return Turn::Draw(None) };
+        let Some(access) = &mut live.access else { return Turn::Draw(None) };
+        let screen = live.size.now();
+        live.screen = Some(screen);
+        let turn = access.ask(screen, live.painter.is_drawn(), last);
+        if matches!(turn, Turn::Draw(_)) {
+            self.below |= access.draws_below();
+        }
+        turn
+    }
+
+    /// Passes the bytes that erase the last frame to whatever uses the terminal next.
+    pub(crate) fn publish_erase(&self, permit: &mut Option<Permit>) {
+        if let (Kind::Live(live), Some(permit)) = (&self.kind, permit) {
+            permit.set_erase(live.painter.erase());
+        }
+    }
+
     /// Whether a frame is due, after an event or a change with time.
     pub(crate) fn is_due(&self) -> bool {
-        self.changed || self.next_change.is_some_and(|at| at <= self.time.now())
+        self.access().is_some_and(Access::was_used)
+            || self.changed
+            || self.next_change.is_some_and(|at| at <= self.time.now())
     }
 
     /// The process was stopped for a while, as by `Ctrl-Z`. The shell may have written
@@ -267,7 +318,7 @@ impl View {
         let now = self.time.now();
         let seen = self.panicked.is_some_and(|at| now.saturating_sub(at) < UNWINDING);
         let redirected = self.panics.is_redirected(now);
-        let below = self.below || (panics && !seen && !redirected);
+        let below = self.below || (panics && !seen && !redirected && !self.sees_panics());
         match &mut self.kind {
             Kind::Live(live) => live.draw_last(now, below, bytes),
             Kind::Plain(_, out) => bytes.extend(out.drain(..).as_str().bytes()),
@@ -308,7 +359,7 @@ impl Live {
         if below {
             self.painter.leave();
         }
-        let (columns, rows) = self.size.now();
+        let (columns, rows) = self.screen.take().unwrap_or_else(|| self.size.now());
         self.frame = self.frame.next(&self.model, self.painter.theme(), columns, rows, now);
         (columns, rows)
     }
@@ -341,7 +392,7 @@ mod tests {
     fn after_a_stop_the_board_is_drawn_below_other_output() {
         let time = BoardTime::new(Some((|| Duration::ZERO).into()));
         let mut view =
-            View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), time);
+            View::live(Painter::new(Theme::new(), false, true), Size::Fixed(40, 10), time, None);
         let row = Row::default().with_text("copying");
         let job = JobId::new(1).expect("ids count from 1");
         view.fold(&Event::Added { at: Duration::ZERO, job, row });

@@ -56,8 +56,9 @@ pub(crate) struct Redirect {
 
 impl Redirect {
     pub(crate) fn new(stream: StandardStream, to: OwnedFd) -> io::Result<Self> {
+        // The hook restores the streams before the process aborts.
         #[cfg(panic = "abort")]
-        restore_at_panic();
+        crate::io::terminal::install_panic_hook();
         stream.flush();
         let mut redirects = redirects();
         let number = redirects.created;
@@ -79,22 +80,15 @@ impl Drop for Redirect {
     }
 }
 
-/// Installs a panic hook that restores the streams. With `panic = "abort"`
-/// nothing is dropped, and the message would never leave the redirect.
+/// Restores the streams while redirects exist. With `panic = "abort"` nothing is dropped,
+/// and the message would never leave the redirect.
 #[cfg(panic = "abort")]
-fn restore_at_panic() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            for stream in [StandardStream::Out, StandardStream::Err] {
-                if let Ok(original) = original(stream) {
-                    let _ = stream.point_at(original.as_fd());
-                }
-            }
-            before(panic);
-        }));
-    });
+pub(crate) fn restore() {
+    for stream in [StandardStream::Out, StandardStream::Err] {
+        if let Ok(original) = original(stream) {
+            let _ = stream.point_at(original.as_fd());
+        }
+    }
 }
 
 /// The file that a stream writes to when it is not redirected.

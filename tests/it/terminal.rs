@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
@@ -31,6 +32,9 @@ fn child() {
         Ok("wait") => wait(board()),
         Ok("count") => count(board()),
         Ok("huge") => huge(board()),
+        Ok("worker panics") => worker_panics(board()),
+        Ok("main panics") => main_panics(),
+        Ok("background") => background(board()),
         Ok("a thread") => on_a_thread(board()),
         Ok("an executor") => on_an_executor(),
         _ => return,
@@ -87,6 +91,39 @@ fn huge(board: OpenBoard) {
     let job = board.add_job("read: ");
     job.set_text("ten megabytes ".repeat(10 << 16));
     job.finish();
+}
+
+fn worker_panics(board: OpenBoard) {
+    let _others = ["one: ", "two: "].map(|prefix| board.add_job(prefix));
+    let job = board.add_job("job: ");
+    let worker = thread::spawn(move || {
+        job.set_text("starts");
+        panic!("as it does");
+    });
+    assert!(worker.join().is_err());
+    board.shutdown();
+}
+
+fn main_panics() {
+    let panicked = catch_unwind(|| {
+        let board = Console::auto().open();
+        let _job = board.add_job("job: ");
+        board.println("a line");
+        panic!("as it does");
+    });
+    assert!(panicked.is_err());
+}
+
+/// Updates its row for each line of stdin, then prints two lines.
+fn background(board: OpenBoard) {
+    let job = board.add_job("job: ");
+    let count = io::stdin().lines().inspect(|_| job.tick()).count();
+    job.clear_progress();
+    job.set_text(count);
+    (0..2).for_each(|number| board.println(format_args!("line {number}")));
+    job.finish();
+    board.shutdown();
+    say("done");
 }
 
 /// Draws every second until stdin ends.
@@ -310,6 +347,33 @@ fn a_vanished_terminal_does_not_stop_the_work() {
     });
 }
 
+/// The screen after a part that panics with a backtrace, and the bytes.
+fn after_a_panic(part: &str) -> (String, String) {
+    let variables = [("RUST_BACKTRACE", "1"), ("RUST_LIB_BACKTRACE", "0")];
+    let (status, bytes) = Scene::start(part, (100, 20), &variables).end();
+    assert!(status.success());
+    (screen(&bytes, (100, 20)), bytes)
+}
+
+// Rule 21
+#[test]
+fn the_message_of_a_panic_is_whole_and_above_the_next_frame() {
+    within_a_minute(|| {
+        for part in ["worker panics", "main panics"].repeat(3) {
+            let (screen, bytes) = after_a_panic(part);
+            let message = screen.split_once("panicked at").expect(&screen).1;
+            let (message, rows) = message.split_once("note: Some details").expect(&screen);
+            assert!(message.contains("\nas it does\n"), "{screen}");
+            let frames = message.lines().filter_map(|line| line.trim_start().split_once(": "));
+            let numbers = frames.filter_map(|(number, _)| number.parse::<usize>().ok());
+            let numbers: Vec<usize> = numbers.collect();
+            assert!(numbers.len() > 2 && numbers.iter().copied().eq(0..numbers.len()), "{screen}");
+            assert_eq!(rows.matches("job: ").count(), 1, "{screen}");
+            assert_eq!(screen.matches("job: ").count(), 1, "no copy above: {screen}\n{bytes:?}");
+        }
+    });
+}
+
 /// Whether no thread of a process is running, as far as the system reports it.
 fn is_asleep(process: Pid) -> bool {
     let tasks = fs::read_dir(format!("/proc/{}/task", process.as_raw_pid()));
@@ -424,6 +488,47 @@ fn tmux_shows_a_live_board_below_what_was_there() {
         pane
     });
     assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
+}
+
+/// What a terminal shows of the part `background` behind a shell with job control, after
+/// the shell command `before`. `None` if `script` is not installed.
+fn in_the_background(before: &'static str) -> Option<String> {
+    if !is_installed("script", "--version") {
+        return None;
+    }
+    Some(within_a_minute(move || {
+        let program = std::env::current_exe().expect("this program");
+        let words = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("words after {before}"));
+        let part = format!(
+            "{before}; set -m; echo before; yes '' | head -n 400000 | \
+             '{}' --exact terminal::child --nocapture >'{}' & wait; echo after",
+            program.to_str().expect("a name in UTF-8"),
+            words.to_str().expect("a name in UTF-8"),
+        );
+        let mut script = this_program_in("script");
+        script.args(["-qec", &part, "/dev/null"]).env(PART, "background").env("SHELL", "/bin/sh");
+        let output = script.output().expect("script");
+        assert!(output.status.success());
+        let words = fs::read_to_string(words).expect("the words of the process");
+        assert!(words.contains("done"), "the work was stopped");
+        String::from_utf8(output.stdout).expect("whole characters")
+    }))
+}
+
+// Rule 16
+#[test]
+fn a_board_in_the_background_erases_nothing() {
+    let Some(seen) = in_the_background("true") else { return };
+    assert!(!seen.contains("\x1b[1A") && !seen.contains("\x1b[2A"), "{seen:?}");
+    let shown = screen(&seen, (80, 24));
+    assert_eq!(shown, "before\nline 0\nline 1\njob: 400000 ✔\nafter");
+}
+
+// Rule 16
+#[test]
+fn a_terminal_that_stops_background_output_does_not_stop_the_work() {
+    let Some(seen) = in_the_background("stty tostop") else { return };
+    assert_eq!(screen(&seen, (80, 24)), "before\nafter");
 }
 
 // Rules 22, 23

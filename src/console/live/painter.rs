@@ -165,6 +165,19 @@ impl Painter {
         }
     }
 
+    /// Whether rows of the board are on the screen.
+    pub(crate) fn is_drawn(&self) -> bool {
+        !self.drawn.is_empty()
+    }
+
+    /// The bytes that erase the rows on the screen, as long as its size does not change.
+    pub(crate) fn erase(&self) -> Vec<u8> {
+        match self.drawn.len().min(self.reach) {
+            0 => Vec::new(),
+            way => clear_up(way),
+        }
+    }
+
     /// Leaves the rows on the screen: the next frame is drawn below the cursor,
     /// wherever that is then.
     pub(crate) fn leave(&mut self) {

@@ -1,0 +1,164 @@
+//! When a live console may draw on the terminal of the process.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::board::clock::monotonic;
+use crate::io::terminal::{self, Permit};
+
+/// How long the size must be stable before rows are redrawn. Multiplexers report a new
+/// size late: during a drag, the rows are not where the size says.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The time between two attempts to draw while the size changes.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The same while the process is in the background.
+const BACKGROUND_RETRY: Duration = Duration::from_millis(500);
+
+/// The same while somebody else uses the terminal.
+const IN_USE_RETRY: Duration = Duration::from_millis(20);
+
+/// The answer to an attempt to draw.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// A frame may be drawn, and written while the permit exists.
+    Draw(Option<Permit>),
+    /// Try again after this time.
+    Wait(Duration),
+    /// Nothing may be written any more.
+    Never,
+}
+
+/// What a live console knows about the terminal it shares.
+pub(crate) struct Access {
+    is_foreground: fn() -> bool,
+    now: Box<dyn Fn() -> Duration + Send + Sync>,
+    /// The last size seen, and when it changed, if it has not been stable since.
+    size: Option<(u16, u16)>,
+    resized: Option<Duration>,
+    /// Whether the process was in the background at the last attempt.
+    background: bool,
+    /// The number of other uses of the terminal before the last frame.
+    uses: u64,
+    /// The number of panics before this console, if a hook counts them.
+    panics: Option<u64>,
+}
+
+impl Access {
+    pub(crate) fn new(panic_hook: bool) -> Self {
+        if panic_hook {
+            terminal::install_panic_hook();
+        }
+        Self {
+            is_foreground: terminal::is_foreground,
+            now: Box::new(monotonic()),
+            size: None,
+            resized: None,
+            background: false,
+            uses: terminal::ended_uses(),
+            panics: panic_hook.then(terminal::panics),
+        }
+    }
+
+    /// Whether the hook has seen a panic, so that it decides where the next frame is.
+    pub(crate) fn sees_panics(&self) -> bool {
+        self.panics.is_some_and(|before| before != terminal::panics())
+    }
+
+    /// Whether the terminal was used since the last frame, which erased the rows.
+    pub(crate) fn was_used(&self) -> bool {
+        self.uses != terminal::ended_uses()
+    }
+
+    /// Asks for a frame on a screen of the given size, on which rows are drawn or not.
+    pub(crate) fn ask(&mut self, size: (u16, u16), drawn: bool, last: bool) -> Turn {
+        let now = (self.now)();
+        if self.size.replace(size).is_some_and(|before| before != size) {
+            self.resized = Some(now);
+        }
+        if !(self.is_foreground)() {
+            self.background = true;
+            if !last {
+                return Turn::Wait(BACKGROUND_RETRY);
+            }
+            if terminal::stops_background_output() {
+                return Turn::Never;
+            }
+        }
+        let settles = self.resized.is_some_and(|at| now.saturating_sub(at) < SETTLE);
+        if settles && drawn && !self.background {
+            return Turn::Wait(RETRY);
+        }
+        match Permit::new() {
+            Some(permit) => Turn::Draw(Some(permit)),
+            None => Turn::Wait(IN_USE_RETRY),
+        }
+    }
+
+    /// A frame is drawn now. Whether its rows must be below everything on the screen.
+    pub(crate) fn draws_below(&mut self) -> bool {
+        let uses = terminal::ended_uses();
+        let used = std::mem::replace(&mut self.uses, uses) != uses;
+        let settles = self.resized.take().is_some_and(|at| (self.now)() < at + SETTLE);
+        std::mem::take(&mut self.background) | used | settles
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use super::*;
+
+    /// Access by a clock to set, in milliseconds.
+    fn access() -> (Arc<AtomicU64>, Access) {
+        let time = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&time);
+        let now = Box::new(move || Duration::from_millis(read.load(Relaxed)));
+        (time, Access { is_foreground: || true, now, ..Access::new(false) })
+    }
+
+    // Rule 18
+    #[test]
+    fn rows_are_redrawn_once_the_size_is_stable() {
+        let (time, mut access) = access();
+        for (at, columns, draws) in [
+            (0, 80, true),
+            (100, 70, false),
+            (300, 60, false),
+            (599, 60, false),
+            (600, 60, true),
+            (700, 60, true),
+            (800, 61, false),
+        ] {
+            time.store(at, Relaxed);
+            let turn = access.ask((columns, 24), true, false);
+            assert_eq!(matches!(turn, Turn::Draw(_)), draws, "at {at} ms: {turn:?}");
+            if draws {
+                assert!(!access.draws_below());
+            }
+        }
+        let turn = access.ask((62, 24), false, false);
+        assert!(matches!(turn, Turn::Draw(_)), "without rows on the screen: {turn:?}");
+    }
+
+    // Rule 16
+    #[test]
+    fn after_the_background_rows_are_drawn_below() {
+        let (_, mut access) = access();
+        access.is_foreground = || false;
+        assert!(matches!(access.ask((80, 24), true, false), Turn::Wait(_)));
+        access.is_foreground = || true;
+        assert!(matches!(access.ask((80, 24), true, false), Turn::Draw(_)));
+        assert!(access.draws_below());
+        assert!(!access.draws_below());
+    }
+}
