@@ -25,7 +25,7 @@ use crate::console::view::View;
 ///
 /// A console draws at most ten frames per second, the first one immediately, and
 /// writes nothing while nothing changes. It never blocks a worker or an executor:
-/// a thread of its own writes the bytes. While the terminal accepts none, the board
+/// a separate thread writes the bytes. While the terminal accepts none, the board
 /// goes on, and the next frame shows the latest state.
 ///
 /// | | draws on | for |
@@ -326,7 +326,7 @@ impl<K> Console<K> {
     /// [`board_with_clock`](crate::board_with_clock), or
     /// [that of a replay](crate::record::Replay::clock).
     ///
-    /// The clock tells how old things on the board are. It does not decide when frames
+    /// The clock determines the age of the rows. It does not decide when frames
     /// are drawn. By default, the console estimates it from the times of events; the
     /// first event may then seem newer than it is.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {

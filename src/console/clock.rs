@@ -7,7 +7,7 @@ use crate::board::clock::Clock;
 
 /// The time on a board, exact or estimated.
 ///
-/// If the console was not given the board's clock, a clock of its own runs on from the
+/// If the console was not given the board's clock, it runs its own clock from the
 /// time of an event: the event that arrived with the least delay.
 pub(crate) struct BoardTime {
     clock: Clock,

@@ -75,7 +75,7 @@ impl ConsoleHandle {
     /// This blocks the thread. Async code uses [`Console::run`](crate::Console::run).
     pub fn shutdown(self) {}
 
-    /// Tells the thread to take the ready events and to end.
+    /// Makes the thread take the ready events and end.
     pub(crate) fn stop(&self) {
         self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
         if let Some(thread) = &self.thread {

@@ -349,7 +349,7 @@ impl Live {
         self.model.retire(self.frame.above().len());
     }
 
-    /// Tells the terminal how far the jobs are; after the close nothing runs.
+    /// Reports the overall progress to the terminal. After the close nothing runs.
     fn tell(&mut self, now: Duration, bytes: &mut Vec<u8>) {
         self.painter.report(self.model.overall_progress(), self.model.has_failed(), now, bytes);
     }

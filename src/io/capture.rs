@@ -197,7 +197,7 @@ impl PtyPair {
     }
 }
 
-/// Reads captured output and prints it, on a thread of its own.
+/// Reads captured output and prints it, on a separate thread.
 #[derive(Debug)]
 struct Reader {
     board: Board,

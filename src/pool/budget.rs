@@ -19,7 +19,7 @@ const UNLIMITED: u32 = u32::MAX;
 /// - A merge within a merge leaves it to the outer one to yield. Its budget is
 ///   renewed once per poll by the outer merge, less what the present call has
 ///   already spent. It is not renewed more often, so that a child that loops over
-///   a merge of its own reaches the end of its loop.
+///   an inner merge reaches the end of its loop.
 pub(super) struct Budget {
     /// How many children are polled in a row at most.
     limit: u32,

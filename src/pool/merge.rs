@@ -34,11 +34,11 @@ const HINTS: usize = 64;
 
 /// A stream of the items of many streams, in equal shares.
 ///
-/// Items come as they are ready. The merge ends when all of its children have
-/// ended, unless it is told to [stay open](Self::stay_open); a [`push`](Self::push) revives
-/// it. A child is dropped when it ends, and already
-/// with an item after which its `size_hint` has the upper bound 0: a
-/// [`once`](crate::once) leaves [`len`](Self::len) together with its output. The [guide](crate::guide) explains how
+/// Items come as they are ready. The merge ends when all of its children have ended,
+/// unless it [stays open](Self::stay_open); a [`push`](Self::push) revives it. A child is
+/// dropped when it ends, or with an item after which its `size_hint` has the upper bound
+/// 0: a [`once`](crate::once) leaves [`len`](Self::len) together with its output. The
+/// [guide](crate::guide) explains how
 /// it [works](crate::guide::merge) and how it [compares](crate::guide::compare)
 /// with other crates.
 ///
@@ -58,7 +58,7 @@ const HINTS: usize = 64;
 ///   round after round, whatever the order of wakes.
 /// - **Bounded work**: one `poll_next` polls at most [`budget`](Self::budget)
 ///   children, including those that are pending and those that end.
-/// - **Cooperation**: after `budget` child polls without a `Pending` of its own, the
+/// - **Cooperation**: after `budget` child polls without a `Pending` from the merge, the
 ///   merge wakes its task and returns `Pending` once, so that any executor can run
 ///   other tasks. It also does so after a round in which no child yields an item or
 ///   ends and each polled child wakes itself: a worker that yields until another task
@@ -156,7 +156,7 @@ pub(super) struct Block<S> {
     pub(super) wakers: Wakers,
 }
 
-/// Children are pinned in chunks of their own; nothing in the merge itself is.
+/// Children are pinned in their chunks; nothing in the merge itself is.
 impl<S> Unpin for Merge<S> {}
 
 impl<S> Merge<S> {

@@ -223,7 +223,7 @@ impl<S: Stream> Merge<S> {
 
     /// The `poll_next` of the merge.
     ///
-    /// Chooses between two ways without a stack frame of its own.
+    /// Chooses between two ways without a separate stack frame.
     #[inline]
     pub(super) fn poll_item(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
         if !self.budget.is_spent()

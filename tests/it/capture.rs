@@ -85,7 +85,7 @@ fn print() {
 }
 
 fn library() {
-    #[expect(unsafe_code, reason = "C's own stdout, which has a buffer of its own")]
+    #[expect(unsafe_code, reason = "C's stdout, which has a separate buffer")]
     mod c {
         use std::ffi::c_int;
 
@@ -540,7 +540,7 @@ fn written(part: &'static str) -> (String, String, String) {
         let screen = Scene::of(command).end();
         let read = |end| std::fs::read_to_string(with_end(&base, end)).expect("a file");
         let (out, err) = (read(".out"), read(".err"));
-        std::fs::remove_dir_all(folder).expect("a folder of ours");
+        std::fs::remove_dir_all(folder).expect("the folder of the test");
         (screen, out, err)
     })
 }

@@ -251,10 +251,10 @@ fn pinned_rows_come_first_then_errors_then_updates() {
         board.change(job, Change::default().with_status(status));
     }
     board.wait(1);
-    board.change(6, text("news"));
+    board.change(6, text("update"));
     for (rows, shown) in [
-        (8, "job 1\njob 2\njob 5\nnews\njob 7\n… +3 more\npinned\n"),
-        (7, "job 2\njob 5\nnews\njob 7\n… +4 more\npinned\n"),
+        (8, "job 1\njob 2\njob 5\nupdate\njob 7\n… +3 more\npinned\n"),
+        (7, "job 2\njob 5\nupdate\njob 7\n… +4 more\npinned\n"),
         (6, "job 2\njob 5\njob 7\n… +5 more\npinned\n"),
         (5, "job 2\njob 5\n… +6 more (1 failed)\npinned\n"),
         (4, "job 2\n… +7 more (2 failed)\npinned\n"),

@@ -14,6 +14,7 @@ mod job;
 #[cfg(feature = "json")]
 mod json;
 mod kit;
+mod language;
 mod loggers;
 mod merge_ends;
 mod merge_fairness;

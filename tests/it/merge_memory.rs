@@ -36,7 +36,7 @@ fn after_a_peak_at_most_a_hundredth_is_held() {
 }
 
 #[test]
-fn a_large_child_has_a_chunk_of_its_own() {
+fn a_large_child_has_a_separate_chunk() {
     const SIZE: usize = 1 << 15;
     struct Large(Box<[u8; 0]>, [u8; SIZE]);
     let (mut merge, _) = held(Merge::<Large>::new);

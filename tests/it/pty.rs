@@ -33,16 +33,16 @@ pub(crate) fn this_program_in(program: impl AsRef<OsStr>) -> Command {
 
 /// The two sides of a terminal: the one that people see, and that of processes.
 pub(crate) fn pseudo_terminal(size: (u16, u16)) -> (File, OwnedFd) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    fcntl_setfd(&ours, FdFlags::CLOEXEC).expect("its flags");
-    grantpt(&ours).expect("its other side");
-    unlockpt(&ours).expect("its other side unlocked");
-    let name = ptsname(&ours, Vec::new()).expect("its name");
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    fcntl_setfd(&controller, FdFlags::CLOEXEC).expect("its flags");
+    grantpt(&controller).expect("its other side");
+    unlockpt(&controller).expect("its other side unlocked");
+    let name = ptsname(&controller, Vec::new()).expect("its name");
     let name = name.into_string().expect("its name in UTF-8");
     let theirs = File::options().read(true).write(true).open(name).expect("its other side");
     let theirs = OwnedFd::from(theirs);
     resize(&theirs, size);
-    (ours.into(), theirs)
+    (controller.into(), theirs)
 }
 
 /// Gives a terminal a size, by either side.

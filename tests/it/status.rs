@@ -24,7 +24,7 @@ fn job() -> (Board, Job, Events) {
 }
 
 /// The events of a stream with this job, up to its end.
-fn told_of<S: Stream, F: OnItem<S::Item>>(
+fn events_of<S: Stream, F: OnItem<S::Item>>(
     wrap: impl FnOnce(Job) -> WithStatus<S, F>,
 ) -> Vec<String> {
     let (_board, job, mut events) = job();
@@ -75,7 +75,7 @@ fn the_style_of_the_options_formats_the_progress_of_workers() {
 // Rule 7
 #[test]
 fn a_worker_that_ends_is_done() {
-    let events = told_of(|job| WithStatus::new(stream::empty::<()>(), job));
+    let events = events_of(|job| WithStatus::new(stream::empty::<()>(), job));
     assert_eq!(events, ["1: text done", "1 finished"]);
 }
 
@@ -215,7 +215,7 @@ fn the_destructor_of_the_stream_may_end_the_job() {
 
 #[test]
 fn a_worker_may_end_its_job_itself() {
-    let events = told_of(|job| {
+    let events = events_of(|job| {
         let own = job.clone();
         WithStatus::new(once(async move { own.fail("no disk") }), job)
     });
@@ -226,7 +226,7 @@ fn a_worker_may_end_its_job_itself() {
 #[test]
 fn a_last_err_fails_the_job() {
     let items: [Result<u8, &str>; 2] = [Ok(1), Err("no disk")];
-    let events = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
+    let events = events_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
     assert_eq!(events, ["1: error", "1 failed: no disk"]);
 }
 
@@ -234,7 +234,7 @@ fn a_last_err_fails_the_job() {
 fn a_last_err_fails_the_job_even_if_only_the_end_reveals_it() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
     let vague = stream::iter(items).filter(|_| async { true });
-    let events = told_of(|job| WithStatus::new(vague, job).fail_on_err());
+    let events = events_of(|job| WithStatus::new(vague, job).fail_on_err());
     assert_eq!(events, ["1: error", "1 failed: no disk"]);
 }
 
@@ -242,7 +242,7 @@ fn a_last_err_fails_the_job_even_if_only_the_end_reveals_it() {
 #[test]
 fn an_err_before_the_last_item_only_colors_the_row() {
     let items: [Result<u8, &str>; 2] = [Err("no disk"), Ok(1)];
-    let events = told_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
+    let events = events_of(|job| WithStatus::new(stream::iter(items), job).fail_on_err());
     assert_eq!(events, ["1: text done; error", "1 finished"]);
 }
 
@@ -279,7 +279,7 @@ fn try_join_fails_one_row_and_cancels_the_others() {
 #[test]
 fn without_fail_on_err_an_err_is_an_ordinary_item() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
-    let events = told_of(|job| WithStatus::new(stream::iter(items), job));
+    let events = events_of(|job| WithStatus::new(stream::iter(items), job));
     assert_eq!(events, ["1: text done", "1 finished"]);
 }
 
@@ -328,11 +328,11 @@ fn a_closure_turns_items_into_updates_of_the_job() {
 fn a_closure_and_failing_on_err_combine_in_any_order() {
     let items: [Result<u8, &str>; 1] = [Err("no disk")];
     let failed = [r#"1: text Err("no disk"); error"#, "1 failed: no disk"];
-    let first = told_of(|job| {
+    let first = events_of(|job| {
         let worker = WithStatus::new(stream::iter(items), job);
         worker.on_item(|job, item| job.set_text(format_args!("{item:?}"))).fail_on_err()
     });
-    let last = told_of(|job| {
+    let last = events_of(|job| {
         let worker = WithStatus::new(stream::iter(items), job).fail_on_err();
         worker.on_item(|job, item| job.set_text(format_args!("{item:?}")))
     });
@@ -342,7 +342,7 @@ fn a_closure_and_failing_on_err_combine_in_any_order() {
 #[test]
 fn the_complete_text_can_be_replaced() {
     let events =
-        told_of(|job| WithStatus::new(stream::empty::<()>(), job).with_complete_text("gone"));
+        events_of(|job| WithStatus::new(stream::empty::<()>(), job).with_complete_text("gone"));
     assert_eq!(events, ["1: text gone", "1 finished"]);
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use futures::Stream;
 
-/// None, and of a known type: serde_json compares numbers with values of its own.
+/// No items, of a known type: serde_json adds comparisons with its values.
 pub(crate) const NO_ITEMS: [usize; 0] = [];
 
-/// The one who polls by hand, and counts how often it is woken.
+/// A parent task that polls by hand and counts its wakes.
 pub(crate) struct Parent {
     wakes: Arc<Wakes>,
     waker: Waker,

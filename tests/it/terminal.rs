@@ -396,7 +396,7 @@ fn after_a_stop(part: &str) -> String {
     kill_process(process, Signal::STOP).expect("a process to stop");
     let stopped = waitpid(Some(process), WaitOptions::UNTRACED).expect("a child");
     assert!(stopped.expect("a status").1.stopped());
-    let (sender, news) = mpsc::channel();
+    let (sender, frames) = mpsc::channel();
     let reader = thread::spawn(move || {
         // Frames written before the stop arrive first.
         for _ in 0..2 {
@@ -406,12 +406,12 @@ fn after_a_stop(part: &str) -> String {
         scene
     });
     // A stopped process writes nothing; earlier frames may still arrive.
-    while let Ok(frame) = news.recv_timeout(Duration::from_secs(4)) {
+    while let Ok(frame) = frames.recv_timeout(Duration::from_secs(4)) {
         bytes += &frame;
     }
     bytes += "$ fg\r\n";
     kill_process(process, Signal::CONT).expect("a process to go on");
-    bytes += &news.iter().collect::<String>();
+    bytes += &frames.iter().collect::<String>();
     let scene = reader.join().expect("frames");
     bytes += &scene.end().1;
     screen(&bytes, (40, 10))
@@ -479,8 +479,8 @@ fn tmux_shows_a_live_board_below_what_was_there() {
             assert!(output.status.success(), "{output:?}");
             String::from_utf8(output.stdout).expect("whole characters")
         };
-        let told = format!("tmux -L {server} wait-for -S done; cat");
-        let run = format!("echo above; {}", copy_and(&told));
+        let waiting = format!("tmux -L {server} wait-for -S done; cat");
+        let run = format!("echo above; {}", copy_and(&waiting));
         tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &run]);
         tmux(&["wait-for", "done"]);
         let pane = tmux(&["capture-pane", "-p"]);

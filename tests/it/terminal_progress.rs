@@ -17,15 +17,15 @@ fn shown(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>)
 }
 
 /// The progress that `bytes` report, as `state;percent`.
-fn told(bytes: &str) -> Vec<&str> {
-    let told = bytes.split("\x1b]9;4;").skip(1);
-    told.map(|rest| rest.split_once("\x1b\\").expect("an end").0).collect()
+fn reports(bytes: &str) -> Vec<&str> {
+    let reports = bytes.split("\x1b]9;4;").skip(1);
+    reports.map(|rest| rest.split_once("\x1b\\").expect("an end").0).collect()
 }
 
 /// The progress reported by the next frame.
 fn next<F: Future>(show: &mut Show<F>, time: &VirtualClock) -> Vec<String> {
     time.advance(millis(100));
-    told(&show.frame()).into_iter().map(String::from).collect()
+    reports(&show.frame()).into_iter().map(String::from).collect()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn without_a_total_progress_is_indeterminate() {
     let (board, mut show) = shown(&time);
     board.show_elapsed();
     board.add_job("service: ").detach();
-    assert_eq!(next(&mut show, &time), [""; 0], "nobody works");
+    assert_eq!(next(&mut show, &time), [""; 0], "nothing runs");
     let job = board.add_job("copy: ");
     assert_eq!(next(&mut show, &time), ["3;0"]);
     job.start_progress(2);
@@ -98,7 +98,7 @@ fn progress_is_repeated_once_per_second_with_a_frame() {
     let time = VirtualClock::new();
     let (board, mut show) = shown(&time);
     let job = board.add_job(JobOptions::new().total(4));
-    assert_eq!(told(&show.frame()), ["1;0"]);
+    assert_eq!(reports(&show.frame()), ["1;0"]);
     let mut again = Vec::new();
     for tenth in 1..=25 {
         job.set_text(tenth);
@@ -144,7 +144,7 @@ fn progress_is_part_of_the_one_write_of_a_frame() {
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().prefix("copy: ").total(4));
     let frame = show.frame();
-    assert!(frame.contains("copy: ") && !told(&frame).is_empty(), "{frame:?}");
+    assert!(frame.contains("copy: ") && !reports(&frame).is_empty(), "{frame:?}");
     show.settle();
     assert!(show.frames.is_empty());
 }
@@ -158,7 +158,7 @@ fn the_last_frame_clears_the_progress() {
     show.frame();
     drop((job, board));
     time.advance(millis(100));
-    assert_eq!(told(&show.end().1), ["0;0"]);
+    assert_eq!(reports(&show.end().1), ["0;0"]);
 }
 
 #[test]
@@ -167,36 +167,36 @@ fn a_dropped_future_clears_the_progress() {
     let (board, mut show) = shown(&time);
     let _job = board.add_job(JobOptions::new().total(4));
     show.frame();
-    assert_eq!(told(&show.written()), ["0;0"]);
+    assert_eq!(reports(&show.written()), ["0;0"]);
 }
 
 /// A board on a thread whose progress has been reported.
 fn started() -> (Job, ConsoleHandle, mpsc::Receiver<Signal>) {
-    let (sender, news) = mpsc::channel();
+    let (sender, frames) = mpsc::channel();
     let (board, events) = board();
     let console = Console::live().terminal_progress(true).output(Reporter(sender));
     let running = console.start(events);
     let job = board.add_job(JobOptions::new().total(4));
-    while told(&next_frame(&news)).is_empty() {}
-    (job, running, news)
+    while reports(&next_frame(&frames)).is_empty() {}
+    (job, running, frames)
 }
 
 #[test]
 fn a_shutdown_clears_the_progress() {
-    let (_job, running, news) = started();
+    let (_job, running, frames) = started();
     running.shutdown();
-    assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
+    assert_eq!(reports(&wrote(&frames)).last(), Some(&"0;0"));
 }
 
 #[test]
 fn a_panic_clears_the_progress() {
-    let (_job, running, news) = started();
+    let (_job, running, frames) = started();
     let thread = std::thread::spawn(move || {
         let _running = running;
         panic!("a panic that a test wants");
     });
     assert!(thread.join().is_err());
-    assert_eq!(told(&wrote(&news)).last(), Some(&"0;0"));
+    assert_eq!(reports(&wrote(&frames)).last(), Some(&"0;0"));
 }
 
 // Rule 16
@@ -213,9 +213,9 @@ fn progress_is_reported_only_where_it_is_understood() {
         let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
         let job = board.add_job(JobOptions::new().total(4));
         board.println("a frame");
-        assert_eq!(told(&show.frame()), [""; 0]);
+        assert_eq!(reports(&show.frame()), [""; 0]);
         drop((board, job));
         time.advance(millis(100));
-        assert_eq!(told(&show.end().1), [""; 0]);
+        assert_eq!(reports(&show.end().1), [""; 0]);
     }
 }

@@ -644,7 +644,7 @@ fn step(resizes: u32) -> impl Strategy<Value = Step> {
 /// The state of the jobs and the lines that must leave the board.
 #[derive(Default)]
 struct Oracle {
-    running: BTreeMap<u64, Told>,
+    running: BTreeMap<u64, Seen>,
     added: u64,
     left: Vec<String>,
     others: usize,
@@ -652,7 +652,7 @@ struct Oracle {
 
 /// The state of a job.
 #[derive(Default)]
-struct Told {
+struct Seen {
     text: String,
     numbers: String,
     pinned: bool,
@@ -667,7 +667,7 @@ impl Oracle {
     }
 
     fn end(&mut self, job: u64, mark: &str) {
-        let Told { text, numbers, .. } = self.running.remove(&job).expect("it runs");
+        let Seen { text, numbers, .. } = self.running.remove(&job).expect("it runs");
         self.left.push(format!("{text}{numbers}{mark}").trim_end().to_string());
     }
 
@@ -675,7 +675,7 @@ impl Oracle {
         for zone in [false, true] {
             let jobs: Vec<u64> = self.running.keys().copied().collect();
             for job in jobs {
-                let Told { pinned, detached, .. } = self.running[&job];
+                let Seen { pinned, detached, .. } = self.running[&job];
                 if pinned == zone {
                     self.end(job, if detached { "" } else { " … abandoned" });
                 }
@@ -715,8 +715,8 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
             if detached {
                 screen.change(oracle.added, Change::default().with_detached(true));
             }
-            let told = Told { text, pinned, detached, ..Told::default() };
-            oracle.running.insert(oracle.added, told);
+            let seen = Seen { text, pinned, detached, ..Seen::default() };
+            oracle.running.insert(oracle.added, seen);
         }
         Step::Change { job, ref text } => {
             let Some(job) = oracle.pick(job) else { return };
@@ -791,8 +791,8 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
     screen.paint();
     screen.check();
     assert!(screen.frame.live().is_empty());
-    let ours = |line: &&String| !line.starts_with("others ");
-    let committed: Vec<&String> = screen.committed.iter().filter(ours).collect();
+    let by_board = |line: &&String| !line.starts_with("others ");
+    let committed: Vec<&String> = screen.committed.iter().filter(by_board).collect();
     assert_eq!(committed.len(), oracle.left.len(), "{committed:?}");
     for (short, full) in committed.into_iter().zip(&oracle.left) {
         let short = without_bar(short);

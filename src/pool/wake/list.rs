@@ -183,7 +183,7 @@ impl Inbox {
     }
 
     /// Counts a pass of the cursor over a block. No child is polled twice in a
-    /// pass, so the number tells a child that is a merge one poll from the next.
+    /// pass, so a nested merge distinguishes one poll from the next by the number.
     #[inline]
     pub(in crate::pool) fn count_pass(&mut self) {
         let passes = &self.shared().passes;

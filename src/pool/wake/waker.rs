@@ -57,7 +57,7 @@ impl Deref for Borrowed<'_> {
 }
 
 /// The number of the present pass of the merge whose child has this waker, or `None` for
-/// the waker of another executor. A nested merge tells polls by the outer one apart
+/// the waker of another executor. A nested merge distinguishes the polls of the outer one
 /// by it.
 pub(in crate::pool) fn pass_of(waker: &Waker) -> Option<usize> {
     if !ptr::eq(waker.vtable(), &raw const VTABLE) {
