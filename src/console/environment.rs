@@ -11,6 +11,8 @@ pub(crate) struct Environment {
     /// Whether the output is a terminal.
     terminal: bool,
     term: OsString,
+    /// Whether the terminal is known to interpret escape sequences.
+    capable: bool,
     ci: OsString,
     accessible: OsString,
     no_color: OsString,
@@ -29,20 +31,24 @@ impl Environment {
     /// The environment of stderr.
     pub(crate) fn of_stderr() -> Self {
         let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
-        Self::new(terminal, |name| std::env::var_os(name))
+        Self::new(terminal, cfg!(windows), |name| std::env::var_os(name))
     }
 
     /// The environment of an output other than standard error. It counts as no
     /// terminal, and its locale is unknown.
     pub(crate) fn of_other() -> Self {
-        Self { locale: OsString::new(), ..Self::new(false, |name| std::env::var_os(name)) }
+        Self {
+            locale: OsString::new(),
+            ..Self::new(false, cfg!(windows), |name| std::env::var_os(name))
+        }
     }
 
-    fn new(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn new(terminal: bool, windows: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let read = |name: &str| variable(name).unwrap_or_default();
         Self {
             terminal,
             term: read("TERM"),
+            capable: is_capable(windows, read),
             ci: read("CI"),
             accessible: read("ACCESSIBLE"),
             no_color: read("NO_COLOR"),
@@ -62,8 +68,7 @@ impl Environment {
     /// Whether live rows are wanted: on a terminal that is not dumb, outside CI, and
     /// without `ACCESSIBLE`.
     pub(crate) fn is_live(&self) -> bool {
-        let able = self.terminal && !self.term.is_empty() && self.term != "dumb";
-        able && !is_on(&self.ci) && !is_on(&self.accessible)
+        self.terminal && self.capable && !is_on(&self.ci) && !is_on(&self.accessible)
     }
 
     /// Whether rows are colored. Forced color does not make a console live.
@@ -75,7 +80,9 @@ impl Environment {
     /// Whether the locale is UTF-8 or unset.
     pub(crate) fn has_unicode(&self) -> bool {
         let locale = self.locale.to_string_lossy().to_ascii_uppercase();
-        locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8")
+        // The font of the Linux console lacks the marks and the bars.
+        self.term != "linux"
+            && (locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8"))
     }
 
     /// Whether the output is a terminal that understands `OSC 9;4`.
@@ -87,6 +94,16 @@ impl Environment {
     pub(crate) fn reflows(&self) -> bool {
         !self.truncates
     }
+}
+
+/// Whether the terminal interprets escape sequences. Shells on Windows do not set `TERM`;
+/// the terminals there name themselves by other variables.
+fn is_capable(windows: bool, read: impl Fn(&str) -> OsString) -> bool {
+    const WINDOWS: [&str; 4] = ["WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"];
+    let term = read("TERM");
+    let known = || WINDOWS.into_iter().any(|name| !read(name).is_empty());
+    let capable = if windows { known() || read("ConEmuANSI") == "ON" } else { !term.is_empty() };
+    capable && term != "dumb"
 }
 
 /// The first locale variable that is set.
@@ -149,7 +166,7 @@ mod tests {
     use super::*;
 
     fn environment(terminal: bool, variables: &[(&str, &str)]) -> Environment {
-        Environment::new(terminal, |name| {
+        Environment::new(terminal, false, |name| {
             let found = variables.iter().find(|variable| variable.0 == name);
             found.map(|variable| variable.1.into())
         })
@@ -176,6 +193,27 @@ mod tests {
         ] {
             let is_live = environment(terminal, variables).is_live();
             assert_eq!(is_live, live, "terminal: {terminal}, {variables:?}");
+        }
+    }
+
+    // Rule 22
+    #[test]
+    fn on_windows_rows_are_live_on_a_terminal_that_names_itself() {
+        for (variables, live) in [
+            (&[][..], false),
+            (&[("WT_SESSION", "a-b-c")], true),
+            (&[("ConEmuANSI", "ON")], true),
+            (&[("ConEmuANSI", "OFF")], false),
+            (&[("TERM_PROGRAM", "vscode")], true),
+            (&[("TERM", "xterm-256color")], true),
+            (&[("WT_SESSION", "a-b-c"), ("TERM", "dumb")], false),
+            (&[("WT_SESSION", "a-b-c"), ("CI", "true")], false),
+        ] {
+            let environment = Environment::new(true, true, |name| {
+                let found = variables.iter().find(|variable| variable.0 == name);
+                found.map(|variable| variable.1.into())
+            });
+            assert_eq!(environment.is_live(), live, "{variables:?}");
         }
     }
 
@@ -218,6 +256,8 @@ mod tests {
             (&[("LANG", "C"), ("LC_CTYPE", "en_US.UTF-8")], true),
             (&[("LC_CTYPE", "C"), ("LC_ALL", "en_US.UTF-8")], true),
             (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], true),
+            (&[("LANG", "en_US.UTF-8"), ("TERM", "linux")], false),
+            (&[("LANG", "en_US.UTF-8"), ("TERM", "xterm")], true),
         ] {
             assert_eq!(environment(true, variables).has_unicode(), unicode, "{variables:?}");
         }
