@@ -20,3 +20,5 @@ pub use builder::Json;
 pub use builder::{Auto, Live, Plain};
 pub use driver::{Run, RunWhile};
 pub use thread::ConsoleHandle;
+
+pub use crate::io::suspend::{Suspend, suspend, suspend_async};

@@ -8,4 +8,5 @@ pub(crate) mod panics;
 #[cfg(all(unix, feature = "capture"))]
 mod redirect;
 pub(crate) mod stdio;
+pub(crate) mod suspend;
 pub(crate) mod terminal;

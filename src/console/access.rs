@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::board::clock::monotonic;
-use crate::io::terminal::{self, Permit};
+use crate::io::terminal::{self, Claim, Permit};
 
 /// How long the size must be stable before rows are redrawn. Multiplexers report a new
 /// size late: during a drag, the rows are not where the size says.
@@ -16,8 +16,8 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The same while the process is in the background.
 const BACKGROUND_RETRY: Duration = Duration::from_millis(500);
 
-/// The same while somebody else uses the terminal.
-const IN_USE_RETRY: Duration = Duration::from_millis(20);
+/// The same while something else uses the terminal.
+const IN_USE_RETRY: Duration = Duration::from_millis(100);
 
 /// The answer to an attempt to draw.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(crate) enum Turn {
 
 /// What a live console knows about the terminal it shares.
 pub(crate) struct Access {
+    claim: Claim,
     is_foreground: fn() -> bool,
     now: Box<dyn Fn() -> Duration + Send + Sync>,
     /// The last size seen, and when it changed, if it has not been stable since.
@@ -46,11 +47,12 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn new(panic_hook: bool) -> Self {
+    pub(crate) fn new(claim: Claim, panic_hook: bool) -> Self {
         if panic_hook {
             terminal::install_panic_hook();
         }
         Self {
+            claim,
             is_foreground: terminal::is_foreground,
             now: Box::new(monotonic()),
             size: None,
@@ -66,9 +68,14 @@ impl Access {
         self.panics.is_some_and(|before| before != terminal::panics())
     }
 
-    /// Whether the terminal was used since the last frame, which erased the rows.
-    pub(crate) fn was_used(&self) -> bool {
-        self.uses != terminal::ended_uses()
+    /// Whether a frame is due: the rows were erased, or other consoles have printed.
+    pub(crate) fn is_due(&self) -> bool {
+        self.uses != terminal::ended_uses() || self.claim.has_lines()
+    }
+
+    /// The lines of other consoles, to be printed above the rows.
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        self.claim.take_lines()
     }
 
     /// Asks for a frame on a screen of the given size, on which rows are drawn or not.
@@ -123,7 +130,7 @@ mod tests {
         let time = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&time);
         let now = Box::new(move || Duration::from_millis(read.load(Relaxed)));
-        (time, Access { is_foreground: || true, now, ..Access::new(false) })
+        (time, Access { is_foreground: || true, now, ..Access::new(Claim::for_test(), false) })
     }
 
     // Rule 18

@@ -19,7 +19,8 @@ use crate::console::live::theme::Theme;
 use crate::console::open::OpenBoard;
 use crate::console::output::{Output, Size};
 use crate::console::thread::ConsoleHandle;
-use crate::console::view::View;
+use crate::console::view::{FRAME, View};
+use crate::io::terminal::{Claim, LinesAbove};
 
 /// Shows what happens on a board: as live rows on a terminal, or as lines of a log.
 ///
@@ -98,6 +99,7 @@ pub struct Console<K = Auto> {
     theme: Option<Theme>,
     progress: Option<bool>,
     panic_hook: bool,
+    frame_interval: Option<Duration>,
     clock: Option<Clock>,
     marker: PhantomData<K>,
 }
@@ -142,7 +144,7 @@ impl Console<Auto> {
     /// plain one.
     ///
     /// The console is live if standard error is a terminal, `TERM` is set and is not
-    /// `dumb`, and neither `CI` nor `ACCESSIBLE` is set to anything but `0` or
+    /// `dumb`, no other live console has the terminal, and neither `CI` nor `ACCESSIBLE` is set to anything but `0` or
     /// `false`. `ACCESSIBLE` is for screen readers, which need lines that stay: there
     /// is one at least every 30 s, even on a terminal. A console with another
     /// [`output`](Self::output) is plain.
@@ -153,6 +155,9 @@ impl Console<Auto> {
 
 impl Console<Live> {
     /// A live console, whatever the output is.
+    ///
+    /// If another live console has the terminal of the process, this one prints plain lines
+    /// above its rows.
     pub fn live() -> Self {
         Self::new(Kind::Live)
     }
@@ -220,7 +225,7 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// Sets the marks, colors and bars of live rows.
     ///
     /// The default is [`Theme::new`], or [`Theme::ascii`] on standard error if the
-    /// locale is not UTF-8. The locale is the first of `LC_ALL`, `LC_CTYPE` and
+    /// locale is not UTF-8 or `TERM` is `linux`. The locale is the first of `LC_ALL`, `LC_CTYPE` and
     /// `LANG` that is not empty.
     pub fn theme(mut self, theme: Theme) -> Self {
         self.theme = Some(theme);
@@ -278,6 +283,7 @@ impl<K> Console<K> {
             theme: None,
             progress: None,
             panic_hook: true,
+            frame_interval: None,
             clock: None,
             marker: PhantomData,
         }
@@ -331,6 +337,14 @@ impl<K> Console<K> {
     /// first event may then seem newer than it is.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = Some(clock.into());
+        self
+    }
+
+    /// Sets the least time between two frames, or between two writes of lines.
+    ///
+    /// The default is 100 ms. A longer interval saves bytes on a slow connection.
+    pub const fn frame_interval(mut self, interval: Duration) -> Self {
+        self.frame_interval = Some(interval);
         self
     }
 
@@ -462,6 +476,18 @@ impl<K> Console<K> {
         };
         let size = self.size.map_or(size, |(columns, rows)| Size::Fixed(columns, rows));
         let time = BoardTime::new(self.clock);
+        let interval = self.frame_interval.unwrap_or(FRAME);
+        // One console draws on the terminal; the lines of others appear above its rows.
+        let wants_rows = match self.kind {
+            Kind::Auto => environment.is_live(),
+            Kind::Live => self.output.is_none() && environment.is_terminal(),
+            _ => false,
+        };
+        let claim = if wants_rows && self.output.is_none() { Claim::new() } else { None };
+        if wants_rows && claim.is_none() {
+            let output = Output::new(Box::new(LinesAbove::default()));
+            return (View::plain(time).with_frame_interval(interval), output);
+        }
         let view = match self.kind {
             #[cfg(feature = "json")]
             Kind::Json => View::json(time),
@@ -476,19 +502,27 @@ impl<K> Console<K> {
                 let painter = Painter::new(theme, color, environment.reflows());
                 let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
                 let painter = if reports { painter.with_progress() } else { painter };
-                let shared = self.output.is_none() && environment.is_terminal();
-                let access = shared.then(|| Access::new(self.panic_hook));
+                let access = claim.map(|claim| Access::new(claim, self.panic_hook));
                 View::live(painter, size, time, access)
             }
         };
+        let view = view.with_frame_interval(interval);
         (view, self.output.map_or_else(Output::stderr, Output::new))
     }
 
     fn into_auto(self) -> Console<Auto> {
-        let Self { kind, output, size, color, theme, progress, panic_hook, clock, marker: _ } =
-            self;
-        let marker = PhantomData;
-        Console { kind, output, size, color, theme, progress, panic_hook, clock, marker }
+        Console {
+            kind: self.kind,
+            output: self.output,
+            size: self.size,
+            color: self.color,
+            theme: self.theme,
+            progress: self.progress,
+            panic_hook: self.panic_hook,
+            frame_interval: self.frame_interval,
+            clock: self.clock,
+            marker: PhantomData,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use crate::board::event::Event;
 use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, WriterThread};
-use crate::console::view::{FRAME, REST, Read, View, at_most};
+use crate::console::view::{REST, Read, View, at_most};
 use crate::io::terminal::{self, Permit};
 
 /// The number of events taken per step before the future yields.
@@ -234,7 +234,7 @@ where
     /// Hands over a frame, or waits until the output can accept one.
     fn draw(&mut self, cx: &Context<'_>, idle: bool) -> Step {
         if !idle {
-            return self.wait(FRAME, Awaits::Turn);
+            return self.wait(self.view.frame_interval(), Awaits::Turn);
         }
         if self.view.is_shared() {
             terminal::register(cx.waker());
@@ -255,7 +255,7 @@ where
             Turn::Wait(time) => return self.wait(time, Awaits::Hold),
             Turn::Never => self.view.disconnect(),
         }
-        self.wait(FRAME, Awaits::Frame)
+        self.wait(self.view.frame_interval(), Awaits::Frame)
     }
 
     fn finish(&mut self) -> Step {

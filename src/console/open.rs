@@ -5,6 +5,7 @@ use std::fmt;
 use crate::board::job::{Job, JobOptions};
 use crate::board::{Board, BoardWriter};
 use crate::console::thread::ConsoleHandle;
+use crate::io::suspend::suspend;
 
 /// A [`Board`] together with the console that shows it, made by
 /// [`Console::open`](crate::Console::open).
@@ -60,6 +61,11 @@ impl OpenBoard {
     /// A writer that prints lines above the rows, as [`Board::writer`] returns.
     pub fn writer(&self) -> BoardWriter {
         self.board.writer()
+    }
+
+    /// Runs `work` without rows on the terminal, as [`suspend`](crate::console::suspend) does.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        suspend(work)
     }
 
     /// Closes the board, as [`Board::close`] does. The console still draws the last

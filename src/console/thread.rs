@@ -15,7 +15,7 @@ use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
 use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, Progress};
-use crate::console::view::{FRAME, Read, View};
+use crate::console::view::{Read, View};
 use crate::console::wait::Wait;
 use crate::io::terminal;
 
@@ -149,6 +149,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
         let mut bytes = Vec::new();
         let mut due = Duration::ZERO;
         let mut held = false;
+        let frame = self.view.frame_interval();
         if self.view.is_shared() {
             terminal::register(&waker);
         }
@@ -159,7 +160,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             let read = match stop {
                 Some(_) => self.view.read_rest(self.events.as_mut(), &waker),
                 None => self.view.read(self.events.as_mut(), &mut cx, |view| {
-                    now() >= began + FRAME || (held && view.is_full())
+                    now() >= began + frame || (held && view.is_full())
                 }),
             };
             if read == Read::End || stop.is_some() {
@@ -171,7 +172,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                     Turn::Draw(mut permit) => {
                         self.view.draw(&mut bytes);
                         self.view.publish_erase(&mut permit);
-                        due = began + FRAME;
+                        due = began + frame;
                         self.write(&mut bytes);
                     }
                     Turn::Wait(time) => {

@@ -43,6 +43,8 @@ pub(crate) struct View {
     next_change: Option<Duration>,
     /// The bytes of the lines that the next frame prints.
     printed: usize,
+    /// The least time between two frames.
+    frame_interval: Duration,
     /// Whether there is output below the board since the last frame: of a panic, or of the
     /// shell while the process was stopped.
     below: bool,
@@ -126,6 +128,7 @@ impl View {
             changed: false,
             next_change: None,
             printed: 0,
+            frame_interval: FRAME,
             below: false,
             panicked: None,
             panics: Panics::new(),
@@ -140,6 +143,7 @@ impl View {
         cx: &mut Context<'_>,
         mut enough: impl FnMut(&Self) -> bool,
     ) -> Read {
+        self.take_lines();
         while !self.closed {
             if enough(self) {
                 return Read::More;
@@ -196,7 +200,11 @@ impl View {
                 self.panicked = Some(now);
             }
             Event::Line { text, .. } => self.printed += text.len(),
-            Event::Closed { .. } => self.closed = true,
+            Event::Closed { .. } => {
+                // Printed above the rows that the close ends.
+                self.take_lines();
+                self.closed = true;
+            }
             _ => {}
         }
         self.changed = true;
@@ -232,6 +240,15 @@ impl View {
         self.time.reach(at);
     }
 
+    pub(crate) fn with_frame_interval(self, frame_interval: Duration) -> Self {
+        Self { frame_interval, ..self }
+    }
+
+    /// The least time between two frames.
+    pub(crate) fn frame_interval(&self) -> Duration {
+        self.frame_interval
+    }
+
     /// Whether the panic hook has seen a panic, and knows where the next frame is.
     fn sees_panics(&self) -> bool {
         self.access().is_some_and(Access::sees_panics)
@@ -258,8 +275,20 @@ impl View {
         let turn = access.ask(screen, live.painter.is_drawn(), last);
         if matches!(turn, Turn::Draw(_)) {
             self.below |= access.draws_below();
+            self.take_lines();
         }
         turn
+    }
+
+    /// Prints the lines of other consoles.
+    fn take_lines(&mut self) {
+        let Kind::Live(live) = &mut self.kind else { return };
+        let lines = live.access.as_ref().map(Access::take_lines);
+        let at = self.time.now();
+        for text in lines.into_iter().flatten() {
+            self.changed = true;
+            live.model.apply(&Event::Line { at, text });
+        }
     }
 
     /// Passes the bytes that erase the last frame to whatever uses the terminal next.
@@ -271,7 +300,7 @@ impl View {
 
     /// Whether a frame is due, after an event or a change with time.
     pub(crate) fn is_due(&self) -> bool {
-        self.access().is_some_and(Access::was_used)
+        self.access().is_some_and(Access::is_due)
             || self.changed
             || self.next_change.is_some_and(|at| at <= self.time.now())
     }

@@ -21,6 +21,7 @@ pub(crate) enum StandardStream {
 static REDIRECTS: Mutex<Redirects> = Mutex::new(Redirects {
     out: Target::new(),
     err: Target::new(),
+    pauses: 0,
     created: 0,
     ended: 0,
     ended_by_panics: 0,
@@ -29,6 +30,8 @@ static REDIRECTS: Mutex<Redirects> = Mutex::new(Redirects {
 struct Redirects {
     out: Target,
     err: Target,
+    /// The number of pauses, during which the streams lead to their original files.
+    pauses: usize,
     /// Number of redirects created so far.
     created: u64,
     /// Number of redirects of standard error that have ended.
@@ -63,7 +66,8 @@ impl Redirect {
         let mut redirects = redirects();
         let number = redirects.created;
         redirects.created += 1;
-        redirects.of(stream).push(stream, number, to)?;
+        let paused = redirects.pauses > 0;
+        redirects.of(stream).push(stream, number, to, paused)?;
         Ok(Self { stream, number })
     }
 }
@@ -72,7 +76,8 @@ impl Drop for Redirect {
     fn drop(&mut self) {
         self.stream.flush();
         let mut redirects = redirects();
-        redirects.of(self.stream).remove(self.stream, self.number);
+        let paused = redirects.pauses > 0;
+        redirects.of(self.stream).remove(self.stream, self.number, paused);
         if self.stream == StandardStream::Err {
             redirects.ended += 1;
             redirects.ended_by_panics += u64::from(thread::panicking());
@@ -128,24 +133,66 @@ impl Target {
         Self { original: None, stack: Vec::new() }
     }
 
-    fn push(&mut self, stream: StandardStream, number: u64, to: OwnedFd) -> io::Result<()> {
+    fn push(
+        &mut self,
+        stream: StandardStream,
+        number: u64,
+        to: OwnedFd,
+        paused: bool,
+    ) -> io::Result<()> {
         let original = if self.original.is_none() { Some(stream.duplicate()?) } else { None };
-        stream.point_at(to.as_fd())?;
+        if !paused {
+            stream.point_at(to.as_fd())?;
+        }
         self.original = original.or(self.original.take());
         self.stack.push((number, to));
         Ok(())
     }
 
-    fn remove(&mut self, stream: StandardStream, number: u64) {
+    fn remove(&mut self, stream: StandardStream, number: u64, paused: bool) {
         self.stack.retain(|redirect| redirect.0 != number);
-        let newest = self.stack.last().map(|newest| &newest.1);
+        self.apply(stream, paused);
+        if self.stack.is_empty() {
+            self.original = None;
+        }
+    }
+}
+
+impl Target {
+    /// Points the stream at the newest redirect, or at the original file.
+    fn apply(&self, stream: StandardStream, paused: bool) {
+        let newest = self.stack.last().map(|newest| &newest.1).filter(|_| !paused);
         if let Some(target) = newest.or(self.original.as_ref()) {
             // The stream pointed at this file before, so this cannot fail.
             let _ = stream.point_at(target.as_fd());
         }
-        if self.stack.is_empty() {
-            self.original = None;
-        }
+    }
+}
+
+/// Lets the standard streams lead to their original files until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Pause(());
+
+impl Pause {
+    pub(crate) fn begin() -> Self {
+        count_pauses(|pauses| pauses + 1);
+        Self(())
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        count_pauses(|pauses| pauses - 1);
+    }
+}
+
+fn count_pauses(count: impl FnOnce(usize) -> usize) {
+    StandardStream::Out.flush();
+    let mut redirects = redirects();
+    redirects.pauses = count(redirects.pauses);
+    let paused = redirects.pauses > 0;
+    for stream in [StandardStream::Out, StandardStream::Err] {
+        redirects.of(stream).apply(stream, paused);
     }
 }
 

@@ -1,13 +1,13 @@
-//! Who writes to the terminal of the process: consoles, panics, or code that asked for it.
+//! The users of the terminal of the process: consoles, panics, or code that asked for it.
 //!
-//! A console draws with a [`Permit`]. While somebody else uses the terminal there are no
-//! permits, and the use begins by erasing the rows of the console. The next frame is drawn
+//! One console draws, with a [`Permit`] per frame. While something else uses the terminal
+//! there are no permits, and the use begins by erasing the rows of the console. The next frame is drawn
 //! below whatever was written.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Condvar, Mutex, MutexGuard, Once};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +25,10 @@ static STATE: Mutex<State> = Mutex::new(State {
     ended_uses: 0,
     panics: 0,
     erase: Vec::new(),
+    claimed: false,
     waker: None,
+    lines: Vec::new(),
+    waiting: Vec::new(),
 });
 
 static CHANGED: Condvar = Condvar::new();
@@ -41,8 +44,108 @@ struct State {
     panics: u64,
     /// The bytes that erase the rows on the screen.
     erase: Vec<u8>,
-    /// Wakes the console, to redraw its rows after a use.
+    /// Whether a console draws on the terminal.
+    claimed: bool,
+    /// Wakes that console, once it has drawn: to redraw its rows after a use.
     waker: Option<Waker>,
+    /// Lines of other consoles, to be printed above its rows.
+    lines: Vec<String>,
+    /// The futures that wait until no frame is being written.
+    waiting: Vec<Waker>,
+}
+
+/// The most bytes of lines that wait for the console that draws.
+const LINES_AHEAD: usize = 1 << 20;
+
+/// The right to draw on the terminal, which one console has.
+#[derive(Debug)]
+pub(crate) struct Claim(());
+
+impl Claim {
+    /// The claim, unless another console has it.
+    pub(crate) fn new() -> Option<Self> {
+        let mut state = lock();
+        (!std::mem::replace(&mut state.claimed, true)).then(|| Self(()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self(())
+    }
+
+    pub(crate) fn has_lines(&self) -> bool {
+        !lock().lines.is_empty()
+    }
+
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        let lines = std::mem::take(&mut lock().lines);
+        CHANGED.notify_all();
+        lines
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut state = lock();
+        state.claimed = false;
+        let _waker = state.waker.take();
+        let lines = std::mem::take(&mut state.lines);
+        CHANGED.notify_all();
+        drop(state);
+        for line in lines {
+            write_line(&line);
+        }
+    }
+}
+
+/// Writes a line to standard error. Without it, there is nowhere to report the error.
+fn write_line(line: &str) {
+    if let Ok(mut stderr) = stdio::stderr() {
+        let _ = writeln!(stderr, "{line}");
+    }
+}
+
+/// A writer whose lines appear above the rows of the console that draws on the terminal, or
+/// directly on the terminal if there is none.
+#[derive(Debug, Default)]
+pub(crate) struct LinesAbove {
+    partial: Vec<u8>,
+}
+
+impl Write for LinesAbove {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            if let Some(line) = self.partial.strip_suffix(b"\n") {
+                print_above(String::from_utf8_lossy(line).into_owned());
+                self.partial.clear();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn print_above(line: String) {
+    let full = |state: &mut State| {
+        state.waker.is_some() && state.lines.iter().map(String::len).sum::<usize>() > LINES_AHEAD
+    };
+    let mut state = ignore_poison(CHANGED.wait_while(lock(), full));
+    let Some(waker) = state.waker.clone() else {
+        drop(state);
+        return write_line(&line);
+    };
+    state.lines.push(line);
+    drop(state);
+    wake(&waker);
+}
+
+/// Wakes a foreign waker, whose panics must not end the caller.
+fn wake(waker: &Waker) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref()));
 }
 
 fn lock() -> MutexGuard<'static, State> {
@@ -84,7 +187,10 @@ impl Drop for Permit {
         let mut state = lock();
         state.permits -= 1;
         state.erase = std::mem::take(&mut self.erase);
+        let waiting = std::mem::take(&mut state.waiting);
         CHANGED.notify_all();
+        drop(state);
+        waiting.iter().for_each(wake);
     }
 }
 
@@ -116,16 +222,39 @@ impl Use {
         state.uses += 1;
         let busy = |state: &mut State| state.permits > 0;
         state = ignore_poison(CHANGED.wait_timeout_while(state, PATIENCE, busy)).0;
-        let erase = std::mem::take(&mut state.erase);
-        if state.permits == 0
-            && !erase.is_empty()
-            && is_foreground()
-            && let Ok(mut stderr) = stdio::stderr()
-        {
-            // Without it the rows stay above what is written.
-            let _ = stderr.write_all(&erase);
+        if state.permits == 0 {
+            erase_rows(&mut state);
         }
         Self(())
+    }
+
+    /// Announces the use. It begins when [`poll_begin`](Self::poll_begin) is ready.
+    pub(crate) fn announce() -> Self {
+        lock().uses += 1;
+        Self(())
+    }
+
+    /// Ready when no frame is being written; the rows are erased then.
+    pub(crate) fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let mut state = lock();
+        if state.permits > 0 {
+            state.waiting.push(waker);
+            return Poll::Pending;
+        }
+        erase_rows(&mut state);
+        Poll::Ready(())
+    }
+}
+
+/// Erases the rows of the console. Without standard error they stay above the output.
+fn erase_rows(state: &mut State) {
+    let erase = std::mem::take(&mut state.erase);
+    if !erase.is_empty()
+        && is_foreground()
+        && let Ok(mut stderr) = stdio::stderr()
+    {
+        let _ = stderr.write_all(&erase);
     }
 }
 
@@ -137,10 +266,7 @@ impl Drop for Use {
         let waker = state.waker.clone();
         CHANGED.notify_all();
         drop(state);
-        if let Some(waker) = waker {
-            // A foreign waker may panic, and this may run within a panic.
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        waker.iter().for_each(wake);
     }
 }
 

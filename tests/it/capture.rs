@@ -43,6 +43,7 @@ fn child() {
         "two guards" => two_guards(),
         "survivor" => survivor(),
         "flood" => flood(),
+        "suspend" => suspend(),
         "redirect" => redirect(),
         "redirect in a capture" => redirect_in_a_capture(),
         "redirect and panic" => redirect_and_panic(),
@@ -242,6 +243,20 @@ fn survivor() {
     survivor.stdin.take().expect("its stdin").write_all(b"survived\n").expect("a shell");
     assert!(survivor.wait().expect("a shell").success());
     read_stdin();
+}
+
+fn suspend() {
+    let (job, board) = open();
+    let capture = Capture::start(&board).expect("a capture");
+    println("captured");
+    board.suspend(|| {
+        let question = shell("printf 'Continue? '; read answer; echo \"$answer\"");
+        { question }.stdin(Stdio::inherit()).status().expect("a shell");
+    });
+    println("captured again");
+    drop(capture);
+    job.finish();
+    board.shutdown();
 }
 
 /// Writes more than a terminal accepts while it is not read.
@@ -494,6 +509,22 @@ fn an_unread_terminal_does_not_block_printing() {
         let mut lines = screen.lines();
         assert!((0..10_000).all(|number| lines.next() == Some(&format!("line {number}"))));
         assert_eq!(lines.next(), Some("row: … abandoned"));
+    });
+}
+
+#[test]
+fn a_prompt_of_a_child_is_on_the_terminal_while_suspended() {
+    within_a_minute(|| {
+        let mut scene = Scene::start("suspend").read_until("Continue? ");
+        let asked = screen(&scene.bytes, SIZE);
+        assert!(asked.ends_with("Continue?"), "no rows below: {asked}");
+        let stdin = scene.process.stdin.as_mut().expect("its stdin");
+        stdin.write_all(b"yes\n").expect("a reader");
+        let shown = scene.end();
+        let mut lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines.pop(), Some("row: ✔"), "{shown}");
+        lines.sort_unstable();
+        assert_eq!(lines, ["Continue? yes", "captured", "captured again"], "{shown}");
     });
 }
 

@@ -892,3 +892,19 @@ fn a_plain_console_writes_printed_lines_unchanged() {
     board.shutdown();
     assert_eq!(wrote(&signals), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");
 }
+
+// Rule 15
+#[test]
+fn the_frame_interval_can_be_chosen() {
+    let time = VirtualClock::new();
+    let (board, mut show) = shown(Console::live().frame_interval(millis(400)), &time);
+    let job = board.add_job("copy: ");
+    let mut bytes = show.frame();
+    job.set_text("a");
+    time.advance(millis(399));
+    show.settle();
+    assert!(show.frames.is_empty());
+    time.advance(millis(1));
+    bytes += &show.frame();
+    assert_eq!(screen(&bytes), "copy: a");
+}

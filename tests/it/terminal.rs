@@ -4,14 +4,14 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use active_status::{Console, Job, OpenBoard, board};
+use active_status::{Console, Job, OpenBoard, board, console};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use smol::Timer;
 
@@ -35,6 +35,9 @@ fn child() {
         Ok("worker panics") => worker_panics(board()),
         Ok("main panics") => main_panics(),
         Ok("background") => background(board()),
+        Ok("two boards") => two_boards(board()),
+        Ok("suspend") => suspend(board()),
+        Ok("suspend a future") => suspend_a_future(),
         Ok("a thread") => on_a_thread(board()),
         Ok("an executor") => on_an_executor(),
         _ => return,
@@ -124,6 +127,61 @@ fn background(board: OpenBoard) {
     job.finish();
     board.shutdown();
     say("done");
+}
+
+fn read_byte() {
+    let _ = io::stdin().read(&mut [0]);
+}
+
+/// The second board comes and goes while the first is shown.
+fn two_boards(first: OpenBoard) {
+    let one = first.add_job("one: ");
+    read_byte();
+    let second = Console::auto().open();
+    let two = second.add_job("two: ");
+    two.finish();
+    second.println("of the second");
+    second.shutdown();
+    one.finish();
+    first.shutdown();
+}
+
+/// Asks a question, nested and with a panic, while its job goes on.
+fn suspend(board: OpenBoard) {
+    let job = board.add_job("job: ");
+    read_byte();
+    board.suspend(|| {
+        let _ = write!(io::stderr(), "Continue? ");
+        read_byte();
+        board.println("meanwhile");
+        job.set_text("goes on");
+        console::suspend(|| {
+            let _ = writeln!(io::stderr(), "yes");
+        });
+    });
+    read_byte();
+    assert!(catch_unwind(|| console::suspend(|| resume_unwind(Box::new("as it does")))).is_err());
+    job.finish();
+    board.shutdown();
+}
+
+fn suspend_a_future() {
+    let (board, events) = board();
+    let work = async move {
+        let job = board.add_job("job: ");
+        smol::unblock(read_byte).await;
+        console::suspend_async(async {
+            let _ = write!(io::stderr(), "Continue? ");
+            smol::unblock(read_byte).await;
+            board.println("meanwhile");
+            job.set_text("goes on");
+            let _ = writeln!(io::stderr(), "yes");
+        })
+        .await;
+        smol::unblock(read_byte).await;
+        job.finish();
+    };
+    smol::block_on(Console::auto().run_while(events, Timer::after, work));
 }
 
 /// Draws every second until stdin ends.
@@ -488,6 +546,49 @@ fn tmux_shows_a_live_board_below_what_was_there() {
         pane
     });
     assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
+}
+
+/// Sends a byte to a process that waits for one.
+fn go_on(scene: &mut Scene) {
+    scene.process.stdin.as_mut().expect("its stdin").write_all(b"x").expect("a reader");
+}
+
+// Rule 16
+#[test]
+fn a_second_board_prints_lines_above_the_rows_of_the_first() {
+    within_a_minute(|| {
+        let mut scene = Scene::start("two boards", (40, 10), &[]);
+        let first = scene.read_until("\u{1b}[?2026l");
+        go_on(&mut scene);
+        let (status, rest) = scene.end();
+        assert!(status.success());
+        let shown = screen(&(first + &rest), (40, 10));
+        assert_eq!(shown, "two: (finished in 0s)\nof the second\n1 done in 0s\none: ✔");
+    });
+}
+
+#[test]
+fn a_suspended_board_leaves_the_terminal_to_a_prompt() {
+    within_a_minute(|| {
+        for part in ["suspend", "suspend a future"] {
+            let mut scene = Scene::start(part, (40, 10), &[]);
+            let mut bytes = scene.read_until("\u{1b}[?2026l");
+            assert_eq!(screen(&bytes, (40, 10)), "job:");
+            go_on(&mut scene);
+            bytes += &scene.read_until("Continue? ");
+            assert_eq!(screen(&bytes, (40, 10)), "Continue?", "{part}");
+            go_on(&mut scene);
+            bytes += &scene.read_until("goes on");
+            bytes += &scene.read_until("\u{1b}[?2026l");
+            let shown = screen(&bytes, (40, 10));
+            assert_eq!(shown, "Continue? yes\nmeanwhile\njob: goes on", "{part}");
+            go_on(&mut scene);
+            let (status, rest) = scene.end();
+            assert!(status.success());
+            let shown = screen(&(bytes + &rest), (40, 10));
+            assert_eq!(shown, "Continue? yes\nmeanwhile\njob: goes on ✔", "{part}");
+        }
+    });
 }
 
 /// What a terminal shows of the part `background` behind a shell with job control, after

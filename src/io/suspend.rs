@@ -1,0 +1,136 @@
+//! Suspended consoles: code that has the terminal for itself.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+#[cfg(all(unix, feature = "capture"))]
+use crate::io::redirect::Pause;
+use crate::io::terminal::Use;
+
+/// Runs `work` without rows on the terminal, for a prompt or a child process that needs
+/// the terminal.
+///
+/// The live console of the process erases its rows before `work` and redraws them below
+/// its output afterwards, even if `work` panics. Meanwhile workers go on: lines and outcomes
+/// are kept and appear afterwards. Redirected and captured streams lead to the terminal
+/// while `work` runs. Calls may be nested and come from any thread; several threads that
+/// suspend at the same time share the terminal. A shutdown waits until `work` has ended.
+///
+/// A terminal that accepts no output delays `work` for at most one second. Plain consoles
+/// keep printing.
+///
+/// This blocks the thread. Async code uses [`suspend_async`].
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Console, console};
+///
+/// let board = Console::auto().open();
+/// let job = board.add_job("deploy: ");
+/// let answer = console::suspend(|| {
+///     // A prompt that reads from standard input.
+///     "yes"
+/// });
+/// job.set_text(answer);
+/// board.shutdown();
+/// ```
+pub fn suspend<T>(work: impl FnOnce() -> T) -> T {
+    let _suspension = Suspension::of(Use::begin());
+    work()
+}
+
+/// Runs a future without rows on the terminal, as [`suspend`] does.
+///
+/// The suspension begins with the first poll, when no frame is being written, and ends when
+/// the future is ready or dropped.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::{Console, board, console};
+///
+/// # smol::block_on(async {
+/// let (board, events) = board();
+/// let work = async {
+///     board.add_job("deploy: ").finish();
+///     console::suspend_async(async { "yes" }).await
+/// };
+/// let answer = Console::auto().run_while(events, smol::Timer::after, work).await;
+/// assert_eq!(answer, "yes");
+/// # });
+/// ```
+pub fn suspend_async<F: Future>(future: F) -> Suspend<F> {
+    Suspend { state: State::Start, future }
+}
+
+pin_project! {
+    /// The future of [`suspend_async`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Suspend<F> {
+        // Dropped after the future.
+        #[pin]
+        future: F,
+        state: State,
+    }
+}
+
+enum State {
+    Start,
+    /// Waits for the terminal.
+    Announced(Use),
+    Suspended {
+        _suspension: Suspension,
+    },
+    Done,
+}
+
+impl<F: Future> Future for Suspend<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        if matches!(this.state, State::Start) {
+            *this.state = State::Announced(Use::announce());
+        }
+        if let State::Announced(announced) = this.state {
+            if announced.poll_begin(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if let State::Announced(begun) = std::mem::replace(this.state, State::Done) {
+                *this.state = State::Suspended { _suspension: Suspension::of(begun) };
+            }
+        }
+        let polled = this.future.poll(cx);
+        if polled.is_ready() {
+            *this.state = State::Done;
+        }
+        polled
+    }
+}
+
+impl<F> fmt::Debug for Suspend<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suspend").finish_non_exhaustive()
+    }
+}
+
+/// The use of the terminal, with streams that lead to it. The streams are given back first.
+struct Suspension {
+    #[cfg(all(unix, feature = "capture"))]
+    _pause: Pause,
+    _terminal: Use,
+}
+
+impl Suspension {
+    fn of(terminal: Use) -> Self {
+        Self {
+            #[cfg(all(unix, feature = "capture"))]
+            _pause: Pause::begin(),
+            _terminal: terminal,
+        }
+    }
+}
