@@ -160,13 +160,13 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// A permit, unless somebody else is using the terminal.
+    /// A permit, unless something else is using the terminal.
     pub(crate) fn new() -> Option<Self> {
         let mut state = lock();
         (state.uses == 0).then(|| Self::from_state(&mut state))
     }
 
-    /// A permit even if somebody else is using the terminal.
+    /// A permit even if something else is using the terminal.
     pub(crate) fn forced() -> Self {
         Self::from_state(&mut lock())
     }
