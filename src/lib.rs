@@ -72,6 +72,12 @@ pub mod merge {
     pub use crate::pool::{Join, Key, Keyed, KeyedEnds, KeyedNextMany, NextMany, Once, TryJoin};
 }
 
+/// What workers share, and what becomes of those that end.
+#[cfg(feature = "std")]
+pub mod workers {
+    pub use crate::pool::{Task, Tasks};
+}
+
 #[cfg(feature = "std")]
 mod board;
 #[cfg(feature = "std")]
@@ -89,6 +95,8 @@ mod units;
 #[cfg(feature = "std")]
 mod with_status;
 
+#[cfg(feature = "std")]
+pub use pool::WorkQueue;
 pub use pool::{Merge, WorkerId, once, run_workers};
 
 #[cfg(feature = "std")]

@@ -7,15 +7,21 @@ mod iter;
 mod join;
 mod key;
 mod keyed;
+#[cfg(feature = "std")]
+mod lock;
 mod merge;
 #[cfg(all(test, active_status_loom))]
 mod models;
 mod next_many;
 mod once;
 mod poll;
+#[cfg(feature = "std")]
+mod queue;
 mod ready;
 mod slots;
 mod tree;
+#[cfg(feature = "std")]
+mod waiters;
 mod wake;
 
 use core::fmt;
@@ -30,6 +36,8 @@ pub use keyed::{Keyed, KeyedEnds};
 pub use merge::Merge;
 pub use next_many::{KeyedNextMany, NextMany};
 pub use once::{Once, once};
+#[cfg(feature = "std")]
+pub use queue::{Task, Tasks, WorkQueue};
 
 /// Runs `count` workers concurrently, and merges their items into one stream.
 ///

@@ -35,6 +35,7 @@ mod pool;
 mod progress;
 #[cfg(unix)]
 mod pty;
+mod queue;
 mod replay;
 mod repository;
 mod rules;
