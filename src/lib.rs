@@ -75,7 +75,10 @@ pub mod merge {
 /// What workers share, and what becomes of those that end.
 #[cfg(feature = "std")]
 pub mod workers {
-    pub use crate::pool::{Task, Tasks};
+    pub use crate::pool::{
+        Cause, Failure, Panic, Supervised, Task, Tasks, TrySupervised, WithEvents, WorkerEvent,
+        supervise, try_supervise, with_events,
+    };
 }
 
 #[cfg(feature = "std")]
@@ -167,10 +170,11 @@ pub mod progress {
     pub use crate::units::{format_bytes, format_elapsed, format_elapsed_short};
 }
 
-/// What a [`WithStatus`] does with the items that pass.
+/// What a [`WithStatus`] does with the items that pass, and the restarts of workers on
+/// their rows.
 #[cfg(feature = "std")]
 pub mod status {
-    pub use crate::with_status::{FailOnErr, OnItem};
+    pub use crate::with_status::{FailOnErr, OnItem, Restart, report_restarts};
 }
 
 /// Runs the programs of the README.

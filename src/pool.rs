@@ -19,10 +19,14 @@ mod poll;
 mod queue;
 mod ready;
 mod slots;
+#[cfg(feature = "std")]
+mod supervise;
 mod tree;
 #[cfg(feature = "std")]
 mod waiters;
 mod wake;
+#[cfg(feature = "std")]
+mod worker_events;
 
 use core::fmt;
 use core::num::NonZeroUsize;
@@ -38,6 +42,10 @@ pub use next_many::{KeyedNextMany, NextMany};
 pub use once::{Once, once};
 #[cfg(feature = "std")]
 pub use queue::{Task, Tasks, WorkQueue};
+#[cfg(feature = "std")]
+pub use supervise::{Cause, Failure, Supervised, TrySupervised, supervise, try_supervise};
+#[cfg(feature = "std")]
+pub use worker_events::{Panic, WithEvents, WorkerEvent, with_events};
 
 /// Runs `count` workers concurrently, and merges their items into one stream.
 ///

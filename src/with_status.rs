@@ -12,7 +12,7 @@ use crate::board::Board;
 use crate::board::event::{Outcome, Status};
 use crate::board::job::style::ProgressStyle;
 use crate::board::job::{Job, JobOptions, format};
-use crate::pool::WorkerId;
+use crate::pool::{Failure, WorkerId};
 
 /// Gives each worker of a pool a row on the board.
 ///
@@ -204,6 +204,109 @@ impl<F> fmt::Debug for StatusOptions<F> {
             .field("complete_text", &self.complete_text)
             .field("style", &self.style)
             .finish_non_exhaustive()
+    }
+}
+
+/// Shows on the row of each worker that it restarts, and why.
+///
+/// Wraps a policy of [`supervise`](crate::workers::supervise) or
+/// [`try_supervise`](crate::workers::try_supervise). While a worker rests, its row
+/// reads `restarting (3): connection reset`, with the number of its failures and in
+/// the color of [`Status::Warning`]. Then the row reads `restarted (3)` until the
+/// worker sets a text, and its status is normal again. A failure without a restart
+/// leaves the row as it is.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use active_status::status::report_restarts;
+/// use active_status::testing::{Screen, VirtualClock};
+/// use active_status::workers::try_supervise;
+/// use active_status::{Job, run_workers, wrap_with_status};
+/// use futures::{FutureExt, StreamExt, stream};
+///
+/// let clock = VirtualClock::new();
+/// let (board, mut events) = clock.board();
+/// let mut screen = Screen::new(60, 10);
+/// let connect = |job: Job| {
+///     let id = job.id().get();
+///     stream::iter([Ok(id), Err("connection reset")])
+/// };
+/// let policy = report_restarts(|_| Some(clock.sleep(Duration::from_secs(1))));
+/// let mut pool = run_workers(1, wrap_with_status(&board, try_supervise(connect, policy)));
+///
+/// assert_eq!(pool.next().now_or_never(), Some(Some(Ok(1))));
+/// assert_eq!(pool.next().now_or_never(), None);
+/// let rows = ["worker  1: restarting (1): connection reset"];
+/// assert_eq!(screen.show(&mut events).rows(), rows);
+///
+/// clock.advance(Duration::from_secs(1));
+/// assert_eq!(pool.next().now_or_never(), Some(Some(Ok(1))));
+/// assert_eq!(screen.show(&mut events).rows(), ["worker  1: restarted (1)"]);
+/// ```
+pub fn report_restarts<A, E, B, P>(
+    mut policy: P,
+) -> impl FnMut(Failure<'_, A, E>) -> Option<Restart<B>> + Clone
+where
+    A: AsRef<Job>,
+    E: fmt::Display,
+    B: Future,
+    P: FnMut(Failure<'_, A, E>) -> Option<B> + Clone,
+{
+    move |failure| {
+        let rest = policy(failure)?;
+        let (job, failures) = (failure.worker.as_ref().clone(), failure.failures);
+        job.set_status(Status::Warning);
+        job.set_text(format_args!("restarting ({failures}): {}", failure.cause));
+        Some(Restart { rest, job, failures })
+    }
+}
+
+pin_project! {
+    /// The rest of a worker, while its row shows why; see [`report_restarts`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Restart<B> {
+        #[pin]
+        rest: B,
+        job: Job,
+        failures: u32,
+    }
+}
+
+impl<B: Future> Future for Restart<B> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.rest.poll(cx).map(|_| {
+            this.job.set_status(Status::Normal);
+            this.job.set_text(format_args!("restarted ({})", this.failures));
+        })
+    }
+}
+
+impl<B> fmt::Debug for Restart<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Restart")
+            .field("job", &self.job)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The row of a worker whose constructor receives a [`Job`].
+impl AsRef<Self> for Job {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// The row of a worker whose constructor receives its id and a [`Job`].
+impl AsRef<Job> for (WorkerId, Job) {
+    fn as_ref(&self) -> &Job {
+        &self.1
     }
 }
 

@@ -42,6 +42,7 @@ mod rules;
 mod schedules;
 mod snapshot;
 mod status;
+mod supervise;
 mod support;
 mod tee;
 #[cfg(unix)]
@@ -49,3 +50,4 @@ mod terminal;
 mod terminal_progress;
 mod theme;
 mod tidy;
+mod worker_events;
