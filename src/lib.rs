@@ -76,8 +76,8 @@ pub mod merge {
 #[cfg(feature = "std")]
 pub mod workers {
     pub use crate::pool::{
-        Cause, Failure, Panic, Supervised, Task, Tasks, TrySupervised, WithEvents, WorkerEvent,
-        supervise, try_supervise, with_events,
+        Cause, Failure, InOrder, Numbered, Panic, Reorder, Supervised, Task, Tasks, TrySupervised,
+        WithEvents, WorkerEvent, reorder, supervise, try_supervise, with_events,
     };
 }
 
@@ -98,9 +98,9 @@ mod units;
 #[cfg(feature = "std")]
 mod with_status;
 
-#[cfg(feature = "std")]
-pub use pool::WorkQueue;
 pub use pool::{Merge, WorkerId, once, run_workers};
+#[cfg(feature = "std")]
+pub use pool::{WorkQueue, map_workers};
 
 #[cfg(feature = "std")]
 pub use board::event::{Event, JobId, Outcome, Status};

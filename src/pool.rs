@@ -9,6 +9,8 @@ mod key;
 mod keyed;
 #[cfg(feature = "std")]
 mod lock;
+#[cfg(feature = "std")]
+mod map_workers;
 mod merge;
 #[cfg(all(test, active_status_loom))]
 mod models;
@@ -18,6 +20,8 @@ mod poll;
 #[cfg(feature = "std")]
 mod queue;
 mod ready;
+#[cfg(feature = "std")]
+mod reorder;
 mod slots;
 #[cfg(feature = "std")]
 mod supervise;
@@ -37,11 +41,17 @@ pub use iter::{IntoIter, Iter, IterMut, IterPinMut};
 pub use join::{Join, TryJoin};
 pub use key::Key;
 pub use keyed::{Keyed, KeyedEnds};
+#[cfg(feature = "std")]
+pub(crate) use map_workers::FromIter;
+#[cfg(feature = "std")]
+pub use map_workers::map_workers;
 pub use merge::Merge;
 pub use next_many::{KeyedNextMany, NextMany};
 pub use once::{Once, once};
 #[cfg(feature = "std")]
 pub use queue::{Task, Tasks, WorkQueue};
+#[cfg(feature = "std")]
+pub use reorder::{InOrder, Numbered, Reorder, reorder};
 #[cfg(feature = "std")]
 pub use supervise::{Cause, Failure, Supervised, TrySupervised, supervise, try_supervise};
 #[cfg(feature = "std")]

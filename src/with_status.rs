@@ -1,5 +1,7 @@
 //! The adapter that joins the two halves: a worker that keeps its row up to date.
 
+mod map_workers;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ mod json;
 mod kit;
 mod language;
 mod loggers;
+mod map_workers;
 mod merge_ends;
 mod merge_fairness;
 mod merge_futures;
@@ -36,6 +37,7 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod queue;
+mod reorder;
 mod replay;
 mod repository;
 mod rules;
