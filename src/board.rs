@@ -4,19 +4,23 @@ mod channel;
 pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod flush;
 pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod model;
 mod notify;
 pub(crate) mod unpark;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use channel::Link;
+use channel::{Link, Message};
 use clock::monotonic;
 use events::Events;
 use job::{Job, JobOptions};
@@ -117,7 +121,10 @@ impl Board {
     ///
     /// At most 65,536 lines or 16 MiB of them are pending. Beyond that the newest lines are
     /// omitted until all pending ones were read; then a line `… 12 lines not shown` stands
-    /// in their place.
+    /// in their place. [`println_blocking`](Self::println_blocking) and
+    /// [`println_async`](Self::println_async) wait for room instead.
+    ///
+    /// A process that exits immediately afterwards loses the line: see [`flush`](Self::flush).
     ///
     /// # Examples
     ///
@@ -133,6 +140,64 @@ impl Board {
     /// ```
     pub fn println(&self, text: impl fmt::Display) {
         self.print(&job::format(text));
+    }
+
+    /// Prints one or more lines above the rows, none of which is omitted: blocks while there
+    /// is no room for them.
+    ///
+    /// There is room when the reader takes lines. Without a reader this blocks until the
+    /// board closes or its events are dropped. Each line waits for itself, so lines of
+    /// several threads may mix.
+    pub fn println_blocking(&self, text: impl fmt::Display) {
+        for line in lines(&job::format(text)) {
+            self.link.print_blocking(line);
+        }
+    }
+
+    /// Prints one or more lines above the rows, none of which is omitted: waits while there
+    /// is no room for them.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the lines that it has not printed yet are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{Event, board};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (board, mut events) = board();
+    /// board.println_async("one\ntwo").await;
+    /// assert!(matches!(events.try_recv(), Some(Event::Line { text, .. }) if text == "one"));
+    /// # });
+    /// ```
+    pub fn println_async(&self, text: impl fmt::Display) -> PrintLines {
+        let text = job::format(text);
+        let lines = lines(&text).map(String::from).collect();
+        PrintLines { board: self.clone(), lines }
+    }
+
+    /// Blocks until everything said before was shown, at most for 2 s.
+    ///
+    /// A program that exits without a shutdown calls this first: a console draws within
+    /// 100 ms, not immediately. If the board is closed, or its events were dropped, this
+    /// returns immediately. It must not be called on the thread that runs the console.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().open();
+    /// board.println("error: no such file");
+    /// board.flush();
+    /// std::process::exit(1);
+    /// ```
+    pub fn flush(&self) {
+        let (mark, wait) = flush::mark();
+        self.link.send(Message::Mark(mark));
+        wait.wait(FLUSH);
     }
 
     /// Creates a writer whose lines are printed above the rows, for loggers.
@@ -164,7 +229,7 @@ impl Board {
     }
 
     fn print(&self, text: &str) {
-        self.link.print(text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)));
+        self.link.print(lines(text));
     }
 
     /// Prints a line; `false` if the board is closed.
@@ -177,6 +242,35 @@ impl Board {
     #[cfg(all(unix, feature = "capture"))]
     pub(crate) fn is_closed(&self) -> bool {
         self.link.is_closed()
+    }
+}
+
+/// The longest time that a flush waits.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The lines of a text, without their ends.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// The future of [`Board::println_async`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct PrintLines {
+    board: Board,
+    lines: VecDeque<String>,
+}
+
+impl Future for PrintLines {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        while let Some(line) = this.lines.front() {
+            ready!(this.board.link.poll_print(line, cx));
+            this.lines.pop_front();
+        }
+        Poll::Ready(())
     }
 }
 

@@ -142,12 +142,12 @@ pub mod capture {
 /// and by [`tee()`].
 #[cfg(feature = "std")]
 pub mod event {
-    pub use crate::board::BoardWriter;
     pub use crate::board::event::{Change, Progress, ProgressChange, Row};
     pub use crate::board::events::forward::Forward;
     pub use crate::board::events::sampled::Sampled;
     pub use crate::board::events::tee::Tee;
     pub use crate::board::events::{Drain, Ready};
+    pub use crate::board::{BoardWriter, PrintLines};
 }
 
 /// What a board looks like, computed from its events.

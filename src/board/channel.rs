@@ -8,12 +8,14 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 
 use crate::board::event::JobId;
+use crate::board::flush::Mark;
 use crate::board::job::state::JobState;
 use crate::board::lock::ignore_poison;
 use crate::board::notify::Notify;
@@ -29,6 +31,8 @@ pub(crate) enum Message {
     Ended(Arc<JobState>),
     /// A line was printed.
     Line(String),
+    /// A flush waits until everything before this was shown.
+    Mark(Mark),
 }
 
 /// The sending half, held by every handle of a board. The board closes when the last
@@ -45,6 +49,8 @@ pub(crate) struct BoardState {
     closed: OnceLock<Duration>,
     notify: Notify,
     lines: Mutex<Lines>,
+    /// Notified when lines were taken or the board has closed.
+    room: Condvar,
 }
 
 /// The two halves of a new channel, and their state.
@@ -58,6 +64,7 @@ pub(crate) fn channel(
         closed: OnceLock::new(),
         notify: Notify::new(),
         lines: Mutex::default(),
+        room: Condvar::new(),
     });
     (Arc::new(Link { sender, shared: Arc::clone(&shared) }), receiver, shared)
 }
@@ -102,6 +109,39 @@ impl Link {
         open
     }
 
+    /// Queues a line when there is room for it, or drops it when the board is closed.
+    pub(crate) fn print_blocking(&self, line: &str) {
+        let shared = &self.shared;
+        let full = |lines: &mut Lines| !self.is_closed() && !lines.has_room(line.len());
+        let mut lines = ignore_poison(shared.room.wait_while(shared.lines(), full));
+        self.queue(&mut lines, line);
+        drop(lines);
+        shared.notify.notify();
+    }
+
+    /// The same for a task.
+    pub(crate) fn poll_print(&self, line: &str, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let mut lines = self.shared.lines();
+        if !self.is_closed() && !lines.has_room(line.len()) {
+            lines.waiting.push(waker);
+            return Poll::Pending;
+        }
+        self.queue(&mut lines, line);
+        drop(lines);
+        self.shared.notify.notify();
+        Poll::Ready(())
+    }
+
+    fn queue(&self, lines: &mut Lines, line: &str) {
+        if !self.is_closed() {
+            lines.add(line.len());
+            if self.sender.try_send(Message::Line(line.into())).is_err() {
+                lines.take(line.len());
+            }
+        }
+    }
+
     /// Whether the board is closed or its events were dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
@@ -114,6 +154,7 @@ impl Link {
             self.shared.closed.get_or_init(|| now);
             self.sender.close();
             self.shared.notify.notify();
+            self.shared.make_room(|_| ());
         }
     }
 }
@@ -148,7 +189,18 @@ impl BoardState {
 
     /// The reader took a line: see [`Lines::take`].
     pub(crate) fn line_taken(&self, bytes: usize) -> Option<String> {
-        self.lines().take(bytes)
+        self.make_room(|lines| lines.take(bytes))
+    }
+
+    /// Changes the pending lines, and wakes the threads and tasks that wait for room.
+    pub(crate) fn make_room<T>(&self, change: impl FnOnce(&mut Lines) -> T) -> T {
+        let mut lines = self.lines();
+        let result = change(&mut lines);
+        let waiting = mem::take(&mut lines.waiting);
+        drop(lines);
+        self.room.notify_all();
+        waiting.into_iter().for_each(Waker::wake);
+        result
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -164,6 +216,8 @@ pub(crate) struct Lines {
     /// How many lines were omitted. While there are any, no line is admitted until all
     /// pending ones were taken, so that one line can report them in their place.
     omitted: u64,
+    /// The tasks that wait for room.
+    waiting: Vec<Waker>,
 }
 
 impl Lines {
@@ -175,15 +229,23 @@ impl Lines {
     /// Counts a line as pending if there is room, and as omitted otherwise. Returns
     /// whether there was room.
     pub(crate) fn admit(&mut self, bytes: usize) -> bool {
-        let fits = self.pending < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
-        let admitted = self.pending == 0 || (self.omitted == 0 && fits);
+        let admitted = self.has_room(bytes);
         if admitted {
-            self.pending += 1;
-            self.bytes += bytes;
+            self.add(bytes);
         } else {
             self.omitted += 1;
         }
         admitted
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        let fits = self.pending < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
+        self.pending == 0 || (self.omitted == 0 && fits)
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.pending += 1;
+        self.bytes += bytes;
     }
 
     /// Counts a line as taken. If it was the last one and others were omitted, returns a

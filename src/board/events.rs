@@ -6,6 +6,7 @@ pub(crate) mod tee;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,6 +20,7 @@ use crate::board::channel::{BoardState, Message};
 use crate::board::event::{Event, JobId};
 use crate::board::events::forward::Forward;
 use crate::board::events::sampled::Sampled;
+use crate::board::flush::{self, Mark};
 use crate::board::job::state::JobState;
 use crate::board::unpark::unpark_this_thread;
 
@@ -76,6 +78,11 @@ pub struct Events {
     batch: Option<usize>,
     /// Whether everything was read, including the close.
     finished: bool,
+    /// The marks of flushes that were read. They are dropped when the reader comes back
+    /// after it has had the chance to show what it has.
+    marks: Vec<Mark>,
+    /// Whether the reader has had that chance: it was given nothing.
+    paused: bool,
 }
 
 impl Unpin for Events {}
@@ -89,6 +96,8 @@ impl Events {
             read: VecDeque::new(),
             batch: None,
             finished: false,
+            marks: Vec::new(),
+            paused: false,
         }
     }
 
@@ -221,20 +230,39 @@ impl Events {
     /// Takes the next event, and reads at most the given number of messages for it. The
     /// messages of a closed board are read to the end, because no more can come.
     fn take(&mut self, left: &mut usize) -> Option<Event> {
+        self.resume();
         loop {
             if let Some(event) = self.read.pop_front() {
                 return Some(event);
             }
             if self.finished || (*left == 0 && !self.receiver.is_closed()) {
-                return None;
+                break;
             }
             *left = left.saturating_sub(1);
             match self.receiver.try_recv() {
                 Ok(message) => self.read(message),
-                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Closed) => self.finish(),
             }
         }
+        self.paused = true;
+        None
+    }
+
+    /// The reader is back. It has shown what it was given, unless it is behind.
+    fn resume(&mut self) {
+        if mem::take(&mut self.paused) && !flush::is_behind() {
+            self.marks.clear();
+        }
+    }
+
+    /// The reader is given nothing for now. It is woken if a flush waits for its return.
+    fn pause(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.paused = true;
+        if !self.marks.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     /// Reads a message, which is up to two events.
@@ -244,6 +272,7 @@ impl Events {
             Message::Updated(state) => self.read_update(&state),
             Message::Ended(state) => self.read_end(&state),
             Message::Line(line) => self.read_line(line),
+            Message::Mark(mark) => self.marks.push(mark),
         }
     }
 
@@ -304,12 +333,13 @@ impl Events {
         Some(!self.receiver.is_empty() || self.receiver.is_closed())
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.resume();
         if self.looks_ready() == Some(false) {
             self.board.notify().listen(cx.waker());
         }
         match self.looks_ready() {
-            Some(false) => Poll::Pending,
+            Some(false) => self.pause(cx),
             ready => Poll::Ready(ready.is_some()),
         }
     }
@@ -325,7 +355,7 @@ impl Events {
         self.batch = None;
         if ready == Poll::Ready(true) {
             cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return self.pause(cx);
         }
         ready
     }
@@ -334,6 +364,8 @@ impl Events {
     fn take_of_batch(&mut self) -> Option<Event> {
         let mut left = self.batch.unwrap_or_default();
         let event = self.take(&mut left);
+        // The poll goes on.
+        self.paused = false;
         self.batch = Some(left);
         event
     }
@@ -368,6 +400,7 @@ impl Drop for Events {
         self.receiver.close();
         // The handles keep the channel alive; its messages are dropped here.
         while self.receiver.try_recv().is_ok() {}
+        self.board.make_room(|_| ());
     }
 }
 
@@ -390,7 +423,7 @@ pub struct Ready<'a> {
 impl Future for Ready<'_> {
     type Output = bool;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         self.events.poll_ready(cx)
     }
 }

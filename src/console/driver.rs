@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use crate::board::event::Event;
+use crate::board::flush;
 use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, WriterThread};
 use crate::console::view::{REST, Read, View, at_most};
@@ -206,7 +207,8 @@ where
         let mut turn = at_most(TURN);
         let held = self.awaits == Awaits::Hold;
         let enough = |view: &View| turn(view) || ((held || !idle) && view.is_full());
-        let read = self.read(|view, events| view.read(events, cx, enough));
+        let behind = held || !idle;
+        let read = self.read(|view, events| flush::read(behind, || view.read(events, cx, enough)));
         self.behind = read == Read::More && (idle || !self.view.is_full());
         if read == Read::End {
             self.finish()

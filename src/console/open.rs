@@ -63,6 +63,11 @@ impl OpenBoard {
         self.board.writer()
     }
 
+    /// Blocks until everything said before was shown, as [`Board::flush`] does.
+    pub fn flush(&self) {
+        self.board.flush();
+    }
+
     /// Runs `work` without rows on the terminal, as [`suspend`](crate::console::suspend) does.
     pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
         suspend(work)

@@ -11,6 +11,7 @@ use futures_core::Stream;
 
 use crate::board::clock::monotonic;
 use crate::board::event::Event;
+use crate::board::flush;
 use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
 use crate::console::access::Turn;
@@ -159,8 +160,10 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             let began = now();
             let read = match stop {
                 Some(_) => self.view.read_rest(self.events.as_mut(), &waker),
-                None => self.view.read(self.events.as_mut(), &mut cx, |view| {
-                    now() >= began + frame || (held && view.is_full())
+                None => flush::read(held, || {
+                    self.view.read(self.events.as_mut(), &mut cx, |view| {
+                        now() >= began + frame || (held && view.is_full())
+                    })
                 }),
             };
             if read == Read::End || stop.is_some() {
@@ -168,11 +171,13 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             }
             held = false;
             if self.view.is_due() {
+                let hurry = self.view.is_busy_log();
                 match self.view.ask(false) {
                     Turn::Draw(mut permit) => {
                         self.view.draw(&mut bytes);
                         self.view.publish_erase(&mut permit);
-                        due = began + frame;
+                        // A log that falls behind does not wait, so that no line is omitted.
+                        due = if hurry { began } else { began + frame };
                         self.write(&mut bytes);
                     }
                     Turn::Wait(time) => {

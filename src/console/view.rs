@@ -32,6 +32,9 @@ pub(crate) const REST: usize = 1 << 22;
 /// other lines stay on the board, which bounds them.
 const AHEAD: usize = 1 << 20;
 
+/// The bytes of printed lines in one frame of a log that is busy.
+const BUSY: usize = 64 << 10;
+
 /// The state of a console: the kind, what there is to draw, and the time on the board.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -218,6 +221,11 @@ impl View {
             }
             Kind::Disconnected => {}
         }
+    }
+
+    /// Whether this is a log, and so much of it was read at once that the board may fill up.
+    pub(crate) fn is_busy_log(&self) -> bool {
+        !matches!(self.kind, Kind::Live(_)) && self.printed >= BUSY
     }
 
     /// Whether enough lines were read ahead of the output.

@@ -13,7 +13,7 @@ use active_status::{Board, Event, Events, Job, JobOptions, StatusOptions, WithSt
 
 use crate::harness::millis;
 use crate::snapshot::snapshot;
-use crate::support::Parent;
+use crate::support::{Parent, within_a_minute};
 
 // Rule 2
 #[test]
@@ -348,4 +348,89 @@ fn a_waker_that_uses_its_board_does_not_deadlock() {
     let events = receiver.recv_timeout(Duration::from_secs(60)).expect("a deadlock");
     let expected = ["| hello", "| woken", "| woken", "1: 1", "2 added: wake: ", "2 finished"];
     assert_eq!(events, expected);
+}
+
+/// More lines than a board holds.
+const MANY: usize = 100_000;
+
+/// Takes every line, and checks that none is missing.
+fn assert_every_line_arrives(events: Events) {
+    let mut number = 0;
+    for event in futures::executor::block_on_stream(events) {
+        if let Event::Line { text, .. } = event {
+            assert_eq!(text, number.to_string());
+            number += 1;
+        }
+    }
+    assert_eq!(number, MANY);
+}
+
+// Rule 19
+#[test]
+fn a_blocking_println_omits_no_line() {
+    let (board, events) = board();
+    let printing =
+        thread::spawn(move || (0..MANY).for_each(|number| board.println_blocking(number)));
+    within_a_minute(|| assert_every_line_arrives(events));
+    printing.join().expect("no panic");
+}
+
+// Rule 19
+#[test]
+fn an_async_println_waits_for_room() {
+    let (board, mut events) = board();
+    (0..65_536).for_each(|_| board.println("x"));
+    let parent = Parent::new();
+    let mut print = Box::pin(futures::stream::once(board.println_async("last")));
+    assert!(parent.poll(&mut print).is_pending());
+    assert_eq!(parent.take_wakes(), 0);
+    events.try_recv();
+    assert_eq!(parent.take_wakes(), 1);
+    assert_eq!(parent.poll(&mut print), Poll::Ready(Some(())));
+    let last = events.drain().last();
+    assert!(matches!(last, Some(Event::Line { text, .. }) if text == "last"));
+}
+
+#[test]
+fn a_println_that_waits_ends_with_the_board() {
+    type End = fn(Board, Events);
+    let ends: [End; 2] = [|board, _events| board.close(), |_board, events| drop(events)];
+    for end in ends {
+        let (board, events) = board();
+        (0..65_536).for_each(|_| board.println("x"));
+        let parent = Parent::new();
+        let mut print = Box::pin(futures::stream::once(board.println_async("last")));
+        assert!(parent.poll(&mut print).is_pending());
+        let other = board.clone();
+        let blocked = thread::spawn(move || other.println_blocking("last"));
+        end(board, events);
+        assert_eq!(parent.take_wakes(), 1);
+        assert_eq!(parent.poll(&mut print), Poll::Ready(Some(())));
+        within_a_minute(|| blocked.join()).expect("no panic");
+    }
+}
+
+// Rule 21
+#[test]
+fn a_flush_waits_until_the_reader_comes_back() {
+    let (board, mut events) = board();
+    board.println("hello");
+    let flushed = thread::spawn(move || board.flush());
+    let parent = Parent::new();
+    let mut read = Vec::new();
+    within_a_minute(move || {
+        while !flushed.is_finished() {
+            if let Poll::Ready(Some(event @ Event::Line { .. })) = parent.poll(&mut events) {
+                read.push(event);
+            }
+        }
+        assert_eq!(read.len(), 1);
+    });
+}
+
+#[test]
+fn a_flush_of_a_board_without_a_reader_returns() {
+    let (board, events) = board();
+    drop(events);
+    within_a_minute(move || board.flush());
 }

@@ -38,6 +38,7 @@ fn child() {
         Ok("two boards") => two_boards(board()),
         Ok("suspend") => suspend(board()),
         Ok("suspend a future") => suspend_a_future(),
+        Ok("exit") => exit(&board()),
         Ok("a thread") => on_a_thread(board()),
         Ok("an executor") => on_an_executor(),
         _ => return,
@@ -127,6 +128,14 @@ fn background(board: OpenBoard) {
     job.finish();
     board.shutdown();
     say("done");
+}
+
+/// Exits right after a message.
+fn exit(board: &OpenBoard) {
+    let _job = board.add_job("job: ");
+    board.println("error: no such file");
+    board.flush();
+    std::process::exit(0);
 }
 
 fn read_byte() {
@@ -546,6 +555,17 @@ fn tmux_shows_a_live_board_below_what_was_there() {
         pane
     });
     assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
+}
+
+// Rule 21
+#[test]
+fn a_flushed_line_is_shown_before_the_process_exits() {
+    within_a_minute(|| {
+        for _ in 0..5 {
+            let (_, bytes) = Scene::start("exit", (40, 10), &[]).end();
+            assert_eq!(screen(&bytes, (40, 10)), "error: no such file\njob:");
+        }
+    });
 }
 
 /// Sends a byte to a process that waits for one.
