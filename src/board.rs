@@ -1,4 +1,4 @@
-//! The board: the half that adds jobs and prints lines.
+//! The sending half of a board, which adds jobs and prints lines.
 
 mod channel;
 pub(crate) mod clock;
@@ -25,10 +25,10 @@ use clock::monotonic;
 use events::Events;
 use job::{Job, JobOptions};
 
-/// Creates a board: the half that jobs update, and the half that yields events.
+/// Creates a board, and returns its sending half and the stream of its events.
 ///
-/// Any code that reads the events can show the board; [`Console`](crate::Console) does.
-/// Memory is bounded even if the events are not read.
+/// Most programs pass the events to a [`Console`](crate::Console), which shows them.
+/// Memory is bounded even if the events are never read.
 ///
 /// # Examples
 ///
@@ -53,11 +53,11 @@ pub fn board() -> (Board, Events) {
     board_with_clock(monotonic())
 }
 
-/// Creates a board with a clock, so that a test need not wait.
+/// Creates a board that reads the time from the given clock, so that tests need not wait.
 ///
-/// The clock returns the time since some start, which should not go back. The board reads
-/// it when a job is added, starts to count or ends, when the board closes, and when an
-/// event is read.
+/// The clock returns the time since an arbitrary start, and should never go backwards.
+/// The board reads it when a job is added, starts to count or ends, when the board
+/// closes, and when an event is read.
 ///
 /// # Examples
 ///
@@ -75,13 +75,13 @@ pub fn board_with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> (
     (Board { link }, Events::new(receiver, shared))
 }
 
-/// The sending half of a board. Clones are the same board.
+/// The sending half of a board. Clones refer to the same board.
 ///
-/// Its methods never wait and never fail. They do nothing once the board is closed or the
-/// [`Events`] were dropped.
+/// Its methods never wait and never fail. They do nothing once the board is closed or its
+/// [`Events`] are dropped.
 ///
-/// The board closes with [`close`](Self::close), or when the last handle of it is dropped:
-/// the last `Board`, [`Job`] or [`BoardWriter`].
+/// The board closes when [`close`](Self::close) is called, or when its last handle is
+/// dropped: the last `Board`, [`Job`] or [`BoardWriter`].
 #[derive(Clone, Debug)]
 pub struct Board {
     link: Arc<Link>,
@@ -94,8 +94,9 @@ impl AsRef<Board> for Board {
 }
 
 impl Board {
-    /// Adds a job, which is a row. A string is the prefix of the row; [`JobOptions`] have
-    /// more settings.
+    /// Adds a job, which gets a row.
+    ///
+    /// A string becomes the prefix of the row; [`JobOptions`] has more settings.
     ///
     /// # Examples
     ///
@@ -119,12 +120,13 @@ impl Board {
 
     /// Prints one or more lines above the rows.
     ///
-    /// At most 65,536 lines or 16 MiB of them are pending. Beyond that the newest lines are
-    /// omitted until all pending ones were read; then a line `… 12 lines not shown` stands
-    /// in their place. [`println_blocking`](Self::println_blocking) and
-    /// [`println_async`](Self::println_async) wait for room instead.
+    /// At most 65,536 lines or 16 MiB of them are queued. Beyond that limit, the newest
+    /// lines are omitted until all queued lines have been read; then a line such as
+    /// `… 12 lines not shown` takes their place. [`println_blocking`](Self::println_blocking)
+    /// and [`println_async`](Self::println_async) wait for room instead.
     ///
-    /// A process that exits immediately afterwards loses the line: see [`flush`](Self::flush).
+    /// If the process exits immediately afterwards, the lines are lost: see
+    /// [`flush`](Self::flush).
     ///
     /// # Examples
     ///
@@ -142,24 +144,24 @@ impl Board {
         self.print(&job::format(text));
     }
 
-    /// Prints one or more lines above the rows, none of which is omitted: blocks while there
-    /// is no room for them.
+    /// Prints one or more lines above the rows, and blocks while there is no room for them.
+    /// None of them is omitted.
     ///
-    /// There is room when the reader takes lines. Without a reader this blocks until the
-    /// board closes or its events are dropped. Each line waits for itself, so lines of
-    /// several threads may mix.
+    /// There is room once the reader takes lines. If the events are not read, this blocks
+    /// until the board closes or its events are dropped. Each line waits separately, so
+    /// lines of several threads may be interleaved.
     pub fn println_blocking(&self, text: impl fmt::Display) {
         for line in lines(&job::format(text)) {
             self.link.print_blocking(line);
         }
     }
 
-    /// Prints one or more lines above the rows, none of which is omitted: waits while there
-    /// is no room for them.
+    /// Prints one or more lines above the rows, and waits while there is no room for them.
+    /// None of them is omitted.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the lines that it has not printed yet are lost.
+    /// If the future is dropped, the lines that it has not printed yet are not printed.
     ///
     /// # Examples
     ///
@@ -178,10 +180,10 @@ impl Board {
         PrintLines { board: self.clone(), lines }
     }
 
-    /// Blocks until everything said before was shown, at most for 2 s.
+    /// Blocks until all earlier updates and lines have been shown, for at most 2 s.
     ///
-    /// A program that exits without a shutdown calls this first: a console draws within
-    /// 100 ms, not immediately. If the board is closed, or its events were dropped, this
+    /// Call this before the program exits without a shutdown, because a console draws within
+    /// 100 ms and not immediately. If the board is closed or its events were dropped, this
     /// returns immediately. It must not be called on the thread that runs the console.
     ///
     /// # Examples
@@ -200,7 +202,7 @@ impl Board {
         wait.wait(FLUSH);
     }
 
-    /// Creates a writer whose lines are printed above the rows, for loggers.
+    /// Returns a writer that prints its lines above the rows, for loggers.
     ///
     /// # Examples
     ///
@@ -221,8 +223,10 @@ impl Board {
         BoardWriter { board: self.clone(), partial: Vec::new() }
     }
 
-    /// Closes the board. Updates made before the call still arrive; later ones do nothing,
-    /// except that ticks may count until the last read of their job. Running jobs are
+    /// Closes the board.
+    ///
+    /// Updates made before the call still arrive. Later updates do nothing, except that
+    /// ticks may count until their job is read for the last time. Running jobs are
     /// [abandoned](crate::Outcome::Abandoned).
     pub fn close(&self) {
         self.link.close();
@@ -232,28 +236,28 @@ impl Board {
         self.link.print(lines(text));
     }
 
-    /// Prints a line; `false` if the board is closed.
+    /// Prints a line. Returns `false` if the board is closed.
     #[cfg(all(unix, feature = "capture"))]
     pub(crate) fn try_print(&self, line: &str) -> bool {
         self.link.print(std::iter::once(line))
     }
 
-    /// Whether the board is closed or its events were dropped.
+    /// Returns `true` if the board is closed or its events were dropped.
     #[cfg(all(unix, feature = "capture"))]
     pub(crate) fn is_closed(&self) -> bool {
         self.link.is_closed()
     }
 }
 
-/// The longest time that a flush waits.
+/// The maximum time that a flush waits.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// The lines of a text, without their ends.
+/// Returns the lines of a text, without their line endings.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
-/// The future of [`Board::println_async`].
+/// The future returned by [`Board::println_async`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct PrintLines {
@@ -274,13 +278,13 @@ impl Future for PrintLines {
     }
 }
 
-/// Prints the lines that are written to it above the rows of its board.
+/// A writer that prints the lines written to it above the rows of its board.
 ///
-/// A line is printed at its newline, or when the writer is dropped; a flush does not end
-/// it. Bytes that are not UTF-8 are replaced. Lines are broken at 16 MiB. Writing never
-/// fails and never waits.
+/// A line is printed when its newline is written, or when the writer is dropped; flushing
+/// does not end a line. Bytes that are not UTF-8 are replaced. A partial line longer than
+/// 16 MiB is printed as a line. Writing never fails and never waits.
 ///
-/// The writer keeps its board open until [`Board::close`].
+/// A writer keeps its board open until [`Board::close`] is called.
 #[derive(Debug)]
 pub struct BoardWriter {
     board: Board,
@@ -288,10 +292,10 @@ pub struct BoardWriter {
 }
 
 impl BoardWriter {
-    /// The most bytes without a newline.
+    /// The maximum number of bytes in a partial line.
     const MOST: usize = 16 << 20;
 
-    /// Prints the partial line and these bytes.
+    /// Prints the partial line, followed by `bytes`.
     fn print(&mut self, bytes: &[u8]) {
         let mut line = mem::take(&mut self.partial);
         line.extend_from_slice(bytes);

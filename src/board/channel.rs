@@ -1,8 +1,8 @@
 //! The channel from the handles of a board to its events, and the limit on printed lines.
 //!
-//! The reader does not wait in the async-channel, because that wakes its receiver while it
-//! holds a mutex: a waker that sends on the same board, such as an executor that logs to
-//! it, would deadlock. The reader waits in [`Notify`].
+//! The reader waits in [`Notify`] instead of the async-channel, which wakes its receiver
+//! while it holds a mutex. A waker that sends on the same board, as in an executor that
+//! logs to it, would deadlock there.
 
 use std::fmt;
 use std::mem;
@@ -53,7 +53,7 @@ pub(crate) struct BoardState {
     room: Condvar,
 }
 
-/// The two halves of a new channel, and their state.
+/// Creates a channel. Returns its two halves and the state that they share.
 pub(crate) fn channel(
     clock: impl Fn() -> Duration + Send + Sync + 'static,
 ) -> (Arc<Link>, Receiver<Message>, Arc<BoardState>) {
@@ -70,12 +70,12 @@ pub(crate) fn channel(
 }
 
 impl Link {
-    /// The board's clock.
+    /// Returns the time on the board's clock.
     pub(crate) fn now(&self) -> Duration {
         self.shared.now()
     }
 
-    /// The id of the next job.
+    /// Returns the id for the next job.
     pub(crate) fn next_id(&self) -> JobId {
         let id = self.shared.jobs.fetch_add(1, Relaxed) + 1;
         JobId::new(id).expect("fewer than 2^64 jobs")
@@ -89,8 +89,8 @@ impl Link {
         }
     }
 
-    /// Queues lines without others between them, as far as there is room. Returns `false`
-    /// if the board is closed or its events were dropped.
+    /// Queues lines with no other lines between them, up to the limit. Returns `false` if
+    /// the board is closed or its events were dropped.
     pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) -> bool {
         if self.is_closed() {
             return false;
@@ -109,7 +109,7 @@ impl Link {
         open
     }
 
-    /// Queues a line when there is room for it, or drops it when the board is closed.
+    /// Waits until there is room for a line and queues it, or drops it if the board is closed.
     pub(crate) fn print_blocking(&self, line: &str) {
         let shared = &self.shared;
         let full = |lines: &mut Lines| !self.is_closed() && !lines.has_room(line.len());
@@ -119,7 +119,7 @@ impl Link {
         shared.notify.notify();
     }
 
-    /// The same for a task.
+    /// Like [`print_blocking`](Self::print_blocking), for a task.
     pub(crate) fn poll_print(&self, line: &str, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut lines = self.shared.lines();
@@ -142,7 +142,7 @@ impl Link {
         }
     }
 
-    /// Whether the board is closed or its events were dropped.
+    /// Returns `true` if the board is closed or its events were dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
@@ -172,22 +172,22 @@ impl fmt::Debug for Link {
 }
 
 impl BoardState {
-    /// The board's clock.
+    /// Returns the time on the board's clock.
     pub(crate) fn now(&self) -> Duration {
         (self.clock)()
     }
 
-    /// When the board closed.
+    /// Returns the time at which the board closed; `None` while it is open.
     pub(crate) fn closed(&self) -> Option<Duration> {
         self.closed.get().copied()
     }
 
-    /// Wakes the reader.
+    /// Returns the notification that wakes the reader.
     pub(crate) fn notify(&self) -> &Notify {
         &self.notify
     }
 
-    /// The reader took a line: see [`Lines::take`].
+    /// Counts a line as taken by the reader: see [`Lines::take`].
     pub(crate) fn line_taken(&self, bytes: usize) -> Option<String> {
         self.make_room(|lines| lines.take(bytes))
     }
@@ -208,26 +208,27 @@ impl BoardState {
     }
 }
 
-/// The number and size of the lines that are pending.
+/// The number and size of the pending lines.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     pending: usize,
     bytes: usize,
-    /// How many lines were omitted. While there are any, no line is admitted until all
-    /// pending ones were taken, so that one line can report them in their place.
+    /// The number of omitted lines. While it is not 0, no line is admitted until all
+    /// pending lines have been taken, so that one line can report the omitted ones in
+    /// their place.
     omitted: u64,
     /// The tasks that wait for room.
     waiting: Vec<Waker>,
 }
 
 impl Lines {
-    /// The most pending lines.
+    /// The maximum number of pending lines.
     const MOST: usize = 65_536;
-    /// The most bytes in pending lines, unless one line is longer.
+    /// The maximum number of bytes in pending lines, unless a single line is longer.
     const MOST_BYTES: usize = 16 << 20;
 
     /// Counts a line as pending if there is room, and as omitted otherwise. Returns
-    /// whether there was room.
+    /// `true` if there was room.
     pub(crate) fn admit(&mut self, bytes: usize) -> bool {
         let admitted = self.has_room(bytes);
         if admitted {
@@ -248,8 +249,8 @@ impl Lines {
         self.bytes += bytes;
     }
 
-    /// Counts a line as taken. If it was the last one and others were omitted, returns a
-    /// line that stands in their place.
+    /// Counts a line as taken. If it was the last pending one and others were omitted,
+    /// returns a line that takes their place.
     pub(crate) fn take(&mut self, bytes: usize) -> Option<String> {
         self.pending -= 1;
         self.bytes -= bytes;

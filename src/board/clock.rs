@@ -1,14 +1,16 @@
-//! Clocks: the time on a board, and the only code that reads the system's clocks.
+//! The clocks of boards. No other code reads the system's clocks.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A clock of event times: the time since some start, and the rate at which it passes.
+/// A clock for event times: the time since an arbitrary start, and the rate at which it
+/// passes.
 ///
-/// A [`Console`](crate::Console) needs one to show the events of a board that it did not
-/// create at their exact age. A closure that returns the time converts into a clock, and
-/// [`Replay::clock`](crate::record::Replay::clock) returns the clock of a recorded run.
+/// A [`Console`](crate::Console) that did not create its board needs the board's clock to
+/// show the exact age of its events. A closure that returns the time converts into a
+/// clock, and [`Replay::clock`](crate::record::Replay::clock) returns the clock of a
+/// recorded run.
 ///
 /// # Examples
 ///
@@ -23,16 +25,16 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Clock {
     source: Arc<dyn TimeSource>,
-    /// Replaces the rate of the source.
+    /// The rate that overrides that of the source.
     rate: Option<f64>,
 }
 
-/// What a clock reads.
+/// A source of time for a [`Clock`].
 pub(crate) trait TimeSource: Send + Sync + 'static {
-    /// The time since the start.
+    /// Returns the time since the start.
     fn now(&self) -> Duration;
 
-    /// How many times as fast as real time it passes.
+    /// Returns the rate at which the time passes, as a multiple of real time.
     fn rate(&self) -> f64 {
         1.0
     }
@@ -45,7 +47,8 @@ impl<F: Fn() -> Duration + Send + Sync + 'static> TimeSource for F {
 }
 
 impl Clock {
-    /// A clock that reads the time from a closure. The time should not go back.
+    /// Creates a clock that reads the time from a closure. The time should never go
+    /// backwards.
     pub fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self::from_source(Arc::new(now))
     }
@@ -54,12 +57,12 @@ impl Clock {
         Self { source, rate: None }
     }
 
-    /// A clock that starts at zero now.
+    /// Creates a clock that starts at zero now.
     pub(crate) fn monotonic() -> Self {
         Self::new(monotonic())
     }
 
-    /// Sets how many times as fast as real time the clock runs; 1.0 by default.
+    /// Sets the rate of the clock as a multiple of real time. The default is 1.0.
     ///
     /// A console divides its waits by the rate.
     pub const fn with_rate(mut self, rate: f64) -> Self {
@@ -67,18 +70,18 @@ impl Clock {
         self
     }
 
-    /// The time since the start of the clock.
+    /// Returns the time since the start of the clock.
     pub fn now(&self) -> Duration {
         self.source.now()
     }
 
-    /// How many times as fast as real time the clock runs.
+    /// Returns the rate of the clock as a multiple of real time.
     pub fn rate(&self) -> f64 {
         self.rate.unwrap_or_else(|| self.source.rate())
     }
 }
 
-/// As [`Clock::new`].
+/// Equivalent to [`Clock::new`].
 impl<F: Fn() -> Duration + Send + Sync + 'static> From<F> for Clock {
     fn from(now: F) -> Self {
         Self::new(now)
@@ -91,7 +94,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The time of the system's clock since the Unix epoch.
+/// Returns the time on the system's clock since the Unix epoch.
 #[cfg(feature = "json")]
 pub(crate) fn since_epoch() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "a recorded run has the time of its start")]
@@ -99,7 +102,7 @@ pub(crate) fn since_epoch() -> Duration {
     now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A closure that returns the time since this call.
+/// Returns a closure that returns the time since this call.
 pub(crate) fn monotonic() -> impl Fn() -> Duration + Send + Sync + 'static {
     #[expect(clippy::disallowed_methods, reason = "this is the board's clock")]
     let start = std::time::Instant::now();

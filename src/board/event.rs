@@ -1,4 +1,4 @@
-//! What happens on a board, as plain data.
+//! The events of a board, as plain data.
 
 use core::fmt;
 use core::num::NonZeroU64;
@@ -7,15 +7,16 @@ use core::time::Duration;
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-/// The number of a job on its board. Ids count from 1 on each board.
+/// The number of a job, unique on its board. Each board counts from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct JobId(NonZeroU64);
 
 impl JobId {
-    /// The id with the given number; `None` for 0.
+    /// Creates an id with the given number. Returns `None` for 0.
     ///
-    /// A relay that merges the events of several boards gives their jobs new ids.
+    /// This is for code that merges the events of several boards and gives their jobs new
+    /// ids.
     pub const fn new(id: u64) -> Option<Self> {
         match NonZeroU64::new(id) {
             Some(id) => Some(Self(id)),
@@ -23,7 +24,7 @@ impl JobId {
         }
     }
 
-    /// The id as a number, from 1.
+    /// Returns the id as a number, which is at least 1.
     pub const fn get(self) -> u64 {
         self.0.get()
     }
@@ -35,23 +36,23 @@ impl fmt::Display for JobId {
     }
 }
 
-/// How a job is doing: the color of its row.
+/// The status of a job, which determines the color of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Status {
-    /// Nothing to remark: no color.
+    /// Nothing to report. The row has no color.
     #[default]
     Normal,
-    /// Green.
+    /// Green by default.
     Success,
-    /// Yellow.
+    /// Yellow by default.
     Warning,
-    /// Red.
+    /// Red by default.
     Error,
 }
 
-/// How a job ended.
+/// The result of a job, reported when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -60,21 +61,23 @@ pub enum Status {
 )]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The job did its work. The row keeps its status.
+    /// The job completed. The row keeps its status.
     Finished,
-    /// The job failed, for the given reason. The row's status becomes [`Status::Error`].
+    /// The job failed for the given reason. The status of the row becomes
+    /// [`Status::Error`].
     Failed(String),
-    /// The last handle was dropped before the end. The row's status becomes
+    /// The last handle was dropped before the job ended. The status of the row becomes
     /// [`Status::Warning`].
     Cancelled,
-    /// The last handle was dropped while its thread unwound. The row's status becomes
-    /// [`Status::Error`].
+    /// The last handle was dropped while its thread was unwinding. The status of the row
+    /// becomes [`Status::Error`].
     Panicked,
     /// The board closed while the job was running. The row keeps its status.
     Abandoned,
 }
 
-/// `Ok` is [`Outcome::Finished`], `Err` is [`Outcome::Failed`] with the error's text.
+/// `Ok` converts to [`Outcome::Finished`], `Err` to [`Outcome::Failed`] with the text of
+/// the error.
 impl<T, E: fmt::Display> From<&Result<T, E>> for Outcome {
     fn from(result: &Result<T, E>) -> Self {
         match result {
@@ -84,7 +87,7 @@ impl<T, E: fmt::Display> From<&Result<T, E>> for Outcome {
     }
 }
 
-/// How many jobs are running, and how many ended with each [`Outcome`].
+/// The number of running jobs, and of ended jobs by [`Outcome`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Counts {
@@ -104,7 +107,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts one more job that ended with this outcome.
+    /// Counts a job that ended with `outcome`.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         *match outcome {
             Outcome::Finished => &mut self.finished,
@@ -116,35 +119,34 @@ impl Counts {
     }
 }
 
-/// How far a job is.
+/// The progress of a job: its position and, if known, its total.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Progress {
-    /// How much is done, in the job's unit.
+    /// The amount done, in the job's unit.
     pub position: u64,
-    /// How much there is to do; `None` if that is unknown.
+    /// The total amount; `None` if it is unknown.
     pub total: Option<u64>,
-    /// The numbers in words, made by the job's
-    /// [style](crate::JobOptions::style): the row shows them instead of position and
-    /// total. A row with a total shows the bar as well.
+    /// The text that the row shows instead of position and total, written by the job's
+    /// [style](crate::JobOptions::style). A row with a total shows the bar as well.
     pub text: Option<String>,
 }
 
 impl Progress {
-    /// A position, and the total if it is known.
+    /// Creates the progress at a position, with the total if it is known.
     pub fn new(position: u64, total: impl Into<Option<u64>>) -> Self {
         Self { position, total: total.into(), text: None }
     }
 
-    /// Replaces the text.
+    /// Sets the text.
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
         self
     }
 
-    /// How many of the given number of equal parts are done, rounded down and at most
-    /// all of them; `None` without a total and for a total of 0.
+    /// Returns how many of `parts` equal parts are done, rounded down and at most
+    /// `parts`. Returns `None` if there is no total or it is 0.
     pub(crate) fn done_of(&self, parts: u64) -> Option<u64> {
         let done = u128::from(self.position) * u128::from(parts);
         let done = done.checked_div(u128::from(self.total?))?;
@@ -152,8 +154,8 @@ impl Progress {
     }
 }
 
-/// A position and a total as ` 25% - 3/12`, with the percentage in three columns;
-/// `None` if either is 0.
+/// Formats a position and a total as ` 25% - 3/12`, with the percentage in three columns.
+/// Returns `None` if either is 0.
 pub(crate) fn percentage<T: fmt::Display>(
     position: u64,
     total: u64,
@@ -168,37 +170,37 @@ pub(crate) fn percentage<T: fmt::Display>(
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct Row {
-    /// The words before the text, with their separator.
+    /// The words before the text, including the separator.
     pub prefix: String,
-    /// What the job is doing.
+    /// A description of what the job is doing.
     pub text: String,
-    /// The color.
+    /// The status, which determines the color of the row.
     pub status: Status,
     /// Whether the row stays below the others while the job is running.
     pub pinned: bool,
     /// Whether the row shows the time since it was added, after its text.
     pub elapsed: bool,
-    /// How far the job is; `None` if it does not count.
+    /// The progress; `None` if the job does not count.
     pub progress: Option<Progress>,
-    /// Whether the job was [detached](crate::Job::detach): the close of the board
-    /// finishes it. A board adds every row with `false`.
+    /// Whether the job was [detached](crate::Job::detach), so that the close of the board
+    /// finishes it. It is `false` in every row that a board adds.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub detached: bool,
 }
 
 impl Row {
-    /// A row with a prefix and nothing else.
+    /// Creates a row that has only a prefix.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..Self::default() }
     }
 
-    /// Replaces the text.
+    /// Sets the text.
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
         self.text = text.into();
         self
     }
 
-    /// Replaces the status.
+    /// Sets the status.
     pub const fn with_status(mut self, status: Status) -> Self {
         self.status = status;
         self
@@ -216,13 +218,13 @@ impl Row {
         self
     }
 
-    /// Replaces the progress.
+    /// Sets the progress.
     pub fn with_progress(mut self, progress: impl Into<Option<Progress>>) -> Self {
         self.progress = progress.into();
         self
     }
 
-    /// Updates the row with a change of its job.
+    /// Applies a change of the job to its row.
     ///
     /// # Examples
     ///
@@ -251,7 +253,8 @@ impl Row {
         self.detached |= change.detached;
     }
 
-    /// Whether the close of the board finishes the job, rather than abandons it.
+    /// Returns `true` if the close of the board finishes the job instead of abandoning
+    /// it.
     pub(crate) const fn finishes_at_close(&self) -> bool {
         self.detached || self.elapsed
     }
@@ -259,9 +262,9 @@ impl Row {
 
 /// The fields of a row that were updated, with their new values.
 ///
-/// Values are absolute: of two changes of a job, the newer value of each field counts.
-/// A change without any field says that the job was updated with values that it
-/// already had; that also makes its row bold.
+/// Values are absolute: if two changes of a job set the same field, the newer value
+/// counts. A change without fields means that the job was updated with the values that it
+/// already had, which also makes its row bold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]
@@ -278,32 +281,32 @@ pub struct Change {
     /// The new progress.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "ProgressChange::is_unchanged"))]
     pub progress: ProgressChange,
-    /// Whether the job was [detached](crate::Job::detach): it has no handle any more and
-    /// runs until the close of the board finishes it.
+    /// Whether the job was [detached](crate::Job::detach), so that it runs without
+    /// handles until the close of the board finishes it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub detached: bool,
 }
 
 impl Change {
-    /// Replaces the prefix.
+    /// Sets the new prefix.
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Replaces the text.
+    /// Sets the new text.
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
         self
     }
 
-    /// Replaces the status.
+    /// Sets the new status.
     pub const fn with_status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Replaces the progress: with a [`Progress`], or with `None` to clear it.
+    /// Sets the new progress: a [`Progress`], or `None` to clear it.
     pub fn with_progress(mut self, progress: impl Into<ProgressChange>) -> Self {
         self.progress = progress.into();
         self
@@ -332,7 +335,7 @@ impl Change {
     }
 }
 
-/// What a change says of the progress of its job.
+/// The progress in a [`Change`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -341,17 +344,17 @@ impl Change {
 )]
 #[non_exhaustive]
 pub enum ProgressChange {
-    /// The progress is as it was.
+    /// The progress did not change.
     #[default]
     Unchanged,
-    /// The row shows no progress any more.
+    /// The progress was cleared, so the row no longer shows it.
     Cleared,
-    /// The job has this progress now.
+    /// The progress was set to this value.
     Set(Progress),
 }
 
 impl ProgressChange {
-    /// Whether the progress is as it was.
+    /// Returns `true` if the progress did not change.
     pub const fn is_unchanged(&self) -> bool {
         matches!(self, Self::Unchanged)
     }
@@ -363,7 +366,7 @@ impl From<Progress> for ProgressChange {
     }
 }
 
-/// `None` is [`ProgressChange::Cleared`].
+/// `None` converts to [`ProgressChange::Cleared`].
 impl From<Option<Progress>> for ProgressChange {
     fn from(progress: Option<Progress>) -> Self {
         progress.map_or(Self::Cleared, Self::Set)
@@ -373,22 +376,22 @@ impl From<Option<Progress>> for ProgressChange {
 /// Something that happened on a board: a job was added, changed or ended; a line was
 /// printed; the board closed.
 ///
-/// A job is added once and ends at most once; its changes come between. The last event
-/// is [`Event::Closed`]. The close [abandons](Outcome::Abandoned) the jobs that are
-/// running, except that it finishes those that were [detached](Row::detached) or show
-/// the [elapsed](Row::elapsed) time.
+/// A job is added once and ends at most once, with its changes in between. The last event
+/// is [`Event::Closed`]. The close [abandons](Outcome::Abandoned) the jobs that are still
+/// running, but finishes those that were [detached](Row::detached) or show the
+/// [elapsed](Row::elapsed) time.
 ///
 /// # Times
 ///
-/// Times are on the board's clock. Jobs are added and ended, and the board is closed, at
-/// the time of the call. Changes and lines have the time at which they were taken from
-/// the board, because updates that wait are merged into one change. An event may
-/// therefore be older than the one before it.
+/// Times are on the board's clock. An added job, an ended job and the close have the time
+/// of the call. Changes and lines have the time at which they were taken from the board,
+/// because pending updates merge into one change. An event may therefore be older than
+/// the one before it.
 ///
 /// # JSON
 ///
-/// With the feature `serde` an event is flat; its format must name the fields. As JSON,
-/// one example of each kind:
+/// With the feature `serde`, an event serializes as one flat map, so the format must be
+/// self-describing. One example of each kind in JSON:
 ///
 /// ```json
 /// {"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}
@@ -400,12 +403,12 @@ impl From<Option<Progress>> for ProgressChange {
 ///
 /// A run that `Console::json` records begins with a header, which is not an event.
 ///
-/// - `at` is in seconds. Up to twelve days, it is exact to the nanosecond.
+/// - `at` is in seconds, exact to the nanosecond for the first twelve days.
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,
-///   `progress`, which is `null` if it was cleared, and `detached`, which is `true`.
-/// - `outcome` is `finished`, `failed`, `cancelled`, `panicked` or `abandoned`;
-///   `message` belongs to `failed` only.
+///   `progress` (`null` if it was cleared) and `detached` (always `true`).
+/// - `outcome` is `finished`, `failed`, `cancelled`, `panicked` or `abandoned`; only
+///   `failed` has a `message`.
 ///
 /// Readers should ignore unknown fields, as this crate does.
 ///
@@ -434,9 +437,9 @@ pub enum Event {
         /// When the job was added.
         #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
-        /// The job.
+        /// The id of the job.
         job: JobId,
-        /// The row at first.
+        /// The initial row.
         #[cfg_attr(feature = "serde", serde(flatten))]
         row: Row,
     },
@@ -445,7 +448,7 @@ pub enum Event {
         /// When the change was taken from the board.
         #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
-        /// The job.
+        /// The id of the job.
         job: JobId,
         /// The updates since the last change of the job.
         #[cfg_attr(feature = "serde", serde(flatten))]
@@ -456,9 +459,9 @@ pub enum Event {
         /// When the job ended.
         #[cfg_attr(feature = "serde", serde(with = "seconds"))]
         at: Duration,
-        /// The job.
+        /// The id of the job.
         job: JobId,
-        /// How the job ended.
+        /// The outcome of the job.
         #[cfg_attr(feature = "serde", serde(flatten))]
         outcome: Outcome,
     },
@@ -479,7 +482,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The time of the event, on the board's clock.
+    /// Returns the time of the event on the board's clock.
     pub const fn at(&self) -> Duration {
         match self {
             Self::Added { at, .. }
@@ -490,7 +493,8 @@ impl Event {
         }
     }
 
-    /// The job that the event is about; `None` for a line and the close.
+    /// Returns the id of the job that the event is about; `None` for a line and the
+    /// close.
     pub const fn job(&self) -> Option<JobId> {
         match self {
             Self::Added { job, .. } | Self::Changed { job, .. } | Self::Ended { job, .. } => {
@@ -501,7 +505,7 @@ impl Event {
     }
 }
 
-/// A time as a number of seconds.
+/// Serializes a time as a number of seconds.
 #[cfg(feature = "serde")]
 pub(crate) mod seconds {
     use core::time::Duration;
@@ -509,7 +513,8 @@ pub(crate) mod seconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        // Rounded once: `as_secs_f64` adds two rounded parts, which is visible.
+        // This rounds once. `as_secs_f64` adds two rounded parts, which shows in the
+        // digits.
         to.serialize_f64(time.as_nanos() as f64 / 1e9)
     }
 
@@ -518,7 +523,7 @@ pub(crate) mod seconds {
         match Duration::try_from_secs_f64(seconds) {
             Ok(time) => Ok(time),
             Err(_) if seconds > 0.0 => Ok(Duration::MAX),
-            Err(_) => Err(D::Error::custom("a time is not negative")),
+            Err(_) => Err(D::Error::custom("a time must not be negative")),
         }
     }
 }

@@ -26,30 +26,30 @@ use crate::board::unpark::unpark_this_thread;
 
 /// The receiving half of a board: a stream of [`Event`]s.
 ///
-/// Events come in the order of the calls, except for changes. All updates of a job since
-/// it was last read are one [`Event::Changed`], which comes after the job was added and
-/// before it ended, and may be newer than the events after it. So at most three events per
-/// job are pending, whether or not the board is read, and the last state of every job
-/// arrives.
+/// Events arrive in the order of the calls, except for changes. All updates of a job
+/// since it was last read merge into one [`Event::Changed`], which arrives after the job
+/// was added and before it ends, and may be newer than the events that follow it.
+/// Therefore at most three events per job are pending, even if the board is not read, and
+/// the last state of every job arrives.
 ///
-/// The last event is [`Event::Closed`], after [`close`](crate::Board::close) or when the
-/// last handle of the board was dropped; then the stream ends. Once the events are dropped,
-/// updates do nothing.
+/// The last event is [`Event::Closed`], which arrives after
+/// [`close`](crate::Board::close) or when the last handle of the board is dropped. Then
+/// the stream ends. Once the events are dropped, updates do nothing.
 ///
 /// # Choosing a pace
 ///
 /// Updates merge only while they are pending. If the reader takes each event immediately,
-/// a busy worker queues an update and wakes the reader at almost every tick. If it reads
-/// ten times per second, a tick costs a few nanoseconds. Read through
-/// [`sampled`](Self::sampled), or call [`ready`](Self::ready) and [`drain`](Self::drain) at
-/// intervals.
+/// a busy worker queues an update and wakes the reader at almost every tick. If the
+/// reader takes events ten times per second, a tick costs a few nanoseconds. To read at
+/// intervals, use [`sampled`](Self::sampled), or call [`ready`](Self::ready) and
+/// [`drain`](Self::drain) and then wait.
 ///
 /// The stream is cooperative: after delivering everything that was queued when it became
 /// ready, it wakes itself and returns `Pending` once.
 ///
 /// # Cancel safety
 ///
-/// Dropping a future or an iterator that borrows the events loses no event.
+/// No event is lost if a future or an iterator that borrows the events is dropped.
 ///
 /// # Examples
 ///
@@ -68,12 +68,12 @@ use crate::board::unpark::unpark_this_thread;
 pub struct Events {
     receiver: Receiver<Message>,
     board: Arc<BoardState>,
-    /// The jobs that were added and have not ended. The updates that they hold when the
-    /// board closes were made before that.
+    /// The jobs that were added and have not ended. Updates that they still hold when the
+    /// board closes were made before the close.
     running: BTreeMap<JobId, Arc<JobState>>,
-    /// The events that were read from the channel and not yielded.
+    /// Events that were read from the channel and not yet yielded.
     read: VecDeque<Event>,
-    /// How many messages are left of those that were queued when the stream last became
+    /// The number of messages left of those that were queued when the stream last became
     /// ready; `None` while it is not ready.
     batch: Option<usize>,
     /// Whether everything was read, including the close.
@@ -101,15 +101,15 @@ impl Events {
         }
     }
 
-    /// Takes the next event, if one is pending. Returns `None` after the end.
+    /// Returns the next event if one is pending; `None` otherwise and after the end.
     pub fn try_recv(&mut self) -> Option<Event> {
         let mut all = usize::MAX;
         self.take(&mut all)
     }
 
-    /// Blocks until the next event. Returns `None` after the end.
+    /// Blocks until the next event, and returns it. Returns `None` after the end.
     ///
-    /// Async code uses the stream instead.
+    /// Async code should use the stream instead.
     pub fn recv_blocking(&mut self) -> Option<Event> {
         if let Some(event) = self.try_recv() {
             return Some(event);
@@ -124,10 +124,10 @@ impl Events {
         }
     }
 
-    /// Waits until an event is pending; `false` after the end.
+    /// Waits until an event is pending. The output is `false` after the end.
     ///
-    /// No event is taken, so updates continue to merge. In rare cases no event is pending
-    /// although the future returned `true`.
+    /// No event is taken, so updates continue to merge. In rare cases the output is
+    /// `true` although no event is pending.
     ///
     /// # Examples
     ///
@@ -151,24 +151,26 @@ impl Events {
         Ready { events: self }
     }
 
-    /// Takes all pending events. Messages that arrive during the iteration are left, so that
-    /// it ends even if workers update their jobs without pause.
+    /// Returns an iterator that takes all pending events.
+    ///
+    /// Messages that arrive during the iteration are left, so that it ends even if
+    /// workers update their jobs without pause.
     pub fn drain(&mut self) -> Drain<'_> {
         let left = self.receiver.len();
         Drain { events: self, left }
     }
 
-    /// The time on the board's clock, which is that of the events.
+    /// Returns the time on the board's clock, which the times of the events are on.
     pub fn now(&self) -> Duration {
         self.board.now()
     }
 
-    /// A stream that yields all pending events, then waits for the interval `every` before
-    /// it reads again.
+    /// Returns a stream that yields all pending events, then waits for the interval
+    /// `every` before it reads again.
     ///
     /// `sleep` creates a timer of the executor, such as `tokio::time::sleep` or
-    /// `smol::Timer::after`. The first events come immediately. The close is late by up to
-    /// one interval.
+    /// `smol::Timer::after`. The first events are yielded immediately. The close may
+    /// arrive late by up to one interval.
     ///
     /// # Examples
     ///
@@ -202,10 +204,10 @@ impl Events {
         Sampled::new(self, every, sleep)
     }
 
-    /// Sends the events to a channel. The future completes after the last event, or when
-    /// the channel is closed.
+    /// Sends the events to a channel.
     ///
-    /// While the channel is full, updates merge on the board.
+    /// The future completes after the last event, or when the channel is closed. While
+    /// the channel is full, updates merge on the board.
     ///
     /// # Examples
     ///
@@ -227,8 +229,8 @@ impl Events {
 }
 
 impl Events {
-    /// Takes the next event, and reads at most the given number of messages for it. The
-    /// messages of a closed board are read to the end, because no more can come.
+    /// Takes the next event, and reads at most `left` messages for it. The messages of a
+    /// closed board are all read, because no more can arrive.
     fn take(&mut self, left: &mut usize) -> Option<Event> {
         self.resume();
         loop {
@@ -265,7 +267,7 @@ impl Events {
         Poll::Pending
     }
 
-    /// Reads a message, which is up to two events.
+    /// Reads a message, which yields up to two events.
     fn read(&mut self, message: Message) {
         match message {
             Message::Added(state) => self.read_row(state),
@@ -311,8 +313,8 @@ impl Events {
         self.read.extend(lines.map(|text| Event::Line { at, text }));
     }
 
-    /// Reads the states of the jobs, once the board is closed and its channel empty: an
-    /// update may have been written and not queued.
+    /// Reads the remaining states of the jobs, once the board is closed and its channel
+    /// is empty: an update may have been written but not queued.
     fn finish(&mut self) {
         while let Some((_, state)) = self.running.pop_first() {
             self.read_end(&state);
@@ -322,7 +324,8 @@ impl Events {
         self.finished = true;
     }
 
-    /// Whether [`take`](Self::take) may return an event; `None` after the end.
+    /// Returns `Some(true)` if [`take`](Self::take) may return an event, and `None` after
+    /// the end.
     fn looks_ready(&self) -> Option<bool> {
         if !self.read.is_empty() {
             return Some(true);
@@ -344,7 +347,8 @@ impl Events {
         }
     }
 
-    /// As [`poll_ready`](Self::poll_ready), but yields to the executor after each batch.
+    /// Like [`poll_ready`](Self::poll_ready), but yields to the executor after each
+    /// batch.
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let ready = self.poll_ready(cx);
         let done = self.batch == Some(0) && self.read.is_empty() && !self.receiver.is_closed();
@@ -398,7 +402,7 @@ impl Drop for Events {
     fn drop(&mut self) {
         self.board.notify().forget();
         self.receiver.close();
-        // The handles keep the channel alive; its messages are dropped here.
+        // The handles keep the channel alive, so its messages are dropped here.
         while self.receiver.try_recv().is_ok() {}
         self.board.make_room(|_| ());
     }
@@ -413,7 +417,7 @@ impl fmt::Debug for Events {
     }
 }
 
-/// The future of [`Events::ready`].
+/// The future returned by [`Events::ready`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Ready<'a> {
@@ -428,7 +432,7 @@ impl Future for Ready<'_> {
     }
 }
 
-/// The iterator of [`Events::drain`].
+/// The iterator returned by [`Events::drain`].
 #[derive(Debug)]
 #[must_use = "iterators do nothing unless iterated"]
 pub struct Drain<'a> {
@@ -453,7 +457,7 @@ mod tests {
     use crate::board::channel::{Link, Message, channel};
     use crate::board::event::{Event, Outcome, Row};
 
-    /// A board whose clock stands at 0, and a job whose addition was read.
+    /// Creates a board whose clock stands at 0, and a job whose addition was read.
     fn job() -> (Arc<Link>, Events, Arc<JobState>) {
         let (link, receiver, board) = channel(|| Duration::ZERO);
         let mut events = Events::new(receiver, board);
@@ -463,7 +467,7 @@ mod tests {
         (link, events, state)
     }
 
-    /// The texts and outcomes of the pending events.
+    /// Takes the pending events, and returns their texts and outcomes.
     fn snapshot(events: &mut Events) -> Vec<String> {
         let text = |event| match event {
             Event::Changed { change, .. } => change.text.unwrap_or_default(),

@@ -23,19 +23,21 @@ use crate::board::job::style::ProgressStyle;
 /// whether or not the board is shown. Updates after the end of the job or the close of the
 /// board do nothing.
 ///
-/// The job ends with [`end`](Self::end) or one of its short forms; the first end counts.
-/// Without a call it ends when the last handle is dropped: as
-/// [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if the thread
-/// unwinds. A [detached](Self::detach) job runs without handles.
+/// A job ends when [`end`](Self::end), [`finish`](Self::finish) or [`fail`](Self::fail)
+/// is called; only the first call counts. Otherwise it ends when its last handle is
+/// dropped: as [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if
+/// the thread is unwinding. A [detached](Self::detach) job runs without handles.
 ///
-/// Pending updates merge: the latest text counts, ticks add up. A tick is one atomic
-/// addition. It takes no lock, and allocates only if no other update of its job is pending.
+/// Pending updates merge: only the latest text counts, and ticks add up. A tick is one
+/// atomic addition. It takes no lock, and allocates only if no other update of its job is
+/// pending.
 ///
 /// Positions and totals saturate at 2^62.
 ///
 /// # Panics
 ///
-/// A method panics if the [`Display`](fmt::Display) implementation of its argument does.
+/// Methods that take a [`Display`](fmt::Display) argument panic if its implementation
+/// panics.
 ///
 /// # Examples
 ///
@@ -60,7 +62,8 @@ use crate::board::job::style::ProgressStyle;
 /// ```
 #[must_use = "a job is cancelled when its last handle is dropped"]
 pub struct Job {
-    // Not behind one pointer, so that a tick reaches the state directly.
+    // Kept beside `link` instead of behind one pointer, so that a tick reaches it
+    // directly.
     state: Arc<JobState>,
     link: Arc<Link>,
 }
@@ -73,31 +76,31 @@ impl Job {
         Self { state, link: Arc::clone(link) }
     }
 
-    /// The id of the job on its board.
+    /// Returns the id of the job, which is unique on its board.
     pub fn id(&self) -> JobId {
         self.state.id()
     }
 
-    /// Replaces the text: what the job is doing.
+    /// Sets the text, which says what the job is doing.
     pub fn set_text(&self, text: impl fmt::Display) {
         let text = format(text);
         self.update(|state| state.set_text(text));
     }
 
-    /// Replaces the prefix: the words before the text, with their separator.
+    /// Sets the prefix: the words before the text, including the separator.
     pub fn set_prefix(&self, prefix: impl fmt::Display) {
         let prefix = format(prefix);
         self.update(|state| state.set_prefix(prefix));
     }
 
-    /// Replaces the status: the color of the row.
+    /// Sets the status, which determines the color of the row.
     pub fn set_status(&self, status: Status) {
         self.update(|state| state.set_status(status));
     }
 
-    /// Starts to count at 0, up to the total; `None` if that is unknown.
+    /// Starts to count from 0 up to `total`, or without a total if it is `None`.
     ///
-    /// A job that already counts starts over.
+    /// A job that is already counting starts over.
     pub fn start_progress(&self, total: impl Into<Option<u64>>) {
         let (total, now) = (total.into(), self.link.now());
         self.update(|state| state.start_progress(total, now));
@@ -110,8 +113,8 @@ impl Job {
         self.tick_by(1);
     }
 
-    /// Adds `count` to the position, which may exceed the total. A count of 0 shows the
-    /// position.
+    /// Adds `count` to the position, which may exceed the total. A count of 0 makes the
+    /// row show the position.
     #[inline]
     pub fn tick_by(&self, count: u64) {
         if self.state.tick(count) {
@@ -119,17 +122,17 @@ impl Job {
         }
     }
 
-    /// Replaces the position.
+    /// Sets the position.
     pub fn set_position(&self, position: u64) {
         self.update(|state| state.set_position(position));
     }
 
-    /// Moves the position to the total, if the job has one.
+    /// Sets the position to the total, if there is one.
     pub fn complete_progress(&self) {
         self.update(JobState::complete_progress);
     }
 
-    /// Clears the progress, until the next start or tick.
+    /// Clears the progress until the next start or tick.
     pub fn clear_progress(&self) {
         self.update(JobState::clear_progress);
     }
@@ -139,12 +142,13 @@ impl Job {
         self.end(Outcome::Finished);
     }
 
-    /// Ends the job as [failed](Outcome::Failed), with the reason.
+    /// Ends the job as [failed](Outcome::Failed), with `message` as the reason.
     pub fn fail(&self, message: impl fmt::Display) {
         self.end(Outcome::Failed(format(message)));
     }
 
-    /// Ends the job, unless it has ended. The row keeps its text and progress.
+    /// Ends the job with an outcome, unless it has already ended. The row keeps its text
+    /// and progress.
     ///
     /// # Examples
     ///
@@ -163,19 +167,21 @@ impl Job {
     /// ```
     pub fn end(&self, outcome: impl Into<Outcome>) {
         let (outcome, at) = (outcome.into(), self.link.now());
-        // After the close there is no event for it.
+        // After the close there is no event for the outcome.
         let outcome = (!self.link.is_closed()).then_some(outcome);
         if self.state.end(at, outcome) {
             self.link.send(Message::Ended(Arc::clone(&self.state)));
         }
     }
 
-    /// Whether the job has ended. The close of the board does not count.
+    /// Returns `true` if the job has ended. The close of the board does not count as an
+    /// end.
     pub fn is_ended(&self) -> bool {
         self.state.is_ended()
     }
 
-    /// Keeps the job running without handles, until the close of the board finishes it.
+    /// Drops this handle, and lets the job run without handles until the close of the
+    /// board finishes it.
     pub fn detach(self) {
         self.update(JobState::detach);
     }
@@ -191,7 +197,7 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
-    /// Writes to the state, and queues an update unless one is queued.
+    /// Writes to the state, and queues an update unless one is already queued.
     fn update(&self, write: impl FnOnce(&JobState) -> bool) {
         if !self.link.is_closed() && write(&self.state) {
             self.send_update();
@@ -222,7 +228,7 @@ impl Drop for Job {
 
 /// Formats a value, up to the point where its `Display` returns an error.
 pub(crate) fn format(value: impl fmt::Display) -> String {
-    // Most texts are written in parts and fit: one allocation.
+    // Most texts are written in parts and fit, so they take one allocation.
     let mut text = String::with_capacity(32);
     let _cut_short = fmt::write(&mut text, format_args!("{value}"));
     text
@@ -230,7 +236,7 @@ pub(crate) fn format(value: impl fmt::Display) -> String {
 
 /// The settings of a new job.
 ///
-/// A string converts to options with that prefix, and `()` to the default ones.
+/// A string converts to options with that prefix, and `()` to the default options.
 ///
 /// # Examples
 ///
@@ -255,7 +261,8 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    /// An empty row with the status normal, not pinned and without progress.
+    /// Creates options for a row that is empty and not pinned, with the status
+    /// [`Status::Normal`] and without progress.
     pub const fn new() -> Self {
         let row = Row {
             prefix: String::new(),
@@ -269,19 +276,19 @@ impl JobOptions {
         Self { row, format: None }
     }
 
-    /// Sets the prefix: the words before the text, with their separator.
+    /// Sets the prefix: the words before the text, including the separator.
     pub fn prefix(mut self, prefix: impl fmt::Display) -> Self {
         self.row.prefix = format(prefix);
         self
     }
 
-    /// Sets the text: what the job is doing.
+    /// Sets the text, which says what the job is doing.
     pub fn text(mut self, text: impl fmt::Display) -> Self {
         self.row.text = format(text);
         self
     }
 
-    /// Sets the status: the color of the row.
+    /// Sets the status, which determines the color of the row.
     pub const fn status(mut self, status: Status) -> Self {
         self.row.status = status;
         self
@@ -299,14 +306,14 @@ impl JobOptions {
         self
     }
 
-    /// Starts to count at 0, up to the total; `None` if that is unknown.
+    /// Makes the job count from 0 up to `total`, or without a total if it is `None`.
     pub fn total(mut self, total: impl Into<Option<u64>>) -> Self {
         let total = total.into().map(|total| total.min(MAX_POSITION));
         self.row.progress = Some(Progress { total, ..Progress::default() });
         self
     }
 
-    /// Sets how the progress is written: a [`ProgressStyle`] or a closure.
+    /// Sets the style in which the progress is written: a [`ProgressStyle`] or a closure.
     pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
         self.format = style.into().into_format();
         self
@@ -329,7 +336,7 @@ impl fmt::Debug for JobOptions {
     }
 }
 
-/// The prefix.
+/// Options with this prefix.
 impl From<String> for JobOptions {
     fn from(prefix: String) -> Self {
         let mut options = Self::new();
@@ -338,21 +345,21 @@ impl From<String> for JobOptions {
     }
 }
 
-/// The prefix.
+/// Options with this prefix.
 impl From<&String> for JobOptions {
     fn from(prefix: &String) -> Self {
         Self::from(prefix.clone())
     }
 }
 
-/// The prefix.
+/// Options with this prefix.
 impl From<&str> for JobOptions {
     fn from(prefix: &str) -> Self {
         Self::from(prefix.to_owned())
     }
 }
 
-/// The prefix.
+/// Options with this prefix.
 impl From<Cow<'_, str>> for JobOptions {
     fn from(prefix: Cow<'_, str>) -> Self {
         Self::from(prefix.into_owned())

@@ -1,8 +1,8 @@
-//! Locks that outlive a panic.
+//! Locks that ignore poisoning.
 
 use std::sync::{LockResult, PoisonError};
 
-/// The guard of a lock, even if a thread has panicked while it held the lock.
+/// Returns the guard of a lock, even if a thread panicked while it held the lock.
 ///
 /// The data behind every lock of the crate stays valid at each point where a thread may
 /// panic.

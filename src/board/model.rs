@@ -16,11 +16,11 @@ pub(crate) use row::JobRow;
 
 /// The state of a board: a pure fold of its [`Event`]s.
 ///
-/// A model accepts any sequence of events. An event that makes no sense changes nothing,
-/// such as a change of a job that was never added. A job that is added again while it is
-/// running starts over. After [`Event::Closed`] only lines count.
+/// A model accepts any sequence of events. An event that makes no sense, such as a change
+/// of a job that was never added, has no effect. A job that is added again while it is
+/// running starts over. After [`Event::Closed`], only lines have an effect.
 ///
-/// A model reads no clock: times are arguments, on the board's clock. Folding an event
+/// A model reads no clock: times are arguments, on the board's clock. Applying an event
 /// takes logarithmic time in the number of running jobs. Memory is bounded by the running
 /// jobs, and by the rows and lines that no console has written yet.
 ///
@@ -44,7 +44,7 @@ pub(crate) use row::JobRow;
 pub struct Model {
     /// The lines and rows that leave the live region with the next frame.
     pending: VecDeque<Pending>,
-    /// The completed rows that stay for a while, in order of completion.
+    /// The completed rows that are still shown, in order of completion.
     completed: VecDeque<JobRow>,
     /// The rows of running jobs in order of creation, pinned ones included.
     running: BTreeMap<JobId, JobRow>,
@@ -65,12 +65,12 @@ pub(crate) enum Pending {
 }
 
 impl Model {
-    /// The model of a new board.
+    /// Creates the model of a new board.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Folds one event in.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Line { text, .. } => self.print(text),
@@ -82,27 +82,29 @@ impl Model {
         }
     }
 
-    /// When the frame next changes without another event: a row stops being bold, a
-    /// completed row leaves, an elapsed time advances, a row shows for how long it has not
-    /// been updated. `None` if the frame stays the same.
+    /// Returns the time at which the frame next changes without another event, because a
+    /// row stops being bold, a completed row leaves, an elapsed time advances, or a row
+    /// shows for how long it has not been updated. Returns `None` if the frame stays the
+    /// same.
     ///
-    /// The time is never too late. It is too early if the row that changes is not on the
-    /// screen or is cut.
+    /// The time is never too late. It may be too early if the row that changes is cut or
+    /// not on the screen.
     pub fn next_change(&self, now: Duration) -> Option<Duration> {
         self.index.next_change(now)
     }
 
-    /// Whether the board has closed.
+    /// Returns `true` if the board has closed.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// How many jobs are running, and how many ended with each outcome.
+    /// Returns the number of running jobs, and of ended jobs by outcome.
     pub fn counts(&self) -> Counts {
         Counts { running: self.running.len(), ..self.counts }
     }
 
-    /// Forgets the first `lines` that leave the live region, because they were written.
+    /// Removes the first `lines` lines that leave the live region, once they have been
+    /// written.
     pub(crate) fn retire(&mut self, lines: usize) {
         let pending = lines.min(self.pending.len());
         self.pending.drain(..pending);
@@ -124,27 +126,27 @@ impl Model {
         &self.running
     }
 
-    /// The running rows of a class, the last updated one first.
+    /// Returns the running rows of a class, most recently updated first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         self.index.ranked(class)
     }
 
-    /// How many running rows have the status error.
+    /// Returns the number of running rows with the status error.
     pub(crate) fn errors(&self) -> usize {
         self.index.errors()
     }
 
-    /// The progress of all jobs together.
+    /// Returns the overall progress of all jobs.
     pub(crate) fn overall_progress(&self) -> OverallProgress {
         self.index.overall_progress()
     }
 
-    /// Whether a job has failed or panicked.
+    /// Returns `true` if a job has failed or panicked.
     pub(crate) fn has_failed(&self) -> bool {
         self.counts.failed + self.counts.panicked > 0
     }
 
-    /// A line moves above the board, after the rows that completed before it.
+    /// Prints a line above the board, after the rows that completed before it.
     fn print(&mut self, line: &str) {
         self.retire_completed();
         self.pending.push_back(Pending::Line(line.into()));
@@ -197,7 +199,8 @@ impl Model {
         self.counts.add(outcome.as_ref().unwrap_or(&Outcome::Finished));
         row.end(outcome, at);
         if let Some(above) = self.completed.back() {
-            // Rows leave from the top: none stops being bold before the one above it.
+            // Rows leave from the top, so none may stop being bold before the one above
+            // it.
             row.updated = row.updated.max(above.updated);
         }
         self.index.add_completed(&row);

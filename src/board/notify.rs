@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, atomic::AtomicBool};
 
 use crate::board::lock::ignore_poison;
 
-/// Wakes the reader, of which there is one.
+/// A notification for the one reader of the events.
 #[derive(Debug)]
 pub(crate) struct Notify {
     listening: AtomicBool,
@@ -18,13 +18,14 @@ pub(crate) struct Notify {
 }
 
 impl Notify {
-    /// Without a waker.
+    /// Creates a notification without a waker.
     pub(crate) fn new() -> Self {
         Self { listening: AtomicBool::new(false), waker: Mutex::new(None) }
     }
 
-    /// Wakes this waker at the next [`notify`](Self::notify). The caller then checks the
-    /// channel: either it sees a message, or the sender of the message sees the waker.
+    /// Registers a waker for the next [`notify`](Self::notify). The caller then checks
+    /// the channel: either it sees a message, or the sender of the message sees the
+    /// waker.
     pub(crate) fn listen(&self, waker: &Waker) {
         let listens = |listener: &Waker| listener.will_wake(waker);
         if !self.waker().as_ref().is_some_and(listens) {
@@ -34,7 +35,7 @@ impl Notify {
         self.listening.swap(true, AcqRel);
     }
 
-    /// Wakes the reader if it listens, while no lock is held.
+    /// Wakes the reader if it is listening, without holding a lock.
     pub(crate) fn notify(&self) {
         if self.listening.swap(false, AcqRel) {
             let waker = self.waker().take();
@@ -54,7 +55,7 @@ impl Notify {
     }
 }
 
-/// The wakes under the model checker: a reader that has not seen all messages is woken.
+/// Model-checks the wakes: a reader that has not seen all messages is woken.
 #[cfg(all(test, active_status_loom))]
 mod models {
     use std::sync::Arc as StdArc;
@@ -87,7 +88,7 @@ mod models {
             self.notify.notify();
         }
 
-        /// Listens, and then returns how many messages were queued.
+        /// Listens, then returns the number of messages queued so far.
         fn poll(&self, woken: &StdArc<Woken>) -> usize {
             self.notify.listen(&Waker::from(woken.clone()));
             self.queued.load(Relaxed)
@@ -105,7 +106,7 @@ mod models {
             let mut woken = StdArc::new(Woken(AtomicBool::new(false)));
             let mut seen = channel.poll(&woken);
             for _ in 1..polls {
-                // A task that moved has another waker.
+                // A task that has moved has another waker.
                 woken = StdArc::new(Woken(AtomicBool::new(false)));
                 seen = channel.poll(&woken);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
-/// A waker that unparks the current thread.
+/// Returns a waker that unparks the current thread.
 pub(crate) fn unpark_this_thread() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
 }

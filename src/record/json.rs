@@ -1,4 +1,4 @@
-//! A run as lines of JSON, and back.
+//! Writing a run as lines of JSON, and reading it.
 
 use std::env;
 use std::io::{self, BufRead, ErrorKind};
@@ -13,7 +13,8 @@ use crate::board::event::{Event, seconds};
 /// The version of the format that this crate writes and reads.
 const FORMAT: u32 = 1;
 
-/// The first line of a recorded run: what recorded it, and when.
+/// The first line of a recorded run: the program that recorded it, and the time of its
+/// start.
 ///
 /// ```json
 /// {"event":"run","format":1,"version":"0.1.0","program":"checksum","started":1795709031.5}
@@ -35,7 +36,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of this program's run, whose clock reads `now`.
+    /// Creates the header for a run of this program whose clock reads `now`.
     fn new(now: Duration) -> Self {
         let program = env::args_os().next().unwrap_or_default();
         let program = Path::new(&program).file_stem().unwrap_or_default();
@@ -48,7 +49,7 @@ impl Header {
     }
 }
 
-/// The lines of a run that are not written yet.
+/// The lines of a run that have not been written yet.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     begun: bool,
@@ -56,8 +57,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Appends an event as a line, and before the first one the header. The clock of the
-    /// run reads `now`.
+    /// Appends an event as a line, after the header if the event is the first. The clock
+    /// of the run reads `now`.
     pub(crate) fn add(&mut self, event: &Event, now: Duration) {
         if !self.begun {
             self.begun = true;
@@ -67,12 +68,13 @@ impl Recorder {
     }
 
     fn push(&mut self, line: &impl Serialize) {
-        // There are no maps, whose keys could be invalid, and a `Vec` takes all bytes.
+        // This cannot fail: there are no maps with invalid keys, and a `Vec` accepts all
+        // bytes.
         let _ = serde_json::to_writer(&mut self.lines, line);
         self.lines.push(b'\n');
     }
 
-    /// How many bytes there are to write.
+    /// Returns the number of bytes to write.
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
@@ -83,19 +85,19 @@ impl Recorder {
     }
 }
 
-/// Reads the lines that [`Console::json`](crate::Console::json) wrote, one event at a
-/// time, and skips empty lines.
+/// Reads the lines that [`Console::json`](crate::Console::json) wrote, one event per
+/// line. Empty lines are skipped.
 ///
-/// A [`Header`] is not an event: [`Records::header`] returns it. Lines without a header
-/// are read as well.
+/// A [`Header`] is not an event; [`Records::header`] returns it. Lines without a header
+/// are accepted.
 ///
 /// # Errors
 ///
 /// The iterator yields an error for each line that is not an event, with the number of
-/// the line, and continues with the next line. If the recording program was killed, that
-/// is the last line. It yields errors of the reader unchanged.
+/// the line, and continues with the next line. If the recording program was killed, the
+/// last line may be such a line. Errors of the reader are yielded unchanged.
 ///
-/// A header with an unknown format is an error of the kind
+/// A header with an unknown format yields an error of the kind
 /// [`Unsupported`](ErrorKind::Unsupported), and ends the iterator.
 ///
 /// # Examples
@@ -122,12 +124,12 @@ pub fn read_records<R: BufRead>(reader: R) -> Records<R> {
     Records { reader, number: 0, line: Vec::new(), header: None, ended: false }
 }
 
-/// The iterator of [`read_records`].
+/// The iterator returned by [`read_records`].
 #[derive(Debug)]
 #[must_use = "iterators do nothing unless iterated"]
 pub struct Records<R> {
     reader: R,
-    /// How many lines were read.
+    /// The number of lines read so far.
     number: u64,
     /// The last line that was read.
     line: Vec<u8>,
@@ -137,13 +139,14 @@ pub struct Records<R> {
 }
 
 impl<R> Records<R> {
-    /// The header of the run; `None` before the first event was read, and for a run
-    /// without one. If runs are concatenated, it is the header of the latest run.
+    /// Returns the header of the run; `None` before the first event was read, and for a
+    /// run without a header. If runs are concatenated, this is the header of the latest
+    /// run.
     pub const fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 
-    /// The event on the last line that was read; `None` for an empty line and a header.
+    /// Parses the last line that was read. Returns `None` for an empty line and a header.
     fn parse(&mut self) -> io::Result<Option<Event>> {
         #[derive(Deserialize)]
         #[serde(tag = "event", rename_all = "lowercase")]

@@ -1,4 +1,4 @@
-//! A recorded run, played again.
+//! Replaying a recorded run.
 
 use std::fmt;
 use std::iter::Fuse;
@@ -13,23 +13,24 @@ use crate::board::clock::{Clock, TimeSource, monotonic};
 use crate::board::event::Event;
 use crate::board::lock::ignore_poison;
 
-/// Plays the events of a run again, with the pauses that they had between them.
+/// Replays the events of a run with their original pauses.
 ///
-/// The first event comes immediately, and each other one as long after it as in the run,
-/// or faster: see [`Replay::with_speed`]. `sleep` creates a timer of the executor, such
-/// as `tokio::time::sleep` or `smol::Timer::after`. A [`Console`](crate::Console) shows
-/// the stream like the events of a board; [`Replay::clock`] gives it the time in the run.
+/// The first event is yielded immediately, and each later one after the same time as in
+/// the run, or faster: see [`Replay::with_speed`]. `sleep` creates a timer of the
+/// executor, such as `tokio::time::sleep` or `smol::Timer::after`. A
+/// [`Console`](crate::Console) shows the stream like the events of a board;
+/// [`Replay::clock`] is the clock to give it.
 ///
-/// An event whose time is earlier than that of one before it follows that one
-/// immediately. If the replay is polled late, it yields everything that is due at once,
-/// and skips nothing.
+/// An event whose time is earlier than that of an event before it follows that event
+/// immediately. If the replay is polled late, it yields all events that are due at once,
+/// and skips none.
 ///
-/// To see the result of a run without waiting, fold its events into a
+/// To get the result of a run without waiting, apply its events to a
 /// [`Model`](crate::model::Model).
 ///
 /// # Cancel safety
 ///
-/// Dropping a future that borrows the replay loses no event.
+/// No event is lost if a future that borrows the replay is dropped.
 ///
 /// # Examples
 ///
@@ -60,8 +61,8 @@ where
     replay_with_clock(events, monotonic(), sleep)
 }
 
-/// As [`replay`], with a clock that returns how much time has passed, so that a test need
-/// not wait.
+/// Like [`replay`], but with a clock that returns the time that has passed, so that tests
+/// need not wait.
 ///
 /// # Examples
 ///
@@ -99,7 +100,7 @@ where
     Replay { events, next: None, timer: None, sleep, playback }
 }
 
-/// The stream of [`replay`].
+/// The stream returned by [`replay`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Replay<I, F, T> {
     events: Fuse<I>,
@@ -111,7 +112,7 @@ pub struct Replay<I, F, T> {
     playback: Arc<Playback>,
 }
 
-/// The time in the run; shared by a replay and its clocks.
+/// The time in the run, shared by a replay and its clocks.
 struct Playback {
     /// The real time.
     now: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -119,9 +120,9 @@ struct Playback {
 }
 
 struct PlaybackState {
-    /// How many times as fast as real time the run is played.
+    /// The speed of the replay, as a multiple of real time.
     speed: f64,
-    /// A time in the run, and the real time at which it was played. From there on time
+    /// A time in the run, and the real time at which it was played. From then on, time
     /// passes at this speed.
     start: Option<(Duration, Duration)>,
     /// The time of the next event.
@@ -131,12 +132,12 @@ struct PlaybackState {
 }
 
 impl<I, F, T> Replay<I, F, T> {
-    /// A clock of the time in the run, for the code that folds the events.
+    /// Returns a clock for the time in the run, for the code that applies the events.
     ///
-    /// When an event has been yielded, the clock reads the time of the event; then it runs
-    /// at the speed of the replay until the next event is due. It waits for an event that
-    /// is due and was not yielded, and stops after the last one. Its rate is the speed of
-    /// the replay, even if that is set later.
+    /// When an event is yielded, the clock reads the time of that event; then it runs at
+    /// the speed of the replay until the next event is due. It stands still while an
+    /// event is due and not yielded, and after the last event. Its rate is the speed of
+    /// the replay, even if the speed is set later.
     pub fn clock(&self) -> Clock {
         Clock::from_source(Arc::clone(&self.playback) as Arc<dyn TimeSource>)
     }
@@ -148,14 +149,14 @@ where
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    /// Plays the run at a multiple of its speed from here on; [`f64::INFINITY`] plays it
-    /// without pauses.
+    /// Sets the speed from here on, as a multiple of real time. The default is 1.0, and
+    /// [`f64::INFINITY`] replays the run without pauses.
     ///
     /// # Panics
     ///
     /// Panics if `speed` is not greater than 0.
     pub fn with_speed(mut self, speed: f64) -> Self {
-        assert!(speed > 0.0, "the speed of a replay is greater than 0");
+        assert!(speed > 0.0, "the speed of a replay must be greater than 0");
         self.playback.set_speed(speed);
         if self.timer.is_some() {
             self.set_timer();
@@ -228,7 +229,7 @@ impl Playback {
         }
     }
 
-    /// The real time until the next event.
+    /// Returns the real time until the next event.
     fn time_left(&self) -> Duration {
         let now = (self.now)();
         let state = self.lock();
@@ -236,7 +237,7 @@ impl Playback {
         scaled(left, state.speed.recip())
     }
 
-    /// An event with this time is yielded.
+    /// Records that an event with this time is yielded.
     fn reach(&self, at: Duration) {
         let mut state = self.lock();
         state.reached = state.reached.max(at);
@@ -260,7 +261,8 @@ impl TimeSource for Playback {
 }
 
 impl PlaybackState {
-    /// The time in the run at this real time, even if an event is late. It never goes back.
+    /// Returns the time in the run at this real time, even if an event is late. It never
+    /// goes backwards.
     fn time(&self, now: Duration) -> Duration {
         let Some((time, start)) = self.start else { return self.reached };
         let passed = scaled(now.saturating_sub(start), self.speed);
@@ -268,7 +270,7 @@ impl PlaybackState {
     }
 }
 
-/// A multiple of a time, at most the longest time.
+/// Returns a multiple of a time, which saturates at the longest time.
 fn scaled(time: Duration, by: f64) -> Duration {
     Duration::try_from_secs_f64(time.as_secs_f64() * by).unwrap_or(Duration::MAX)
 }

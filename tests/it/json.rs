@@ -144,7 +144,7 @@ fn an_invalid_line_is_an_error_and_the_next_one_is_read() {
         ("nonsense", "expected ident at line 1 column 2"),
         ("{}", "missing field `event`"),
         (r#"{"event":"closed"}"#, "missing field `at`"),
-        (r#"{"event":"closed","at":-1}"#, "a time is not negative"),
+        (r#"{"event":"closed","at":-1}"#, "a time must not be negative"),
         (r#"{"event":"won","at":1}"#, "`won`"),
         (r#"{"event":"added","at":1,"job":0}"#, "nonzero"),
         (r#"{"event":"ended","at":1,"job":1,"outcome":"failed"}"#, "missing field `message`"),

@@ -190,7 +190,7 @@ fn a_speed_that_is_not_positive_panics() {
         let replay = replay_with_clock([], || Duration::ZERO, |_| ready(()));
         assert_eq!(
             panic_of(|| replay.with_speed(speed)),
-            "the speed of a replay is greater than 0"
+            "the speed of a replay must be greater than 0"
         );
     }
 }

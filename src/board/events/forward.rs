@@ -1,4 +1,4 @@
-//! Events, sent to a channel.
+//! Forwarding events to a channel.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,7 +10,7 @@ use async_channel::Sender;
 use crate::board::event::Event;
 use crate::board::events::Events;
 
-/// The future of [`Events::forward`].
+/// The future returned by [`Events::forward`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Forward {
     future: Pin<Box<dyn Future<Output = ()> + Send>>,

@@ -1,4 +1,4 @@
-//! Events, read at intervals.
+//! Reading events at intervals.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use crate::board::event::Event;
 use crate::board::events::Events;
 
 pin_project! {
-    /// The stream of [`Events::sampled`].
+    /// The stream returned by [`Events::sampled`].
     #[must_use = "streams do nothing unless polled"]
     pub struct Sampled<F, T> {
         events: Events,
         every: Duration,
         sleep: F,
-        // How many messages are left of those that were queued at the last read; `None`
+        // The number of messages left of those that were queued at the last read; `None`
         // if all were taken.
         left: Option<usize>,
         #[pin]

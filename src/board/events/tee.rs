@@ -1,4 +1,4 @@
-//! The same events for several readers.
+//! Sharing one stream of events between several readers.
 
 use std::array;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,29 +15,31 @@ use crate::board::channel::Lines;
 use crate::board::event::{Change, Event, JobId};
 use crate::board::lock::ignore_poison;
 
-/// Gives the same events to `N` readers, each at its own pace.
+/// Splits a stream of events into `N` readers, which all receive the same events, each at
+/// its own pace.
 ///
 /// A reader drains its backlog first, then pulls the next event and queues a copy for the
-/// other readers. In a backlog changes merge as on the board: one change per job, with the
-/// latest values and the latest time, so at most three events per job, and the last state
-/// of every job arrives. At most 65,536 printed lines or 16 MiB of them are queued per
-/// reader. Beyond that the newest lines are omitted for this reader, and a line
-/// `… 12 lines not shown` stands in their place.
+/// other readers. In a backlog, changes merge as they do on the board: into one change
+/// per job, with the latest values and the latest time. A backlog therefore holds at most
+/// three events per job, and the last state of every job arrives. At most 65,536 printed
+/// lines or 16 MiB of them are queued per reader. Beyond that limit, the newest lines are
+/// omitted for this reader, and a line such as `… 12 lines not shown` takes their place.
 ///
-/// A dropped reader has no backlog. The events are dropped at their end, or with the last
-/// reader.
+/// A dropped reader keeps no backlog. The stream of events is dropped when it ends, or
+/// with the last reader.
 ///
-/// The reader that polls most often decides how often the board is read, and so what a
-/// tick costs. Let every reader wait between polls, as a [`Console`](crate::Console) does,
-/// or tee [sampled](crate::Events::sampled) events.
+/// The reader that polls most often determines how often the board is read, and so what a
+/// tick costs. Let every reader wait between polls, as a [`Console`](crate::Console)
+/// does, or tee [sampled](crate::Events::sampled) events.
 ///
 /// # Panics
 ///
-/// A poll panics if the stream of events does. The other readers then end.
+/// Polling a reader panics if polling the stream of events panics. The other readers then
+/// end.
 ///
 /// # Cancel safety
 ///
-/// Dropping a future that borrows a reader loses no event.
+/// No event is lost if a future that borrows a reader is dropped.
 ///
 /// # Examples
 ///
@@ -63,7 +65,7 @@ pub fn tee<S: Stream<Item = Event>, const N: usize>(events: S) -> [Tee<S>; N] {
     array::from_fn(|number| Tee { shared: Arc::clone(&shared), number, ended: false })
 }
 
-/// One of the streams of [`tee`].
+/// One of the streams returned by [`tee`].
 #[must_use = "streams do nothing unless polled"]
 pub struct Tee<S> {
     shared: Arc<TeeState<S>>,
@@ -86,7 +88,7 @@ struct Locked<S> {
 /// The stream of events.
 enum Source<S> {
     Idle(Pin<Box<S>>),
-    /// A reader polls the stream. Another reader may wait for it.
+    /// A reader is polling the stream. Another reader may wait for it.
     Polled {
         waited_for: bool,
     },
@@ -100,7 +102,8 @@ impl<S: Stream<Item = Event>> Stream for Tee<S> {
         let polled = match self.shared.take(self.number) {
             Some(event) => Poll::Ready(Some(event)),
             None => {
-                // Before the poll, so that each later event wakes.
+                // Registered before the poll, so that every later event wakes this
+                // reader.
                 self.shared.wakers.listen(self.number, cx.waker());
                 let polled = self.shared.poll(self.number);
                 if polled.is_ready() {
@@ -142,14 +145,14 @@ impl<S> TeeState<S> {
         ignore_poison(self.state.lock())
     }
 
-    /// The next event of the reader's backlog.
+    /// Takes the next event from the reader's backlog.
     fn take(&self, number: usize) -> Option<Event> {
         self.state().reader(number).take()
     }
 }
 
 impl<S: Stream<Item = Event>> TeeState<S> {
-    /// The next event of the reader's backlog, or of the stream.
+    /// Takes the next event from the reader's backlog, or else from the stream.
     fn poll(&self, number: usize) -> Poll<Option<Event>> {
         let mut state = self.state();
         if let Some(event) = state.reader(number).take() {
@@ -183,12 +186,12 @@ impl<S> Locked<S> {
     }
 }
 
-/// A poll of the stream by one reader. Its drop puts the stream back and wakes the other
-/// readers, even after a panic.
+/// A poll of the stream by one reader. Dropping it puts the stream back and wakes the
+/// other readers, even after a panic.
 struct SourcePoll<'a, S> {
     shared: &'a TeeState<S>,
     number: usize,
-    /// The stream to put back; `None` after its end, and while it is polled, so that a
+    /// The stream to put back; `None` after its end and while it is polled, so that a
     /// panic ends it.
     events: Option<Pin<Box<S>>>,
     /// Whether the stream yielded an event.
@@ -225,9 +228,9 @@ impl<S> Drop for SourcePoll<'_, S> {
 #[derive(Default)]
 struct Backlog {
     pending: VecDeque<Event>,
-    /// How many events were taken from the front.
+    /// The number of events taken from the front.
     taken: usize,
-    /// The places of the pending changes, counted from the first event ever queued.
+    /// The positions of the pending changes, counted from the first event ever queued.
     changes: BTreeMap<JobId, usize>,
     lines: Lines,
 }
@@ -243,7 +246,7 @@ impl Backlog {
                 }
                 self.changes.insert(*job, place);
             }
-            // A later change of the job does not merge with one before this.
+            // Later changes of the job must not merge with a change before this event.
             Event::Added { job, .. } | Event::Ended { job, .. } => {
                 self.changes.remove(job);
             }
@@ -270,7 +273,7 @@ impl Backlog {
             }
             Event::Line { at, text } => {
                 if let Some(omitted) = self.lines.take(text.len()) {
-                    // In the place of the line that was taken.
+                    // It takes the place of the line that was taken.
                     self.lines.admit(omitted.len());
                     self.pending.push_front(Event::Line { at: *at, text: omitted });
                     return Some(event);
@@ -284,7 +287,7 @@ impl Backlog {
 }
 
 /// The wakers of the readers. Wakers are foreign code: they are called and dropped while
-/// nothing is locked.
+/// no lock is held.
 #[derive(Default)]
 struct Wakers(Mutex<Vec<Option<Waker>>>);
 

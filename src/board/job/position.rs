@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicU64;
 /// Set while an update is queued.
 const QUEUED: u64 = 1;
 
-/// Set while the position is past the highest one.
+/// Set while the position is above the maximum.
 const FULL: u64 = 1 << 63;
 
-/// The highest position: 2^62.
+/// The maximum position: 2^62.
 pub(crate) const MAX_POSITION: u64 = 1 << 62;
 
-/// A position above a bit that says whether an update of the job is queued.
+/// A position and, in the lowest bit, whether an update of the job is queued.
 ///
 /// The writer that sets the bit queues the update. The reader takes the update off the
 /// queue, clears the bit and then reads: a write that it does not see finds the bit clear
@@ -25,12 +25,12 @@ pub(crate) const MAX_POSITION: u64 = 1 << 62;
 pub(crate) struct AtomicPosition(AtomicU64);
 
 impl AtomicPosition {
-    /// Position 0, no update queued.
+    /// Creates a position of 0 with no update queued.
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// Adds to the position. Returns whether the caller queues an update.
+    /// Adds to the position. Returns `true` if the caller must queue an update.
     #[inline]
     pub(crate) fn add(&self, count: u64) -> bool {
         let before = if count < 1 << 32 {
@@ -42,18 +42,18 @@ impl AtomicPosition {
         before & (FULL | QUEUED) != QUEUED && self.added(before)
     }
 
-    /// Completes an addition without a queued update, or past the highest position.
+    /// Completes an addition that found no update queued or went past the maximum.
     #[cold]
     fn added(&self, before: u64) -> bool {
         if before & FULL != 0 {
-            // Additions that come before the end of this one add less than 2^32 each
-            // to 2^62, which does not overflow.
+            // Additions that come before the end of this one each add less than 2^32 to
+            // 2^62, which does not overflow.
             self.update(|position| position);
         }
         before & QUEUED == 0 && self.queue()
     }
 
-    /// Marks an update as queued. Returns whether the caller queues it.
+    /// Marks an update as queued. Returns `true` if the caller must queue it.
     pub(crate) fn queue(&self) -> bool {
         self.0.fetch_or(QUEUED, AcqRel) & QUEUED == 0
     }
@@ -63,12 +63,12 @@ impl AtomicPosition {
         self.0.fetch_and(!QUEUED, AcqRel);
     }
 
-    /// Replaces the position.
+    /// Sets the position.
     pub(crate) fn set(&self, position: u64) {
         self.update(|_| position);
     }
 
-    /// The position.
+    /// Returns the position.
     pub(crate) fn position(&self) -> u64 {
         (self.0.load(Relaxed) >> 1).min(MAX_POSITION)
     }
@@ -140,8 +140,8 @@ mod tests {
     }
 }
 
-/// The position, a text and the queue under the model checker. The reader reads when an
-/// update is queued, and once more at the end; then it has read all that was written.
+/// Model-checks the position, a text and the queue. The reader reads whenever an update
+/// is queued, and once more at the end; by then it has read everything that was written.
 #[cfg(all(test, active_status_loom))]
 mod models {
     use loom::sync::atomic::AtomicUsize;
@@ -176,7 +176,7 @@ mod models {
             assert_eq!(waiting, 0, "at most one update is queued");
         }
 
-        /// The text and the position, if an update is queued.
+        /// Returns the text and the position, if an update is queued.
         fn read(&self) -> Option<(u64, u64)> {
             if self.queued.load(Acquire) == 0 {
                 return None;

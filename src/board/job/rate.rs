@@ -1,4 +1,4 @@
-//! How fast a job goes: pure arithmetic on positions and times.
+//! The rate of a job: pure arithmetic on positions and times.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,25 +7,27 @@ use std::time::Duration;
 /// The time constant of the average: the weight of a rate of this age is e^-1.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// Positions that are observed within this time count as one.
+/// Observations that are closer together than this count as one.
 const STEP: Duration = Duration::from_millis(1);
 
-/// How far a job is and how fast it goes, for a progress style to put into words.
+/// The progress and the rate of a job, which a [`ProgressStyle`](crate::ProgressStyle)
+/// formats.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ProgressSnapshot {
-    /// How much is done.
+    /// The amount done, in the job's unit.
     pub position: u64,
-    /// How much there is to do; `None` if that is not known.
+    /// The total amount; `None` if it is unknown.
     pub total: Option<u64>,
-    /// The time since the progress was started, or else the job added.
+    /// The time since the progress was started, or else since the job was added.
     pub elapsed: Duration,
-    /// How much is done per second, mostly in the last ten seconds; `None` if unknown.
+    /// The amount done per second, mostly over the last ten seconds; `None` if it is
+    /// unknown.
     pub rate: Option<f64>,
 }
 
 impl ProgressSnapshot {
-    /// The time left at this rate; `None` if unknown.
+    /// Returns the time left at this rate; `None` if it is unknown.
     pub fn eta(&self) -> Option<Duration> {
         let left = self.total?.saturating_sub(self.position);
         if left == 0 {
@@ -35,11 +37,12 @@ impl ProgressSnapshot {
     }
 }
 
-/// Formats the progress of a job; `None` for the default format.
+/// A function that formats the progress of a job. It returns `None` for the default
+/// format.
 pub(crate) type Format = Arc<dyn Fn(&ProgressSnapshot) -> Option<String> + Send + Sync>;
 
-/// The rate of a position: an average of the rates between observations, in which older
-/// ones weigh less.
+/// A meter for the rate of a position: an average of the rates between observations, in
+/// which older rates weigh less.
 #[derive(Debug)]
 pub(crate) struct Meter {
     started: Duration,
@@ -48,19 +51,19 @@ pub(crate) struct Meter {
     /// The last position that was observed. While the position stays, so does the rate:
     /// the time in between counts once the position moves.
     observed: u64,
-    /// The sum of the rates by their weights.
+    /// The weighted sum of the rates.
     sum: f64,
     /// The sum of the weights: near 0 at first, near 1 later.
     weight: f64,
 }
 
 impl Meter {
-    /// A meter of a position that starts at 0 now.
+    /// Creates a meter for a position that starts at 0 now.
     pub(crate) fn new(now: Duration) -> Self {
         Self { started: now, last: now, position: 0, observed: 0, sum: 0.0, weight: 0.0 }
     }
 
-    /// Observes the position. A position that went back restarts the average.
+    /// Observes the position. A position that went backwards restarts the average.
     pub(crate) fn observe(
         &mut self,
         position: u64,

@@ -28,11 +28,11 @@ pub(crate) struct JobState {
 /// The state apart from the position. No foreign code runs while it is locked.
 struct Fields {
     added: Duration,
-    /// The first row, until it is read.
+    /// The initial row, until it is read.
     row: Option<Row>,
-    /// The updates that were not read, except for the progress.
+    /// The updates that have not been read, except for the progress.
     pending: Change,
-    /// Whether there are updates that were not read, apart from ticks.
+    /// Whether there are updates that have not been read, apart from ticks.
     changed: bool,
     /// Whether the progress was started, completed or cleared since the last read.
     progress_changed: bool,
@@ -46,16 +46,16 @@ struct Fields {
     end: Option<Ended>,
 }
 
-/// How, when and at which position a job ended.
+/// The end of a job: its time, its outcome and the last position.
 struct Ended {
     at: Duration,
-    /// `None` once it was read, and if the board was closed before.
+    /// `None` once it was read, and if the board was closed before the end.
     outcome: Option<Outcome>,
     position: u64,
 }
 
 impl JobState {
-    /// The state of a new job.
+    /// Creates the state of a new job.
     pub(crate) fn new(id: JobId, added: Duration, row: Row, format: Option<Format>) -> Self {
         let counting = row.progress.as_ref().map(|progress| progress.total);
         let fields = Fields {
@@ -83,13 +83,13 @@ impl JobState {
         self.id
     }
 
-    /// Counts one more handle.
+    /// Adds one to the number of handles.
     pub(crate) fn add_handle(&self) {
         self.handles.fetch_add(1, Relaxed);
     }
 
-    /// Counts one handle less. Returns `true` for the last one, which sees all writes of
-    /// the others.
+    /// Subtracts one from the number of handles. Returns `true` for the last handle,
+    /// which sees all writes of the others.
     pub(crate) fn drop_handle(&self) -> bool {
         self.handles.fetch_sub(1, AcqRel) == 1
     }
@@ -99,7 +99,7 @@ impl JobState {
     }
 }
 
-/// The writers' side.
+/// Methods for the writers.
 impl JobState {
     /// Adds to the position.
     #[inline]
@@ -107,7 +107,7 @@ impl JobState {
         if count == 0 { self.touch_progress() } else { self.position.add(count) }
     }
 
-    /// Replaces the position.
+    /// Sets the position.
     pub(crate) fn set_position(&self, position: u64) -> bool {
         self.position.set(position);
         if position == 0 { self.touch_progress() } else { self.position.queue() }
@@ -134,7 +134,7 @@ impl JobState {
         self.write(|fields, _| fields.pending.status = Some(status))
     }
 
-    /// Starts to count at 0.
+    /// Starts to count from 0.
     pub(crate) fn start_progress(&self, total: Option<u64>, now: Duration) -> bool {
         self.write(|fields, position| {
             position.set(0);
@@ -144,7 +144,7 @@ impl JobState {
         })
     }
 
-    /// Moves the position to the total, if it is known.
+    /// Sets the position to the total, if it is known.
     pub(crate) fn complete_progress(&self) -> bool {
         self.write(|fields, position| {
             if let Some(Some(total)) = fields.counting {
@@ -163,7 +163,7 @@ impl JobState {
         })
     }
 
-    /// Lets the job live without handles.
+    /// Lets the job run without handles.
     pub(crate) fn detach(&self) -> bool {
         self.write(|fields, _| {
             fields.detached = true;
@@ -171,7 +171,7 @@ impl JobState {
         })
     }
 
-    /// Ends the job, unless it has ended. Without an outcome there is no event.
+    /// Ends the job, unless it has already ended. Without an outcome there is no event.
     pub(crate) fn end(&self, at: Duration, outcome: Option<Outcome>) -> bool {
         let mut fields = self.lock();
         let first = fields.end.is_none();
@@ -186,14 +186,14 @@ impl JobState {
         self.lock().end.is_some()
     }
 
-    /// Whether dropping the last handle ends the job.
+    /// Returns `true` if dropping the last handle ends the job.
     pub(crate) fn ends_with_its_handles(&self) -> bool {
         let fields = self.lock();
         fields.end.is_none() && !fields.detached
     }
 
-    /// Writes to the fields, unless the job has ended. The value that the write returns
-    /// is dropped after the lock was released.
+    /// Writes to the fields, unless the job has ended. The value that `write` returns is
+    /// dropped after the lock is released.
     fn write<T>(&self, write: impl FnOnce(&mut Fields, &AtomicPosition) -> T) -> bool {
         let mut fields = self.lock();
         if fields.end.is_some() {
@@ -206,9 +206,10 @@ impl JobState {
     }
 }
 
-/// The side of the reader, of which there is one.
+/// Methods for the one reader.
 impl JobState {
-    /// When the job was added, and its row; `None` after the first call.
+    /// Returns the time at which the job was added, and its row; `None` after the first
+    /// call.
     pub(crate) fn read_row(&self, now: Duration) -> Option<(Duration, Row)> {
         let mut fields = self.lock();
         let at = fields.added;
@@ -227,14 +228,14 @@ impl JobState {
         self.read_change(self.lock(), now)
     }
 
-    /// Reads the updates that are left, queued or not; `None` if there are none.
+    /// Reads the remaining updates, queued or not. Returns `None` if there are none.
     pub(crate) fn read_rest(&self, now: Duration) -> Option<Change> {
         let fields = self.lock();
         fields.is_pending(self.position.position()).then(|| self.read_change(fields, now))
     }
 
-    /// When and how the job ended; `None` before the end, and after the first call.
-    /// Ticks queue no more updates.
+    /// Returns the time and the outcome of the end; `None` before the end and after the
+    /// first call. Afterwards, ticks queue no more updates.
     pub(crate) fn read_end(&self) -> Option<(Duration, Outcome)> {
         let mut fields = self.lock();
         let end = fields.end.as_mut()?;
@@ -249,7 +250,8 @@ impl JobState {
     fn read_change(&self, mut fields: MutexGuard<'_, Fields>, now: Duration) -> Change {
         let mut change = mem::take(&mut fields.pending);
         fields.changed = false;
-        // The reset of a position is written under the lock, so it is read there.
+        // A reset of the position is written under the lock, so it is read under the
+        // lock.
         let position = fields.last_position(self.position.position());
         let moved = mem::replace(&mut fields.position_read, position) != position;
         if position > 0 {
@@ -270,7 +272,7 @@ impl JobState {
         change
     }
 
-    /// Runs the format, or drops it if it panics.
+    /// Calls the format, and drops it if it panics.
     fn format_progress(
         &self,
         format: Option<Format>,
@@ -289,7 +291,7 @@ impl Fields {
         self.changed || self.last_position(position) != self.position_read
     }
 
-    /// The position that counts: the given one, or that at the end of the job.
+    /// Returns the position at which the job ended, or else the given one.
     fn last_position(&self, position: u64) -> u64 {
         self.end.as_ref().map_or(position, |end| end.position)
     }
@@ -323,7 +325,7 @@ mod tests {
             let state = Arc::clone(&state);
             move || sender.send([state.tick(1), state.tick(1 << 40)])
         });
-        // A tick that waits for the lock waits as long as this.
+        // A tick that took the lock would wait until this times out.
         assert_eq!(ticked.recv_timeout(Duration::from_secs(60)), Ok([true, false]));
         drop(locked);
         assert_eq!(state.position.position(), 1 + (1 << 40));

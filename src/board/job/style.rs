@@ -1,4 +1,4 @@
-//! How progress is written.
+//! The styles in which progress is written.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use crate::board::event::percentage;
 use crate::board::job::rate::{Format, ProgressSnapshot};
 use crate::units::{format_bytes, format_elapsed_short};
 
-/// How the progress of a job is written: the position and total in a unit, with
-/// the rate and the time left, or the text that a closure returns.
+/// The style in which the progress of a job is written: the position and total in a unit,
+/// optionally with the rate and the time left, or the text that a closure returns.
 ///
 /// The text is formatted when the console reads the update, and follows the bar if
 /// the job has a total.
@@ -21,8 +21,8 @@ use crate::units::{format_bytes, format_elapsed_short};
 /// | [`bytes`](Self::bytes) | ` 25% - 3 B/12 B` | `3 B` |
 /// | `bytes().rate().eta()` | ` 25% - 3 B/12 B, 1 B/s, 6s left` | `3 B, 1 B/s` |
 ///
-/// A closure from a [`ProgressSnapshot`] to a `String` is a style as well. If the
-/// closure panics, the board does not call it again and shows the numbers instead.
+/// A closure that formats a [`ProgressSnapshot`] as a `String` converts to a style. If
+/// the closure panics, the board does not call it again and shows the numbers instead.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ enum Content {
     Custom(Format),
 }
 
-/// Which numbers are written, and in which unit.
+/// The numbers to write, and their unit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Numbers {
     bytes: bool,
@@ -57,17 +57,18 @@ struct Numbers {
 }
 
 impl ProgressStyle {
-    /// Percentage, position and total. This is the default.
+    /// Creates a style with percentage, position and total. This is the default.
     pub const fn bar() -> Self {
         Self { content: Content::Numbers(Numbers { bytes: false, rate: false, eta: false }) }
     }
 
-    /// Like [`bar`](Self::bar), with the numbers in bytes: `1.2 MiB`.
+    /// Creates a style like [`bar`](Self::bar) with the numbers in bytes, such as `1.2
+    /// MiB`.
     pub const fn bytes() -> Self {
         Self { content: Content::Numbers(Numbers { bytes: true, rate: false, eta: false }) }
     }
 
-    /// Adds the rate per second. A custom style is not changed.
+    /// Adds the rate per second. This has no effect on a custom style.
     pub const fn rate(mut self) -> Self {
         if let Content::Numbers(numbers) = &mut self.content {
             numbers.rate = true;
@@ -75,8 +76,8 @@ impl ProgressStyle {
         self
     }
 
-    /// Adds the time left, if there is a total. It does not rise while the position
-    /// stays the same. A custom style is not changed.
+    /// Adds the time left, if there is a total. It does not increase while the position
+    /// stays the same. This has no effect on a custom style.
     pub const fn eta(mut self) -> Self {
         if let Content::Numbers(numbers) = &mut self.content {
             numbers.eta = true;
@@ -84,12 +85,12 @@ impl ProgressStyle {
         self
     }
 
-    /// The text that a closure returns for the progress.
+    /// Creates a style with the text that a closure returns for the progress.
     pub fn custom(format: impl Fn(&ProgressSnapshot) -> String + Send + Sync + 'static) -> Self {
         Self { content: Content::Custom(Arc::new(move |progress| Some(format(progress)))) }
     }
 
-    /// The function that formats progress; `None` for the board's own format.
+    /// Returns the function that formats the progress; `None` for the default format.
     pub(crate) fn into_format(self) -> Option<Format> {
         match self.content {
             Content::Custom(format) => Some(format),
@@ -105,7 +106,7 @@ impl Default for ProgressStyle {
     }
 }
 
-/// Like [`ProgressStyle::custom`].
+/// Equivalent to [`ProgressStyle::custom`].
 impl<F: Fn(&ProgressSnapshot) -> String + Send + Sync + 'static> From<F> for ProgressStyle {
     fn from(format: F) -> Self {
         Self::custom(format)
@@ -122,7 +123,7 @@ impl fmt::Debug for ProgressStyle {
 }
 
 impl Numbers {
-    /// Formats the progress; `None` before there is anything to write.
+    /// Formats the progress. Returns `None` while there is nothing to write.
     fn format(self, progress: &ProgressSnapshot) -> Option<String> {
         let numbers = match progress.total {
             None => Some(self.amount(progress.position)),

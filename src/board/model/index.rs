@@ -1,5 +1,5 @@
-//! Which running rows matter most, and when the next one changes, kept up to date so that
-//! no frame visits all of them.
+//! An index of the running rows by importance and by the time of their next change. It is
+//! kept up to date, so that no frame visits all rows.
 
 use core::cmp::Reverse;
 use core::ops::Bound;
@@ -10,7 +10,7 @@ use crate::board::event::{JobId, Status};
 use crate::board::model::overall::{OverallProgress, ProgressSums};
 use crate::board::model::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
 
-/// The importance of a row where not all have room.
+/// The importance of a row, for when not all rows have room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// Pinned rows.
@@ -34,20 +34,20 @@ impl Class {
     }
 }
 
-/// An index of rows. Adding and removing one takes logarithmic time.
+/// An index of rows. Adding and removing a row takes logarithmic time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// The running rows by class, then by the time of their last update.
     ranks: BTreeSet<(Class, Reverse<Duration>, JobId)>,
-    /// When the rows that can be bold were last updated, completed ones included.
+    /// The times of the last updates of rows that can be bold, including completed ones.
     updates: Times,
-    /// When the rows that show their silence were last updated.
+    /// The times of the last updates of rows that show their silence.
     silences: Times,
-    /// The same, modulo [`LONG`].
+    /// The same times, modulo [`LONG`].
     long_silences: Times,
-    /// When the rows with the elapsed time were added, modulo [`SECOND`].
+    /// The times at which rows with elapsed time were added, modulo [`SECOND`].
     seconds: Times,
-    /// How many running rows have the status error.
+    /// The number of running rows with the status error.
     errors: usize,
     sums: ProgressSums,
 }
@@ -92,24 +92,24 @@ impl Index {
         self.updates.remove(row.updated);
     }
 
-    /// How many running rows have the status error.
+    /// Returns the number of running rows with the status error.
     pub(crate) fn errors(&self) -> usize {
         self.errors
     }
 
-    /// The progress of all jobs together.
+    /// Returns the overall progress of all jobs.
     pub(crate) fn overall_progress(&self) -> OverallProgress {
         self.sums.overall_progress()
     }
 
-    /// The running rows of a class, the last updated one first.
+    /// Returns the running rows of a class, most recently updated first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         let first = JobId::new(1).expect("ids count from 1");
         let newest = (class, Reverse(Duration::MAX), first);
         self.ranks.range(newest..).take_while(move |rank| rank.0 == class).map(|rank| rank.2)
     }
 
-    /// When the next row changes after `now`.
+    /// Returns the time after `now` at which the next row changes.
     pub(crate) fn next_change(&self, now: Duration) -> Option<Duration> {
         let dims = self.updates.first_due(BOLD, now);
         let silences = STEPS.into_iter().filter_map(|step| self.silences.first_due(step, now));
@@ -137,7 +137,7 @@ impl Times {
         }
     }
 
-    /// The first moment after `now` that is `wait` after one of the times.
+    /// Returns the first time after `now` that is `wait` after one of the times.
     fn first_due(&self, wait: Duration, now: Duration) -> Option<Duration> {
         let mut waiting = match now.checked_sub(wait) {
             Some(over) => self.0.range((Bound::Excluded(over), Bound::Unbounded)),
@@ -146,7 +146,7 @@ impl Times {
         waiting.next()?.0.checked_add(wait)
     }
 
-    /// The first moment after `now` that is one of the times modulo `period`.
+    /// Returns the first time after `now` that is one of the times modulo `period`.
     fn next_pass(&self, period: Duration, now: Duration) -> Option<Duration> {
         let phase = modulo(now, period);
         let start = now - phase;

@@ -2,14 +2,14 @@
 
 use crate::board::model::row::JobRow;
 
-/// The progress of all jobs of a board together.
+/// The overall progress of all jobs of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OverallProgress {
     /// No job is running.
     Idle,
     /// Jobs without a total are running.
     Unknown,
-    /// The mean of the jobs in percent, rounded down.
+    /// The mean progress of the jobs in percent, rounded down.
     Percent(u8),
 }
 
@@ -21,17 +21,18 @@ pub(crate) enum OverallProgress {
 pub(crate) struct ProgressSums {
     pinned: Sum,
     others: Sum,
-    /// How many running jobs are work: neither detached nor a row of elapsed time.
+    /// The number of running jobs that are work: neither detached nor a row of elapsed
+    /// time.
     working: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Sum {
-    /// How many jobs have a total.
+    /// The number of jobs with a total.
     jobs: u64,
-    /// How many of them are running.
+    /// The number of those that are running.
     running: u64,
-    /// How much of them is done, in thousandths of a job.
+    /// The sum of what is done of them, in thousandths of a job.
     done: u64,
 }
 
@@ -81,13 +82,13 @@ impl ProgressSums {
     }
 }
 
-/// How much of a job is done, in thousandths; `None` without a total.
+/// Returns how much of a job is done, in thousandths of a job; `None` without a total.
 fn done(row: &JobRow) -> Option<u64> {
     let progress = row.data.progress.as_ref().filter(|progress| progress.total.is_some())?;
     Some(progress.done_of(WHOLE).unwrap_or(WHOLE))
 }
 
-/// Whether the job is work.
+/// Returns `true` if the job is work.
 fn works(row: &JobRow) -> bool {
     !row.data.finishes_at_close()
 }
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(done(&row(false, Some((0, None)))), None);
     }
 
-    /// The overall progress, computed from all rows.
+    /// Computes the overall progress from all rows.
     fn expected_progress(running: &[JobRow], ended: &[JobRow]) -> OverallProgress {
         let parts = |rows: &[JobRow], pinned| -> Vec<u64> {
             let rows = rows.iter().filter(|row| row.data.pinned == pinned);

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use crate::board::event::{Change, Outcome, Row, Status};
 
-/// How long a row stays bold after its last update.
+/// The time for which a row stays bold after an update.
 pub(crate) const BOLD: Duration = Duration::from_secs(1);
 
-/// The ages at which a row shows for how long it has not been updated.
+/// The times without an update after which a row shows its silence.
 pub(crate) const STEPS: [Duration; 6] = [
     Duration::from_secs(10),
     Duration::from_secs(20),
@@ -17,10 +17,10 @@ pub(crate) const STEPS: [Duration; 6] = [
     Duration::from_secs(300),
 ];
 
-/// From this age on, the row shows it again at each multiple.
+/// From this time on, a row shows its silence anew at each multiple of it.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
-/// How often a row that shows elapsed time changes.
+/// The interval at which a row that shows elapsed time changes.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// The row of one job, running or completed.
@@ -28,7 +28,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) struct JobRow {
     /// The latest values. The end of the job may have changed the status.
     pub(crate) data: Row,
-    /// How often the position changed, which turns the spinner.
+    /// The number of changes of the position, which turn the spinner.
     pub(crate) turns: usize,
     /// When the job was added.
     pub(crate) added: Duration,
@@ -38,7 +38,7 @@ pub(crate) struct JobRow {
     pub(crate) end: Option<End>,
 }
 
-/// When a job ended, and how.
+/// The end of a job: its time and its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) at: Duration,
@@ -70,23 +70,23 @@ impl JobRow {
         self.end = Some(End { at, outcome });
     }
 
-    /// Whether the last update is old.
+    /// Returns `true` if the row is no longer bold.
     pub(crate) fn is_dim(&self, now: Duration) -> bool {
         self.updated.saturating_add(BOLD) <= now
     }
 
-    /// How long the job has been running, or ran until its end.
+    /// Returns how long the job has been running, or ran until its end.
     pub(crate) fn elapsed(&self, now: Duration) -> Duration {
         self.end.as_ref().map_or(now, |end| end.at).saturating_sub(self.added)
     }
 
-    /// Whether the row shows for how long it has not been updated.
+    /// Returns `true` if the row shows its silence: for how long it has not been updated.
     pub(crate) fn shows_silence(&self) -> bool {
         !(self.data.pinned || self.data.finishes_at_close() || self.end.is_some())
     }
 
-    /// For how long the row has not been updated, as it shows it: the last step that
-    /// passed.
+    /// Returns the silence that the row shows: the last step that passed since its last
+    /// update.
     pub(crate) fn silence(&self, now: Duration) -> Option<Duration> {
         let age = now.saturating_sub(self.updated);
         if !self.shows_silence() {
@@ -99,7 +99,7 @@ impl JobRow {
     }
 }
 
-/// A time modulo a period of whole seconds.
+/// Returns a time modulo a period of whole seconds.
 pub(crate) fn modulo(time: Duration, period: Duration) -> Duration {
     Duration::new(time.as_secs() % period.as_secs(), time.subsec_nanos())
 }
