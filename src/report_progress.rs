@@ -9,13 +9,13 @@ use pin_project_lite::pin_project;
 
 use crate::board::job::Job;
 
-/// Counts the items of a stream as the progress of a job, one tick per item.
+/// Counts the items of a stream as the progress of a job, with one tick per item.
 ///
 /// Items, size hints and termination are those of the inner stream. A job without
-/// [`start_progress`](Job::start_progress) counts without a total. At the end of the
-/// stream the count is shown even if it is 0. The job does not end with the stream.
+/// [`start_progress`](Job::start_progress) counts without a total. When the stream ends,
+/// the count is shown even if it is 0. The job does not end with the stream.
 ///
-/// [`with_step`](ReportProgress::with_step) reports less often, and
+/// [`with_step`](ReportProgress::with_step) makes the reports less frequent, and
 /// [`with_text`](ReportProgress::with_text) reports the count as the text of the job.
 ///
 /// # Examples
@@ -37,7 +37,7 @@ use crate::board::job::Job;
 /// # });
 /// ```
 ///
-/// A text for every thousand items:
+/// A text every thousand items:
 ///
 /// ```
 /// use active_status::testing::{Screen, VirtualClock};
@@ -62,7 +62,7 @@ pub const fn report_progress<S: Stream>(stream: S, job: Job) -> ReportProgress<S
 }
 
 pin_project! {
-    /// The stream of [`report_progress`](crate::report_progress).
+    /// The stream returned by [`report_progress`](crate::report_progress).
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
     pub struct ReportProgress<S> {
@@ -73,17 +73,18 @@ pin_project! {
 }
 
 impl<S> ReportProgress<S> {
-    /// Reports after each further `items` items, and at the end: when the stream
-    /// ends, when its size hint rules out another item, or when it is dropped.
+    /// Sets the number of items per report. The last report comes at the end: when the
+    /// stream ends, when its size hint rules out another item, or when it is dropped.
     ///
-    /// The default is 1, and 0 counts as 1. A tick costs a few nanoseconds, so this
-    /// is for counts that should advance in steps and for texts that cost more.
+    /// The default is 1, and 0 counts as 1. A tick costs a few nanoseconds, so larger
+    /// steps are for counts that should advance in steps and for texts that are expensive
+    /// to format.
     pub const fn with_step(mut self, items: u64) -> Self {
         self.count.step = items;
         self
     }
 
-    /// Reports the count as the [text](Job::set_text) of the job instead of as
+    /// Reports the count as the [text](Job::set_text) of the job instead of as its
     /// progress.
     pub fn with_text<T: fmt::Display>(
         mut self,
@@ -93,12 +94,12 @@ impl<S> ReportProgress<S> {
         self
     }
 
-    /// Returns the inner stream.
+    /// Returns a reference to the inner stream.
     pub const fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// Returns the inner stream, which is no longer counted.
+    /// Returns the inner stream, whose further items are not counted.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -128,16 +129,16 @@ impl<S: FusedStream> FusedStream for ReportProgress<S> {
     }
 }
 
-/// Reports a number of items on a job.
+/// A function that reports a number of items on a job.
 type Report = Box<dyn Fn(&Job, u64) + Send + Sync>;
 
-/// The number of items, and how many of them have been reported. Dropping it
-/// reports the others.
+/// The number of items, and how many of them have been reported. Dropping it reports the
+/// rest.
 struct Count {
     job: Job,
     items: u64,
     reported: u64,
-    /// The number of items from one report to the next.
+    /// The number of items per report.
     step: u64,
     /// `None` if items are reported as ticks.
     report: Option<Report>,

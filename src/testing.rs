@@ -1,8 +1,8 @@
-//! A virtual clock and a screen in memory, for tests of programs that have a board.
+//! A virtual clock and an in-memory screen, for tests of programs that use a board.
 //!
 //! Nothing in this module waits, starts a thread or needs an executor. A [`VirtualClock`]
-//! is the clock of the board and of the console, and the timer of the program. A
-//! [`Screen`] shows the board as a terminal would.
+//! serves as the clock of the board and of the console, and as the timer of the program.
+//! A [`Screen`] shows the board as a terminal would.
 //!
 //! # Examples
 //!

@@ -1,9 +1,9 @@
-//! Numbers as text: sizes in bytes and times.
+//! Formatting sizes in bytes and times.
 
 use std::time::Duration;
 
-/// Formats a number of bytes in the largest unit of at least one, rounded down to a
-/// tenth.
+/// Formats a number of bytes in the largest unit that gives at least one, rounded down to
+/// a tenth.
 ///
 /// # Examples
 ///
@@ -24,8 +24,8 @@ pub fn format_bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
 }
 
-/// Formats a time as days, hours, minutes and seconds, leaving out those that are
-/// zero. A time below one second is `less than a second`.
+/// Formats a time as days, hours, minutes and seconds, without those that are zero. A
+/// time of less than a second is `less than a second`.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ pub fn format_elapsed(time: Duration) -> String {
     if terms.is_empty() { "less than a second".to_owned() } else { terms.join(", ") }
 }
 
-/// Formats a time by its two largest units, from days down to seconds.
+/// Formats a time in its two largest units, from days down to seconds.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Captured output: what is written to the terminal becomes lines of a board.
+//! Capturing output: bytes written to the terminal become lines of a board.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -21,50 +21,48 @@ use crate::board::Board;
 use crate::io::redirect::{Redirect, StandardStream};
 use crate::io::stdio;
 
-/// How long a partial line waits for its end.
+/// The time for which a partial line waits for its end.
 const PARTIAL_LINE: Duration = Duration::from_millis(100);
 
-/// The number of bytes per read.
+/// The maximum number of bytes per read.
 const CHUNK: usize = 16 << 10;
 
-/// The longest partial line, in bytes.
+/// The maximum number of bytes in a partial line.
 const LONGEST: usize = 16 << 20;
 
-/// Written by the guard last, so that the reader knows that it has read
-/// everything. The reader looks for it only then.
+/// The guard writes this last, so that the reader knows when it has read everything. The
+/// reader looks for it only once the capture is ending.
 const END: &[u8] = b"\0active-status: the end of a capture\0";
 
-/// Prints everything that is written to the terminal above the rows of a board,
+/// A guard that prints everything written to the terminal above the rows of a board,
 /// until it is dropped.
 ///
-/// This covers `println!` and `eprintln!`, libraries in other languages, child
-/// processes, and the messages of panics.
+/// This includes `println!` and `eprintln!`, libraries in other languages, child
+/// processes, and panic messages.
 ///
-/// Standard output and standard error are captured if they are terminals, so
-/// output to a file or a pipe is unaffected. Neither is captured if standard error
-/// is not a terminal, because no board is drawn then. Writers see a terminal of the
-/// same size and keep their colors. A [`Console`] draws on the real terminal, even if
-/// it is opened later. A console with another [`output`] that leads to the terminal
-/// would be captured too.
+/// Standard output and standard error are captured if they are terminals, so output to a
+/// file or a pipe is unaffected. If standard error is not a terminal, neither is
+/// captured, because no board is drawn then. Captured code still sees a terminal of the
+/// same size, and keeps its colors. A [`Console`] draws on the real terminal, even if it
+/// is opened later. A console whose [`output`] is set to a writer that leads to the
+/// terminal would be captured too.
 ///
 /// [`Console`]: crate::Console
 /// [`output`]: crate::Console::output
 ///
-/// Lines keep the order in which they were written. A partial line waits 0.1 s for
-/// its end. A line that is rewritten with carriage returns is printed once, in its
-/// last state, when it ends. Parts of lines that two threads write at the same time
-/// are mixed, as on any terminal; `println!` writes lines of up to 1,024 bytes as a
-/// whole.
+/// Lines keep the order in which they were written. A partial line waits 0.1 s for its
+/// end. A line that is rewritten with carriage returns is printed once, in its last
+/// state, when it ends. Partial lines that two threads write at the same time are mixed,
+/// as on any terminal; `println!` writes lines of up to 1,024 bytes as a whole.
 ///
-/// When the guard is dropped, even by a panic, everything written so far has been
-/// printed on the board. The redirect applies to the whole process. If several
-/// captures exist, the newest receives the output. A child process that outlives
-/// the capture writes to the terminal from then on, and so does everything after
-/// the board has closed. Output written just before the process is killed or exits
-/// with the guard alive may be lost. With `panic = "abort"`, the message of a panic
-/// is printed below the rows.
+/// When the guard has been dropped, even by a panic, everything written before has been
+/// printed on the board. The redirect applies to the whole process. If several captures
+/// exist, the newest receives the output. Child processes that outlive the capture then
+/// write to the terminal, and so does everything after the board has closed. Output may
+/// be lost if it is written just before the process is killed, or exits without dropping
+/// the guard. With `panic = "abort"`, the panic message is printed below the rows.
 ///
-/// The guard borrows the board, so that it cannot outlive it.
+/// The guard borrows the board, so it cannot outlive the board.
 ///
 /// # Examples
 ///
@@ -89,11 +87,11 @@ pub struct Capture<'a> {
 }
 
 impl<'a> Capture<'a> {
-    /// Starts to capture standard output and standard error.
+    /// Starts capturing standard output and standard error.
     ///
     /// # Errors
     ///
-    /// Returns an error if the system provides no pseudo-terminal or no thread.
+    /// Returns an error if the system cannot provide a pseudo-terminal or a thread.
     pub fn start(board: &'a impl AsRef<Board>) -> io::Result<Self> {
         let board = board.as_ref();
         let terminal = stdio::stderr()?;
@@ -122,7 +120,7 @@ impl Drop for Capture<'_> {
 #[derive(Debug)]
 struct ActiveCapture {
     redirects: Vec<Redirect>,
-    /// The end that the streams write to, for [`END`].
+    /// The side that the streams write to, for writing [`END`].
     writer: File,
     ending: Arc<AtomicBool>,
     reader: JoinHandle<Reader>,
@@ -156,7 +154,7 @@ impl ActiveCapture {
         Ok(active)
     }
 
-    /// Restores the streams and waits until all output so far is printed.
+    /// Restores the streams, and waits until all output so far has been printed.
     fn end(mut self) {
         self.redirects.clear();
         self.ending.store(true, Ordering::Release);
@@ -169,17 +167,18 @@ impl ActiveCapture {
     }
 }
 
-/// A pseudo-terminal: the side to read, and the name of the side to write.
+/// A pseudo-terminal: the side to read from, and the name of the side to write to.
 struct PtyPair {
     reader: File,
     name: CString,
 }
 
 impl PtyPair {
-    /// A pseudo-terminal of the size of `terminal`. It turns `\n` into `\r\n`.
+    /// Opens a pseudo-terminal of the size of `terminal`, which turns `\n` into `\r\n`.
     fn like(terminal: &File) -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
-        // Without a gap for a process that another thread starts, where that is possible.
+        // Set atomically where possible, so that a process that another thread starts
+        // does not inherit it.
         #[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
         let flags = flags | OpenptFlags::CLOEXEC;
         let reader = openpt(flags)?;
@@ -203,7 +202,7 @@ struct Reader {
     board: Board,
     captured: File,
     terminal: File,
-    /// The line read so far.
+    /// The partial line read so far.
     partial: Vec<u8>,
     ending: Arc<AtomicBool>,
 }
@@ -226,8 +225,8 @@ impl Reader {
         }
     }
 
-    /// Whether to print a partial line now. It waits for the rest while there is
-    /// hope for it.
+    /// Returns `true` if a partial line is to be printed now, instead of waiting for its
+    /// rest.
     fn is_partial_line_due(&self) -> bool {
         if self.partial.is_empty() || self.is_ending() {
             return false;
@@ -236,13 +235,14 @@ impl Reader {
         self.board.is_closed() || (!rewritten && !self.is_readable(PARTIAL_LINE))
     }
 
-    /// Prints the lines that these bytes complete. Whether they hold [`END`].
+    /// Prints the lines that these bytes complete. Returns `true` if the bytes contain
+    /// [`END`].
     fn take(&mut self, bytes: &[u8]) -> bool {
         let mut ended = false;
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.partial.extend_from_slice(piece);
             if ended {
-                // A child process has written this since.
+                // A child process wrote this after the end.
                 self.forward_partial();
             } else if let Some(last) = self.is_ending().then(|| find_end(&self.partial)).flatten() {
                 self.partial.truncate(last);
@@ -255,13 +255,13 @@ impl Reader {
         ended
     }
 
-    /// Prints the line read so far, or forwards it if the board is closed.
+    /// Prints the partial line, or forwards it if the board is closed.
     fn print_partial(&mut self) {
         if self.partial.is_empty() {
             return;
         }
         let line = last_state(&self.partial);
-        // Printing may wake a foreign waker, whose panics must not end this thread.
+        // Printing may wake a foreign waker, whose panic must not end this thread.
         let printed = panic::catch_unwind(AssertUnwindSafe(|| self.board.try_print(&line)));
         if printed.unwrap_or(true) {
             self.partial.clear();
@@ -271,17 +271,17 @@ impl Reader {
     }
 
     fn forward_partial(&mut self) {
-        // An error cannot be reported: the writer is unknown.
+        // An error cannot be reported, because the writer is unknown.
         let _ = self.terminal.write_all(&self.partial);
         self.partial.clear();
     }
 
-    /// Forwards the output of child processes that outlive the capture, if any.
+    /// Forwards the output of child processes that outlive the capture.
     fn forward_rest(self) {
         let Self { mut captured, mut terminal, .. } = self;
         if !is_ready(&captured, PollFlags::HUP, Duration::ZERO) {
             let thread = thread::Builder::new().name("active-status capture".into());
-            // Without a thread their output is lost.
+            // Without a thread, their output is lost.
             let _ = thread.spawn(move || io::copy(&mut captured, &mut terminal));
         }
     }
@@ -295,7 +295,7 @@ impl Reader {
     }
 }
 
-/// Waits until a file is ready, at most for `patience`. An error counts as ready.
+/// Waits until a file is ready, for at most `patience`. An error counts as ready.
 fn is_ready(file: &File, flags: PollFlags, patience: Duration) -> bool {
     let mut files = [PollFd::new(file, flags)];
     let patience = Timespec::try_from(patience).expect("a short time");
@@ -303,7 +303,7 @@ fn is_ready(file: &File, flags: PollFlags, patience: Duration) -> bool {
     ready.is_err() || files[0].revents().contains(flags)
 }
 
-/// What a terminal shows of a line once it has been rewritten.
+/// Returns the text that a terminal shows after a line was rewritten.
 fn last_state(line: &[u8]) -> Cow<'_, str> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let returns = line.iter().rev().take_while(|&&byte| byte == b'\r').count();
@@ -312,7 +312,7 @@ fn last_state(line: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(last)
 }
 
-/// The number of bytes before [`END`], if the line ends with it.
+/// Returns the number of bytes before [`END`], if the line ends with it.
 fn find_end(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\n")?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,4 +1,4 @@
-//! Redirection of standard output and standard error to files.
+//! Redirecting standard output and standard error to files.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -7,21 +7,21 @@ use std::path::Path;
 
 use crate::io::redirect::{Redirect, StandardStream};
 
-/// Redirects standard output to the file `BASE.out` and standard error to
-/// `BASE.err` until the guard is dropped.
+/// Redirects standard output to the file `BASE.out` and standard error to the file
+/// `BASE.err`, until the guard is dropped.
 ///
-/// The files and their folder are created if they do not exist; output is
-/// appended. The redirect applies to every thread of the process and to child
-/// processes that are spawned meanwhile. A [`Console`](crate::Console) keeps
-/// drawing on the original standard error, even if it is opened later.
+/// The files and their folder are created if they do not exist, and output is appended to
+/// them. The redirect applies to all threads of the process, and to child processes that
+/// are spawned meanwhile. A [`Console`](crate::Console) keeps drawing on the original
+/// standard error, even if it is opened later.
 ///
-/// If several guards exist, the newest is in effect. A panic drops the guard like
-/// any other value.
+/// If several guards exist, the newest is in effect. A panic drops the guard like any
+/// other value.
 ///
 /// # Errors
 ///
-/// Returns an error if the folder or a file cannot be created or opened. Nothing
-/// is redirected then.
+/// Returns an error if the folder or a file cannot be created or opened. Nothing is
+/// redirected in that case.
 ///
 /// # Examples
 ///
@@ -52,8 +52,8 @@ pub fn redirect_output(base: impl AsRef<Path>) -> io::Result<RedirectedOutput> {
 ///
 /// # Errors
 ///
-/// Returns an error if the folder or a file cannot be created or opened. `work`
-/// does not run then.
+/// Returns an error if the folder or a file cannot be created or opened. `work` does not
+/// run in that case.
 pub fn with_output_redirected<T>(
     base: impl AsRef<Path>,
     work: impl FnOnce() -> T,
@@ -62,14 +62,14 @@ pub fn with_output_redirected<T>(
     Ok(work())
 }
 
-/// The guard of [`redirect_output`].
+/// The guard returned by [`redirect_output`].
 #[derive(Debug)]
 #[must_use = "the streams are restored when the guard is dropped"]
 pub struct RedirectedOutput {
     _streams: [Redirect; 2],
 }
 
-/// Opens the file whose path is `base` followed by `end`.
+/// Opens for appending the file whose path is `base` followed by `end`.
 fn append(base: &Path, end: &str) -> io::Result<File> {
     let mut path = OsString::from(base);
     path.push(end);

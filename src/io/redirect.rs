@@ -1,4 +1,4 @@
-//! Redirection of the standard streams of the process.
+//! Redirecting the standard streams of the process.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,8 +16,8 @@ pub(crate) enum StandardStream {
     Err,
 }
 
-/// The redirects of this process. Descriptors belong to the whole process, so
-/// this is global.
+/// The redirects of this process. This is global because file descriptors belong to the
+/// whole process.
 static REDIRECTS: Mutex<Redirects> = Mutex::new(Redirects {
     out: Target::new(),
     err: Target::new(),
@@ -32,11 +32,11 @@ struct Redirects {
     err: Target,
     /// The number of pauses, during which the streams lead to their original files.
     pauses: usize,
-    /// Number of redirects created so far.
+    /// The number of redirects created so far.
     created: u64,
-    /// Number of redirects of standard error that have ended.
+    /// The number of redirects of standard error that have ended.
     ended: u64,
-    /// Number of those that ended because a panic dropped them.
+    /// The number of those that a panic dropped.
     ended_by_panics: u64,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Redirect {
 
 impl Redirect {
     pub(crate) fn new(stream: StandardStream, to: OwnedFd) -> io::Result<Self> {
-        // The hook restores the streams before the process aborts.
+        // The panic hook restores the streams before the process aborts.
         #[cfg(panic = "abort")]
         crate::io::terminal::install_panic_hook();
         stream.flush();
@@ -85,8 +85,8 @@ impl Drop for Redirect {
     }
 }
 
-/// Restores the streams while redirects exist. With `panic = "abort"` nothing is dropped,
-/// and the message would never leave the redirect.
+/// Restores the streams if redirects exist. With `panic = "abort"` nothing is dropped, so
+/// the message would never leave the redirect.
 #[cfg(panic = "abort")]
 pub(crate) fn restore() {
     for stream in [StandardStream::Out, StandardStream::Err] {
@@ -96,7 +96,7 @@ pub(crate) fn restore() {
     }
 }
 
-/// The file that a stream writes to when it is not redirected.
+/// Returns the file that a stream writes to when it is not redirected.
 pub(crate) fn original(stream: StandardStream) -> io::Result<OwnedFd> {
     match &redirects().of(stream).original {
         Some(original) => original.try_clone(),
@@ -108,8 +108,8 @@ pub(crate) fn is_redirected(stream: StandardStream) -> bool {
     redirects().of(stream).original.is_some()
 }
 
-/// The number of redirects of standard error that have ended, and how many of
-/// them were dropped by a panic.
+/// Returns the number of redirects of standard error that have ended, and the number of
+/// those that a panic dropped.
 pub(crate) fn ended() -> (u64, u64) {
     let redirects = redirects();
     (redirects.ended, redirects.ended_by_panics)
@@ -163,7 +163,7 @@ impl Target {
     fn apply(&self, stream: StandardStream, paused: bool) {
         let newest = self.stack.last().map(|newest| &newest.1).filter(|_| !paused);
         if let Some(target) = newest.or(self.original.as_ref()) {
-            // The stream pointed at this file before, so this cannot fail.
+            // This cannot fail, because the stream pointed at this file before.
             let _ = stream.point_at(target.as_fd());
         }
     }

@@ -1,8 +1,8 @@
-//! The users of the terminal of the process: consoles, panics, or code that asked for it.
+//! Exclusive use of the terminal of the process, by one console or by other code.
 //!
-//! One console draws, with a [`Permit`] per frame. While something else uses the terminal
-//! there are no permits, and the use begins by erasing the rows of the console. The next frame is drawn
-//! below whatever was written.
+//! One console draws, with a [`Permit`] per frame. While other code uses the terminal, no
+//! permits are given, and such a use begins by erasing the rows of the console. The next
+//! frame is drawn below the output of that code.
 
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -16,7 +16,7 @@ use crate::board::lock::ignore_poison;
 use crate::io::redirect::{StandardStream, is_redirected};
 use crate::io::stdio;
 
-/// How long a use of the terminal waits for a frame that is being written.
+/// The maximum time that a use of the terminal waits for a frame that is being written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 static STATE: Mutex<State> = Mutex::new(State {
@@ -160,13 +160,13 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// A permit, unless something else is using the terminal.
+    /// Returns a permit, unless other code is using the terminal.
     pub(crate) fn new() -> Option<Self> {
         let mut state = lock();
         (state.uses == 0).then(|| Self::from_state(&mut state))
     }
 
-    /// A permit even if something else is using the terminal.
+    /// Returns a permit, even if other code is using the terminal.
     pub(crate) fn forced() -> Self {
         Self::from_state(&mut lock())
     }
@@ -200,23 +200,23 @@ pub(crate) fn register(waker: &Waker) {
     let _previous = lock().waker.replace(waker);
 }
 
-/// The number of uses of the terminal that have ended. After a change, the rows of a
-/// console have been erased or are above other output.
+/// Returns the number of uses of the terminal that have ended. If it has changed, the
+/// rows of a console have been erased or are above other output.
 pub(crate) fn ended_uses() -> u64 {
     lock().ended_uses
 }
 
-/// The number of panics that the hook has seen.
+/// Returns the number of panics that the hook has seen.
 pub(crate) fn panics() -> u64 {
     lock().panics
 }
 
-/// A use of the terminal by something other than a console.
+/// A use of the terminal by code other than a console.
 #[derive(Debug)]
 pub(crate) struct Use(());
 
 impl Use {
-    /// Waits until no frame is being written, at most for one second, and erases the rows.
+    /// Waits for at most one second until no frame is being written, and erases the rows.
     pub(crate) fn begin() -> Self {
         let mut state = lock();
         state.uses += 1;
@@ -270,8 +270,8 @@ impl Drop for Use {
     }
 }
 
-/// Installs a panic hook, once per process, that calls the previous hook with the terminal
-/// in use: no frame is drawn while it prints the message.
+/// Installs a panic hook, once per process. The hook marks the terminal as in use while
+/// it calls the previous hook, so that no frame is drawn while that prints the message.
 pub(crate) fn install_panic_hook() {
     static ONCE: Once = Once::new();
     // A panicking thread cannot install a hook.
@@ -287,7 +287,8 @@ pub(crate) fn install_panic_hook() {
             let terminal = (!is_stderr_redirected()).then(Use::begin);
             previous(info);
             if cfg!(panic = "abort") {
-                // No frame is drawn over the message before the process aborts.
+                // This prevents frames from being drawn over the message before the
+                // process aborts.
                 std::mem::forget(terminal);
             }
         }));
@@ -304,7 +305,8 @@ fn is_stderr_redirected() -> bool {
     false
 }
 
-/// Whether the process is in the foreground of its terminal, or has no such terminal.
+/// Returns `true` if the process is in the foreground of its terminal, or has no
+/// terminal.
 #[cfg(unix)]
 pub(crate) fn is_foreground() -> bool {
     let Ok(stderr) = stdio::stderr() else { return true };
@@ -312,13 +314,13 @@ pub(crate) fn is_foreground() -> bool {
     group.map_or(true, |group| group == rustix::process::getpgrp())
 }
 
-/// Whether the process is in the foreground of its terminal, or has no such terminal.
+/// Returns `true`: the process counts as in the foreground.
 #[cfg(not(unix))]
 pub(crate) fn is_foreground() -> bool {
     true
 }
 
-/// Whether the terminal stops a background process that writes (`stty tostop`).
+/// Returns `true` if the terminal stops background processes that write (`stty tostop`).
 #[cfg(unix)]
 pub(crate) fn stops_background_output() -> bool {
     use rustix::termios::{LocalModes, tcgetattr};
@@ -326,7 +328,7 @@ pub(crate) fn stops_background_output() -> bool {
     tcgetattr(&stderr).is_ok_and(|modes| modes.local_modes.contains(LocalModes::TOSTOP))
 }
 
-/// Whether the terminal stops a background process that writes (`stty tostop`).
+/// Returns `false`: the terminal does not stop background processes.
 #[cfg(not(unix))]
 pub(crate) fn stops_background_output() -> bool {
     false

@@ -10,9 +10,9 @@ use crate::board::events::Events;
 use crate::board::lock::ignore_poison;
 use crate::board::{Board, board_with_clock};
 
-/// A clock that stands still until it is advanced, and its timers.
+/// A clock that stands still until it is advanced, with timers.
 ///
-/// The clock starts at zero. Clones are the same clock.
+/// The clock starts at zero. Clones share the same time and timers.
 ///
 /// # Examples
 ///
@@ -43,7 +43,7 @@ pub struct VirtualClock {
 #[derive(Default)]
 struct Timers {
     now: Duration,
-    /// The number of timers so far.
+    /// The number of timers created so far.
     count: u64,
     /// The timers that were not dropped.
     sleepers: Vec<Sleeper>,
@@ -61,17 +61,17 @@ impl VirtualClock {
         Self::default()
     }
 
-    /// The time since the start of the clock.
+    /// Returns the time since the start of the clock.
     pub fn now(&self) -> Duration {
         self.timers().now
     }
 
-    /// Advances the clock, and wakes the timers that end.
+    /// Advances the clock, and wakes the timers that expire.
     pub fn advance(&self, time: Duration) {
         self.set(self.now().saturating_add(time));
     }
 
-    /// Sets the clock to a time since its start, and wakes the timers that end.
+    /// Sets the clock to a time since its start, and wakes the timers that expire.
     pub fn set(&self, now: Duration) {
         let wakers: Vec<Waker> = {
             let mut timers = self.timers();
@@ -82,7 +82,7 @@ impl VirtualClock {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Sleeps until the clock was advanced by the given time.
+    /// Sleeps until the clock has been advanced by the given time.
     pub fn sleep(&self, time: Duration) -> Sleep {
         let mut timers = self.timers();
         timers.count += 1;
@@ -91,8 +91,8 @@ impl VirtualClock {
         Sleep { clock: self.clone(), number, until }
     }
 
-    /// A closure that calls [`sleep`](Self::sleep): the timer that [`Console::run`],
-    /// [`Events::sampled`] and [`replay`] take.
+    /// Returns a closure that calls [`sleep`](Self::sleep), for use as the timer of
+    /// [`Console::run`], [`Events::sampled`] and [`replay`].
     ///
     /// [`Console::run`]: crate::Console::run
     /// [`replay`]: crate::record::replay()
@@ -101,21 +101,22 @@ impl VirtualClock {
         move |time| clock.sleep(time)
     }
 
-    /// When the next timer ends, of those that were not dropped.
+    /// Returns the time at which the next timer expires, of those that were not dropped.
     ///
-    /// A test that sets the clock to this time in a loop runs a program through its waits.
+    /// A test that sets the clock to this time in a loop runs a program through all of
+    /// its waits.
     pub fn next_timer(&self) -> Option<Duration> {
         self.timers().sleepers.iter().map(|sleeper| sleeper.until).min()
     }
 
-    /// A closure that reads this clock, for [`board_with_clock`] and
+    /// Returns a closure that reads this clock, for [`board_with_clock`] and
     /// [`Console::clock`](crate::Console::clock).
     pub fn reader(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
         let clock = self.clone();
         move || clock.now()
     }
 
-    /// Creates a board with this clock.
+    /// Creates a board that uses this clock.
     pub fn board(&self) -> (Board, Events) {
         board_with_clock(self.reader())
     }
@@ -131,7 +132,7 @@ impl fmt::Debug for VirtualClock {
     }
 }
 
-/// The future of [`VirtualClock::sleep`].
+/// The future returned by [`VirtualClock::sleep`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Sleep {
@@ -144,7 +145,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Wakers are cloned and dropped while nothing is locked.
+        // Wakers are cloned and dropped while no lock is held.
         let mut waker = Some(cx.waker().clone());
         let mut timers = self.clock.timers();
         if timers.now >= self.until {

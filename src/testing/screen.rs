@@ -1,4 +1,4 @@
-//! A screen in memory.
+//! An in-memory screen.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use crate::board::model::Model;
 use crate::console::live::frame::Frame;
 use crate::console::live::theme::Theme;
 
-/// The text that a terminal would show: the rows of the board, and above them the lines
+/// The text that a terminal would show: the rows of the board and, above them, the lines
 /// that have left it.
 ///
-/// A screen shows the text of the frames of a [`Console`](crate::Console), without colors
-/// and weights. It does not interpret bytes and does not wrap lines. For the bytes, use
-/// [`Console::output`](crate::Console::output).
+/// A screen shows the text of the frames of a [`Console`](crate::Console) without colors
+/// and styles. It does not interpret escape sequences and does not wrap lines. To test
+/// the bytes, use [`Console::output`](crate::Console::output).
 ///
-/// An update has the time at which it is read, so call [`show`](Self::show) before the
-/// clock advances.
+/// An update gets the time at which it is read, so call [`show`](Self::show) before the
+/// clock is advanced.
 ///
-/// `Display` writes the lines that left the board, then the rows.
+/// The `Display` implementation writes the lines that have left the board, then the rows.
 ///
 /// # Examples
 ///
@@ -57,8 +57,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Creates an empty screen. As on a terminal, 0 columns are 80 and 0 rows are 24, and
-    /// the board leaves one column and one row free.
+    /// Creates an empty screen of the given size. As on a terminal, 0 columns mean 80, 0
+    /// rows mean 24, and the board leaves one column and one row free.
     pub fn new(columns: u16, rows: u16) -> Self {
         Self {
             columns,
@@ -77,13 +77,13 @@ impl Screen {
         self
     }
 
-    /// Sets the size of the frames that follow.
+    /// Sets the size for the next frames.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.columns = columns;
         self.height = rows;
     }
 
-    /// Folds in all pending events, and draws the board at the time on its clock.
+    /// Applies all pending events, and draws the board at the current time on its clock.
     pub fn show(&mut self, events: &mut Events) -> &Self {
         let now = events.now();
         for event in events.drain() {
@@ -92,13 +92,13 @@ impl Screen {
         self.draw(now)
     }
 
-    /// Folds in one event that did not come from [`Events`]. The next
-    /// [`draw`](Self::draw) shows it.
+    /// Applies one event that did not come from [`Events`]. The next [`draw`](Self::draw)
+    /// shows it.
     pub fn apply(&mut self, event: &Event) {
         self.model.apply(event);
     }
 
-    /// Draws the board as it looks at `now`.
+    /// Draws the board as it looks at the time `now`.
     pub fn draw(&mut self, now: Duration) -> &Self {
         let Self { columns, height, theme, .. } = self;
         self.frame = self.frame.next(&self.model, theme, *columns, *height, now);
@@ -109,18 +109,18 @@ impl Screen {
         self
     }
 
-    /// The rows of the board, from top to bottom.
+    /// Returns the rows of the board, from top to bottom.
     pub fn rows(&self) -> &[String] {
         &self.rows
     }
 
-    /// The lines that have left the board, the first one first.
+    /// Returns the lines that have left the board, oldest first.
     pub fn scrollback(&self) -> &[String] {
         &self.scrollback
     }
 
-    /// The model of the board: the counts of outcomes, whether the board has closed, and
-    /// when the frame next changes.
+    /// Returns the model of the board, for the counts of outcomes, whether the board has
+    /// closed, and the time of the next change.
     pub fn model(&self) -> &Model {
         &self.model
     }
