@@ -1,4 +1,4 @@
-//! What runs a [`Console`](crate::Console): its handle, its futures, its kinds.
+//! The parts of a [`Console`](crate::Console): its handle, its futures and its kinds.
 
 mod access;
 pub(crate) mod builder;

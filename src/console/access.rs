@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The same while the process is in the background.
 const BACKGROUND_RETRY: Duration = Duration::from_millis(500);
 
-/// The same while something else uses the terminal.
+/// The same while other code uses the terminal.
 const IN_USE_RETRY: Duration = Duration::from_millis(100);
 
 /// The answer to an attempt to draw.

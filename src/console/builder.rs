@@ -1,4 +1,4 @@
-//! The builder of a console: what it shows, where, and by which clock.
+//! The builder of a console: its output, its look and its clock.
 
 use std::fmt;
 use std::io::Write;
@@ -22,12 +22,13 @@ use crate::console::thread::ConsoleHandle;
 use crate::console::view::{FRAME, View};
 use crate::io::terminal::{Claim, LinesAbove};
 
-/// Shows what happens on a board: as live rows on a terminal, or as lines of a log.
+/// A console, which shows the events of a board as live rows on a terminal, or as lines of
+/// a log.
 ///
-/// A console draws at most ten frames per second, the first one immediately, and
-/// writes nothing while nothing changes. It never blocks a worker or an executor:
-/// a separate thread writes the bytes. While the terminal accepts none, the board
-/// goes on, and the next frame shows the latest state.
+/// A console draws at most ten frames per second, the first one immediately, and writes
+/// nothing while nothing changes. It never blocks a worker or an executor: a separate
+/// thread writes the bytes. If the terminal stops accepting output, the board continues,
+/// and the next frame shows the latest state.
 ///
 /// | | draws on | for |
 /// |---|---|---|
@@ -36,37 +37,36 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// | [`run_while`](Self::run_while) | an executor | the duration of a future |
 /// | [`run`](Self::run) | an executor | any stream of events |
 ///
-/// Output goes to standard error, so that results can go to standard output. If
-/// writing fails, the console draws nothing more, and the board goes on.
+/// Output goes to standard error, so that results can go to standard output. If writing
+/// fails, the console stops drawing, and the board continues.
 ///
-/// The type parameter is the kind of console. Options that a kind would ignore do
-/// not exist on it: [`size`](Self::size), [`color`](Self::color),
-/// [`theme`](Self::theme) and [`terminal_progress`](Self::terminal_progress) belong to
-/// [`Auto`] and [`Live`].
+/// The type parameter is the kind of console. Options that a kind would ignore do not
+/// exist on it: [`size`](Self::size), [`color`](Self::color), [`theme`](Self::theme) and
+/// [`terminal_progress`](Self::terminal_progress) exist only for [`Auto`] and [`Live`].
 ///
 /// # Live consoles
 ///
-/// Rows are redrawn in place. When a job has ended, its row leaves the board
-/// upwards. The cursor is never hidden and no signal is handled, so Ctrl-C leaves
-/// the terminal in order. Every frame asks for the size of the terminal. Rows that
-/// a resize pushes off the top remain in the scrollback unchanged.
+/// Rows are redrawn in place. When a job has ended, its row leaves the board at the top.
+/// The cursor is never hidden and no signals are handled, so Ctrl-C leaves the terminal
+/// usable. The size of the terminal is read for every frame. Rows that a resize pushes
+/// off the top remain in the scrollback unchanged.
 ///
-/// A panic hook erases the rows before the message of a panic is printed, and the board
+/// A panic hook erases the rows before a panic message is printed, and the board
 /// continues below the message; [`panic_hook`](Self::panic_hook) turns it off. While the
-/// process is in the background, nothing is drawn. While the size of the terminal changes,
-/// rows are redrawn once the size has been stable for 300 ms.
+/// process is in the background, nothing is drawn. While the terminal is being resized,
+/// rows are redrawn only after its size has been stable for 300 ms.
 ///
-/// After Ctrl-Z and `fg`, the board continues below what the shell has written, if
-/// a change was due meanwhile. A thread that wakes more than a second late detects
-/// this without a signal handler.
+/// After Ctrl-Z and `fg`, the board continues below the output of the shell, if a change
+/// was due meanwhile. No signal handler is needed: a thread that wakes more than a second
+/// late detects the stop.
 ///
 /// # Plain consoles
 ///
-/// There are no escape sequences except those in printed lines. A job writes a line
-/// when its text changes or another tenth of its work is done, at most one line per
-/// 5 s, and always the last one. Its end is another line. After 30 s of silence, one
-/// line names the running jobs. When the board closes, a last line counts the
-/// outcomes. The first text of a job is not written.
+/// Plain output has no escape sequences except those in printed lines. A job writes a
+/// line when its text changes or another tenth of its work is done, at most one line per
+/// 5 s, but always the last one. The first text of a job is not written. The end of a job
+/// writes a line as well. After 30 s of silence, one line names the running jobs. When
+/// the board closes, a last line counts the outcomes.
 ///
 /// # Examples
 ///
@@ -80,7 +80,7 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// board.shutdown();
 /// ```
 ///
-/// A kind that is chosen at run time:
+/// The kind can be chosen at run time:
 ///
 /// ```
 /// use active_status::Console;
@@ -104,7 +104,7 @@ pub struct Console<K = Auto> {
     marker: PhantomData<K>,
 }
 
-/// The kind of [`Console::auto`]: live or plain, as the environment says.
+/// The kind of [`Console::auto`]: live or plain, depending on the environment.
 #[derive(Debug)]
 pub enum Auto {}
 
@@ -129,7 +129,7 @@ mod sealed {
     impl DrawsRows for super::Live {}
 }
 
-/// The kind as a value.
+/// The kind of a console as a value.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Auto,
@@ -140,21 +140,21 @@ enum Kind {
 }
 
 impl Console<Auto> {
-    /// A live console if standard error is a terminal that can show one, otherwise a
-    /// plain one.
+    /// Creates a console that is live if standard error is a terminal that supports it,
+    /// and plain otherwise.
     ///
     /// The console is live if standard error is a terminal, `TERM` is set and is not
-    /// `dumb`, no other live console has the terminal, and neither `CI` nor `ACCESSIBLE` is set to anything but `0` or
-    /// `false`. `ACCESSIBLE` is for screen readers, which need lines that stay: there
-    /// is one at least every 30 s, even on a terminal. A console with another
-    /// [`output`](Self::output) is plain.
+    /// `dumb`, no other live console has the terminal, and neither `CI` nor `ACCESSIBLE`
+    /// is set to a value other than `0` or `false`. `ACCESSIBLE` is for screen readers,
+    /// which need lines that do not change: the console then writes at least one line per
+    /// 30 s, even on a terminal. A console with another [`output`](Self::output) is plain.
     pub fn auto() -> Self {
         Self::new(Kind::Auto)
     }
 }
 
 impl Console<Live> {
-    /// A live console, whatever the output is.
+    /// Creates a live console, whatever the output is.
     ///
     /// If another live console has the terminal of the process, this one prints plain lines
     /// above its rows.
@@ -164,7 +164,7 @@ impl Console<Live> {
 }
 
 impl Console<Plain> {
-    /// A plain console, whatever the output is.
+    /// Creates a plain console, whatever the output is.
     pub fn plain() -> Self {
         Self::new(Kind::Plain)
     }
@@ -172,13 +172,13 @@ impl Console<Plain> {
 
 #[cfg(feature = "json")]
 impl Console<Json> {
-    /// A console that writes every event as a line of JSON, after a
+    /// Creates a console that writes every event as a line of JSON, after a
     /// [header](crate::record::Header). [`Event`] describes the lines.
     ///
-    /// With a file as [`output`](Self::output) this records a run, for
-    /// [`read_records`](crate::record::read_records) or `jq`. Lines are written as events
+    /// With a file as [`output`](Self::output), this records a run for
+    /// [`read_records`](crate::record::read_records) or `jq`. Events are written as they
     /// arrive, at most ten times per second. While the output accepts nothing, the
-    /// console takes about 1 MiB from the board; the rest waits there, where updates
+    /// console buffers about 1 MiB; further events stay on the board, where updates
     /// merge.
     ///
     /// # Examples
@@ -203,10 +203,10 @@ impl Console<Json> {
 }
 
 impl<K: sealed::DrawsRows> Console<K> {
-    /// Sets the size of the screen, instead of asking the terminal.
+    /// Sets the size of the screen, instead of reading it from the terminal.
     ///
-    /// An [`output`](Self::output) other than standard error cannot be asked: its
-    /// size is 80 columns and 24 rows by default.
+    /// For an [`output`](Self::output) other than standard error, the default is 80
+    /// columns and 24 rows.
     pub const fn size(mut self, columns: u16, rows: u16) -> Self {
         self.size = Some((columns, rows));
         self
@@ -215,8 +215,8 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// Turns color on or off.
     ///
     /// By default, color is off if `NO_COLOR` is not empty. Otherwise it is on if
-    /// `FORCE_COLOR` or `CLICOLOR_FORCE` is set to anything but `0`, or if the output
-    /// is standard error and a terminal. Plain output has no color.
+    /// `FORCE_COLOR` or `CLICOLOR_FORCE` is set to a value other than `0`, or if the
+    /// output is standard error and a terminal. Plain output has no color.
     pub const fn color(mut self, color: bool) -> Self {
         self.color = Some(color);
         self
@@ -235,16 +235,16 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// Sets whether a live console reports overall progress to the terminal
     /// (`OSC 9;4`), for its tab, its title or the taskbar.
     ///
-    /// The progress is the mean of the pinned jobs with a total if one of them runs,
-    /// otherwise of all jobs with a total; jobs that have ended count as done. If no
-    /// running job has a total, the terminal shows that something runs. It shows an
-    /// error as soon as a job has failed or panicked. The console clears the progress
-    /// at the end; a program that is killed, or ended by Ctrl-C, cannot.
+    /// The progress is the mean of the pinned jobs with a total if one of them is
+    /// running, and otherwise of all jobs with a total; jobs that have ended count as
+    /// done. If no running job has a total, the terminal shows indeterminate progress. It
+    /// shows an error once a job has failed or panicked. The console clears the progress
+    /// when it ends, which it cannot do if the program is killed or ended by Ctrl-C.
     ///
-    /// By default, progress goes to standard error if its terminal is known to
-    /// understand it: ConEmu, Ghostty, iTerm2 from 3.6.6, mintty from 3.4.2, Ptyxis
-    /// from 48, WezTerm and Windows Terminal, but not within tmux, GNU screen or
-    /// Zellij. Other terminals may take the sequence for a notification.
+    /// By default, this is on if standard error is a terminal that is known to support
+    /// it: ConEmu, Ghostty, iTerm2 from 3.6.6, mintty from 3.4.2, Ptyxis from 48, WezTerm
+    /// and Windows Terminal, but not within tmux, GNU screen or Zellij. Other terminals
+    /// may interpret the sequence as a notification.
     ///
     /// # Examples
     ///
@@ -262,11 +262,11 @@ impl<K: sealed::DrawsRows> Console<K> {
 
     /// Sets whether the console installs a panic hook.
     ///
-    /// A live console on the terminal of the process installs one by default when it is
-    /// opened, started or run; consoles share it. The hook erases the rows, calls the
-    /// previous hook, and has the next frame drawn below the message. Hooks are global, and
-    /// this one stays installed. Without it, or if a later hook replaces it, a frame may be
-    /// drawn over the message of a panic.
+    /// By default, a live console on the terminal of the process installs a hook when it
+    /// is opened, started or run; all consoles share it. The hook erases the rows, calls
+    /// the previous hook, and has the next frame drawn below the message. Hooks are
+    /// global, and this one stays installed. Without it, or if a later hook replaces it,
+    /// a frame may be drawn over a panic message.
     pub const fn panic_hook(mut self, install: bool) -> Self {
         self.panic_hook = install;
         self
@@ -289,14 +289,14 @@ impl<K> Console<K> {
         }
     }
 
-    /// Writes to `output` instead of standard error.
+    /// Sets the writer to draw on, instead of standard error.
     ///
-    /// One thread writes to it, one frame per call unless the frame is large. An
-    /// error or a panic ends the drawing and nothing else.
+    /// A separate thread calls it, once per frame unless the frame is large. An error or
+    /// a panic of the writer ends the drawing and nothing else.
     ///
     /// # Examples
     ///
-    /// An output in memory, for a test:
+    /// Writing to memory in a test:
     ///
     /// ```
     /// use std::io::{self, Write};
@@ -328,19 +328,19 @@ impl<K> Console<K> {
         self
     }
 
-    /// Sets the clock of the event times: the one given to
+    /// Sets the clock that the event times are on: the one given to
     /// [`board_with_clock`](crate::board_with_clock), or
     /// [that of a replay](crate::record::Replay::clock).
     ///
-    /// The clock determines the age of the rows. It does not decide when frames
-    /// are drawn. By default, the console estimates it from the times of events; the
-    /// first event may then seem newer than it is.
+    /// The clock determines the age of the rows, not the times at which frames are drawn.
+    /// By default, the console estimates it from the times of events; the first event may
+    /// then appear newer than it is.
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
         self.clock = Some(clock.into());
         self
     }
 
-    /// Sets the least time between two frames, or between two writes of lines.
+    /// Sets the minimum time between two frames, or between two writes of lines.
     ///
     /// The default is 100 ms. A longer interval saves bytes on a slow connection.
     pub const fn frame_interval(mut self, interval: Duration) -> Self {
@@ -348,9 +348,9 @@ impl<K> Console<K> {
         self
     }
 
-    /// Creates a board and shows it, on a thread.
+    /// Creates a board, and shows it on a separate thread.
     ///
-    /// If the system provides no thread, nothing is shown.
+    /// If the system cannot provide a thread, nothing is shown.
     ///
     /// # Examples
     ///
@@ -372,10 +372,10 @@ impl<K> Console<K> {
         OpenBoard::new(board, self.start(events))
     }
 
-    /// Shows a stream of events, on a thread, until it ends or the board is
-    /// [closed](Event::Closed).
+    /// Shows a stream of events on a separate thread, until the stream ends or the board
+    /// is [closed](Event::Closed).
     ///
-    /// If the system provides no thread, the stream is dropped and nothing is shown.
+    /// If the system cannot provide a thread, the stream is dropped and nothing is shown.
     ///
     /// # Examples
     ///
@@ -395,20 +395,19 @@ impl<K> Console<K> {
         ConsoleHandle::start(Box::pin(events), view, output)
     }
 
-    /// Shows a stream of events on the executor that polls the future, until the
+    /// Shows a stream of events on the executor that polls the returned future, until the
     /// stream ends or the board is [closed](Event::Closed).
     ///
-    /// `sleep` returns a future that waits for the given time: the timer of the
-    /// executor, such as `tokio::time::sleep` or `smol::Timer::after`. The first poll
-    /// starts a thread that only writes.
+    /// `sleep` creates a timer of the executor, such as `tokio::time::sleep` or
+    /// `smol::Timer::after`. The first poll starts a thread that only writes.
     ///
-    /// At the end, the future waits until the terminal has accepted the last frame, at
-    /// most for 2 s without progress.
+    /// At the end, the future waits until the terminal has accepted the last frame, but
+    /// gives up after 2 s without progress.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it takes the events that are ready and hands over the
-    /// last frame without waiting until it is written.
+    /// A dropped future takes the events that are ready and hands over the last frame,
+    /// without waiting until it is written.
     ///
     /// # Examples
     ///
@@ -436,11 +435,12 @@ impl<K> Console<K> {
         Run::new(events, sleep, view, output)
     }
 
-    /// Runs `work`, shows a stream of events meanwhile as [`run`](Self::run) does, then
+    /// Runs `work` while showing a stream of events as [`run`](Self::run) does, then
     /// draws the last frame and returns the output of `work`.
     ///
-    /// Jobs that still run when `work` is done are shown as abandoned. `work` is dropped
-    /// before the last frame is drawn. If the future is dropped, `work` is dropped first.
+    /// Jobs that are still running when `work` completes are shown as abandoned. `work`
+    /// is dropped before the last frame is drawn. If the future is dropped, `work` is
+    /// dropped first.
     ///
     /// # Examples
     ///
@@ -526,23 +526,23 @@ impl<K> Console<K> {
     }
 }
 
-/// A console whose kind is chosen at run time. It stays live.
+/// Converts a console to one whose kind is chosen at run time. It stays live.
 impl From<Console<Live>> for Console<Auto> {
     fn from(console: Console<Live>) -> Self {
         console.into_auto()
     }
 }
 
-/// A console whose kind is chosen at run time. It stays plain: options of live rows
-/// that are set afterwards have no effect.
+/// Converts a console to one whose kind is chosen at run time. It stays plain: options of
+/// live rows that are set afterwards have no effect.
 impl From<Console<Plain>> for Console<Auto> {
     fn from(console: Console<Plain>) -> Self {
         console.into_auto()
     }
 }
 
-/// A console whose kind is chosen at run time. It keeps writing JSON: options of
-/// live rows that are set afterwards have no effect.
+/// Converts a console to one whose kind is chosen at run time. It keeps writing JSON:
+/// options of live rows that are set afterwards have no effect.
 #[cfg(feature = "json")]
 impl From<Console<Json>> for Console<Auto> {
     fn from(console: Console<Json>) -> Self {

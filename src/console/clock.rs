@@ -1,4 +1,4 @@
-//! The time on the board that a console shows.
+//! The time on the board, for its console.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use crate::board::clock::Clock;
 
 /// The time on a board, exact or estimated.
 ///
-/// If the console was not given the board's clock, it runs its own clock from the
-/// time of an event: the event that arrived with the least delay.
+/// A console without the board's clock runs a separate clock, aligned to the time of an
+/// event: the one that arrived with the least delay.
 pub(crate) struct BoardTime {
     clock: Clock,
-    /// Whether `clock` is the board's.
+    /// Whether `clock` is the board's clock.
     exact: bool,
-    /// What `clock` read when that event arrived, and the time of the event.
+    /// The time on `clock` when that event arrived, and the time of the event.
     aligned: Option<(Duration, Duration)>,
-    /// A time that has passed: a timer for it has ended.
+    /// A time that has passed, because a timer for it has ended.
     reached: Duration,
 }
 
 impl BoardTime {
-    /// The time on the given clock, or else an estimate.
+    /// Creates a time on the given clock, or else an estimated one.
     pub(crate) fn new(clock: Option<Clock>) -> Self {
         let exact = clock.is_some();
         let clock = clock.unwrap_or_else(Clock::monotonic);
         Self { clock, exact, aligned: None, reached: Duration::ZERO }
     }
 
-    /// The time on the board. It never goes back, except at the first event.
+    /// Returns the time on the board. It never goes backwards, except at the first event.
     pub(crate) fn now(&self) -> Duration {
         self.at(self.clock.now()).max(self.reached)
     }
 
-    /// How long a timer takes until this time.
+    /// Returns the real time until the board reaches `time`.
     pub(crate) fn until(&self, time: Duration) -> Duration {
         let (left, rate) = (time.saturating_sub(self.now()), self.clock.rate());
         if rate == 1.0 {
@@ -41,7 +41,7 @@ impl BoardTime {
         Duration::try_from_secs_f64(left.as_secs_f64() / rate).unwrap_or(Duration::MAX)
     }
 
-    /// An event with this time has arrived.
+    /// Records that an event with this time has arrived.
     pub(crate) fn observe(&mut self, at: Duration) {
         if self.exact {
             return;
@@ -52,12 +52,12 @@ impl BoardTime {
         }
     }
 
-    /// A timer for this time has ended.
+    /// Records that a timer for this time has ended.
     pub(crate) fn reach(&mut self, time: Duration) {
         self.reached = self.reached.max(time);
     }
 
-    /// The time on the board when `clock` reads `now`.
+    /// Returns the time on the board when `clock` reads `now`.
     fn at(&self, now: Duration) -> Duration {
         match self.aligned {
             Some((then, at)) => at.saturating_add(now.saturating_sub(then)),
@@ -83,14 +83,14 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// The seconds on a clock, to be set, and the exact time on it.
+    /// Returns the seconds on a clock, to be set, and an exact time on it.
     fn exact() -> (Arc<AtomicU64>, BoardTime) {
         let set = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&set);
         (set, BoardTime::new(Some(Clock::new(move || seconds(read.load(Relaxed))))))
     }
 
-    /// The same with an estimate.
+    /// Returns the seconds on a clock, to be set, and an estimated time on it.
     fn estimate() -> (Arc<AtomicU64>, BoardTime) {
         let (set, time) = exact();
         (set, BoardTime { exact: false, ..time })

@@ -1,4 +1,4 @@
-//! Consoles as futures, for which a thread writes.
+//! Consoles as futures, whose output a thread writes.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,14 +16,14 @@ use crate::console::output::{GRACE, Output, WriterThread};
 use crate::console::view::{REST, Read, View, at_most};
 use crate::io::terminal::{self, Permit};
 
-/// The number of events taken per step before the future yields.
+/// The maximum number of events per step, after which the future yields.
 const TURN: usize = 1_024;
 
-/// The number of steps per poll: a timer that is always ready must not block the
-/// executor.
+/// The maximum number of steps per poll, so that a timer that is always ready does not
+/// block the executor.
 const STEPS: usize = 16;
 
-/// The future of [`Console::run`](crate::Console::run).
+/// The future returned by [`Console::run`](crate::Console::run).
 #[must_use = "futures do nothing unless polled"]
 pub struct Run<S: Stream<Item = Event>, F, T> {
     events: Pin<Box<S>>,
@@ -42,7 +42,7 @@ pub struct Run<S: Stream<Item = Event>, F, T> {
     panics: bool,
 }
 
-/// What the future waits for. All but the first two have a timer.
+/// The condition that the future waits for. All but the first two have a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
     /// The first poll.
@@ -51,19 +51,20 @@ enum Awaits {
     Event,
     /// The time of the next frame. The stream is not polled before it.
     Frame,
-    /// The output, to accept a frame, or the next poll of the stream.
+    /// Room in the output for a frame, or the next poll of the stream.
     Turn,
-    /// The next attempt to draw on a terminal that others use.
+    /// The next attempt to draw on a terminal that other code uses.
     Hold,
     /// An event, or the time on the board at which a drawn character changes.
     Change(Duration),
-    /// The output, to accept the last frame. The value is its progress so far.
+    /// Acceptance of the last frame by the output. The value is the output's progress so
+    /// far.
     End(u64),
     /// Nothing.
     Nothing,
 }
 
-/// What to do after a step.
+/// The action after a step.
 enum Step {
     /// Take the next step.
     On,
@@ -75,7 +76,7 @@ enum Step {
     Done,
 }
 
-// Nothing is pinned in place: what needs pinning is boxed.
+// Nothing is pinned in place: everything that needs pinning is boxed.
 impl<S: Stream<Item = Event>, F, T> Unpin for Run<S, F, T> {}
 
 impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
@@ -94,7 +95,7 @@ impl<S: Stream<Item = Event>, F, T> Run<S, F, T> {
         }
     }
 
-    /// Takes only ready events from now on, then draws the last frame.
+    /// From now on, takes only events that are ready, then draws the last frame.
     fn stop(&mut self) {
         self.rest = Some(REST);
     }
@@ -135,13 +136,13 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
         }
         if !self.reading {
             let read = |view: &mut View, events: Pin<&mut S>| view.read_rest(events, Waker::noop());
-            // A stream that panics has ended.
+            // A stream that panics counts as ended.
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.read(read)));
         }
         self.panics |= thread::panicking();
         let permit = match self.view.ask(true) {
             Turn::Draw(permit) => permit,
-            // A drop cannot wait: below everything, the frame does the least harm.
+            // A drop cannot wait. A frame below everything else does the least harm.
             Turn::Wait(_) => {
                 self.view.was_stopped();
                 Some(Permit::forced())
@@ -184,7 +185,7 @@ where
     F: FnMut(Duration) -> T,
     T: Future,
 {
-    /// Takes events and draws, or waits until it may.
+    /// Takes events and draws, or starts to wait until it may do so.
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         if let Some(rest) = self.rest {
             if self.awaits == Awaits::Hold && self.timer_runs(cx) {
@@ -223,7 +224,7 @@ where
         }
     }
 
-    /// Takes the ready events, then finishes.
+    /// Takes the events that are ready, then finishes.
     fn take_rest(&mut self, cx: &mut Context<'_>, rest: usize) -> Step {
         let turn = TURN.min(rest);
         self.rest = Some(rest - turn);
@@ -233,7 +234,7 @@ where
         }
     }
 
-    /// Hands over a frame, or waits until the output can accept one.
+    /// Hands over a frame, or waits until the output accepts one.
     fn draw(&mut self, cx: &Context<'_>, idle: bool) -> Step {
         if !idle {
             return self.wait(self.view.frame_interval(), Awaits::Turn);
@@ -264,7 +265,7 @@ where
         match self.view.ask(true) {
             Turn::Draw(permit) => self.draw_last(permit),
             Turn::Wait(time) => {
-                // Nothing more is read meanwhile.
+                // No more events are read meanwhile.
                 self.rest = Some(0);
                 return self.wait(time, Awaits::Hold);
             }
@@ -273,7 +274,7 @@ where
         self.wait(GRACE, Awaits::End(self.writer.progress().now()))
     }
 
-    /// Waits until the last frame is written, while the output makes progress.
+    /// Waits until the last frame is written, as long as the output makes progress.
     fn end(&mut self, cx: &mut Context<'_>) -> Step {
         let Awaits::End(before) = self.awaits else { return Step::Done };
         if self.writer.poll_idle(cx).is_pending() {
@@ -308,7 +309,7 @@ where
         Step::On
     }
 
-    /// Whether a timer is running.
+    /// Polls the timer. Returns `true` if it is running.
     fn timer_runs(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(timer) = &mut self.timer else { return false };
         if timer.as_mut().poll(cx).is_pending() {
@@ -322,7 +323,7 @@ where
     }
 }
 
-/// The future of [`Console::run_while`](crate::Console::run_while).
+/// The future returned by [`Console::run_while`](crate::Console::run_while).
 // Fields are dropped in this order: the work first, so that the last frame shows
 // its outcome.
 #[must_use = "futures do nothing unless polled"]
@@ -341,7 +342,7 @@ impl<S: Stream<Item = Event>, F, T, W: Future> RunWhile<S, F, T, W> {
 
     fn poll_work(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
-        // If this unwinds, the message of the panic is below the board.
+        // If this unwinds, the panic message is below the board.
         self.run.panics = true;
         let polled = work.as_mut().poll(cx);
         if let Poll::Ready(output) = polled {

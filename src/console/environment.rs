@@ -1,11 +1,11 @@
-//! What the environment says about the output.
+//! The properties of an output, read from the environment.
 
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 
 use crate::io::stdio;
 
-/// What the environment says about the output, read once.
+/// The properties of an output, read once from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// Whether the output is a terminal.
@@ -23,19 +23,19 @@ pub(crate) struct Environment {
     truncates: bool,
     /// Whether the terminal is known to understand `OSC 9;4`.
     progress: bool,
-    /// The locale, which decides about the character set.
+    /// The locale, which determines the character set.
     locale: OsString,
 }
 
 impl Environment {
-    /// The environment of stderr.
+    /// Reads the environment of standard error.
     pub(crate) fn of_stderr() -> Self {
         let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
         Self::new(terminal, cfg!(windows), |name| std::env::var_os(name))
     }
 
-    /// The environment of an output other than standard error. It counts as no
-    /// terminal, and its locale is unknown.
+    /// Returns the environment of an output other than standard error. It does not count
+    /// as a terminal, and its locale is unknown.
     pub(crate) fn of_other() -> Self {
         Self {
             locale: OsString::new(),
@@ -60,24 +60,25 @@ impl Environment {
         }
     }
 
-    /// Whether the output is a terminal.
+    /// Returns `true` if the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Whether live rows are wanted: on a terminal that is not dumb, outside CI, and
-    /// without `ACCESSIBLE`.
+    /// Returns `true` if rows should be live: on a terminal that is not dumb, outside CI,
+    /// and without `ACCESSIBLE`.
     pub(crate) fn is_live(&self) -> bool {
         self.terminal && self.capable && !is_on(&self.ci) && !is_on(&self.accessible)
     }
 
-    /// Whether rows are colored. Forced color does not make a console live.
+    /// Returns `true` if rows should be colored. Forced color does not make a console
+    /// live.
     pub(crate) fn has_color(&self) -> bool {
         let forced = is_on(&self.force_color) || is_on(&self.clicolor_force);
         self.no_color.is_empty() && (forced || self.terminal)
     }
 
-    /// Whether the locale is UTF-8 or unset.
+    /// Returns `true` if the locale is UTF-8 or unset.
     pub(crate) fn has_unicode(&self) -> bool {
         let locale = self.locale.to_string_lossy().to_ascii_uppercase();
         // The font of the Linux console lacks the marks and the bars.
@@ -85,19 +86,19 @@ impl Environment {
             && (locale.is_empty() || locale.contains("UTF-8") || locale.contains("UTF8"))
     }
 
-    /// Whether the output is a terminal that understands `OSC 9;4`.
+    /// Returns `true` if the output is a terminal that is known to support `OSC 9;4`.
     pub(crate) fn shows_progress(&self) -> bool {
         self.terminal && self.progress
     }
 
-    /// Whether the terminal reflows rows when it becomes narrower.
+    /// Returns `true` if the terminal reflows rows when it becomes narrower.
     pub(crate) fn reflows(&self) -> bool {
         !self.truncates
     }
 }
 
-/// Whether the terminal interprets escape sequences. Shells on Windows do not set `TERM`;
-/// the terminals there name themselves by other variables.
+/// Returns `true` if the terminal interprets escape sequences. Shells on Windows do not set
+/// `TERM`; the terminals there identify themselves by other variables.
 fn is_capable(windows: bool, read: impl Fn(&str) -> OsString) -> bool {
     const WINDOWS: [&str; 4] = ["WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"];
     let term = read("TERM");
@@ -106,14 +107,14 @@ fn is_capable(windows: bool, read: impl Fn(&str) -> OsString) -> bool {
     capable && term != "dumb"
 }
 
-/// The first locale variable that is set.
+/// Returns the value of the first locale variable that is set.
 fn locale(read: impl Fn(&str) -> OsString) -> OsString {
     let mut set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(read);
     set.find(|value| !value.is_empty()).unwrap_or_default()
 }
 
-/// Whether the terminal is the Linux console, GNU screen or xterm itself. Other
-/// terminals inherit the variables of these and set their own in addition.
+/// Returns `true` if the terminal is the Linux console, GNU screen or xterm itself. Other
+/// terminals inherit the variables of these and set additional ones.
 fn truncates(read: impl Fn(&str) -> OsString) -> bool {
     let is_set = |name| !read(name).is_empty();
     let term = read("TERM");
@@ -124,8 +125,9 @@ fn truncates(read: impl Fn(&str) -> OsString) -> bool {
     screen || xterm || term == "linux"
 }
 
-/// Whether the terminal understands `OSC 9;4`, which others take for a notification.
-/// Multiplexers do not understand it and pass on the variables of their terminal.
+/// Returns `true` if the terminal is known to support `OSC 9;4`, which others interpret
+/// as a notification. Multiplexers do not support it, but inherit the variables of their
+/// terminal.
 fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
     const PROGRAMS: [(&str, [u32; 3]); 4] = [
         ("ghostty", [0, 0, 0]),
@@ -146,7 +148,7 @@ fn knows_progress(read: impl Fn(&str) -> OsString) -> bool {
         || (windows && program.is_empty())
 }
 
-/// The first three numbers of a version; missing numbers are 0.
+/// Parses the first three numbers of a version. Missing numbers are 0.
 fn version(text: &OsStr) -> [u32; 3] {
     let text = text.to_string_lossy();
     let mut parts = text.split('.').map(|part| {
@@ -156,7 +158,7 @@ fn version(text: &OsStr) -> [u32; 3] {
     [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
-/// Whether the value of a variable means yes.
+/// Returns `true` if a variable with this value is turned on.
 fn is_on(value: &OsStr) -> bool {
     !value.is_empty() && value != "0" && value != "false"
 }

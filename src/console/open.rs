@@ -7,7 +7,7 @@ use crate::board::{Board, BoardWriter};
 use crate::console::thread::ConsoleHandle;
 use crate::io::suspend::suspend;
 
-/// A [`Board`] together with the console that shows it, made by
+/// A [`Board`] together with the console that shows it, returned by
 /// [`Console::open`](crate::Console::open).
 ///
 /// Dropping it closes the board and draws the last frame, as
@@ -29,7 +29,7 @@ use crate::io::suspend::suspend;
 #[must_use = "the board is closed when this is dropped"]
 pub struct OpenBoard {
     board: Board,
-    /// Dropped after the board has been closed: it waits for the last frame.
+    /// Dropped after the board has been closed. Its drop waits for the last frame.
     console: ConsoleHandle,
 }
 
@@ -38,7 +38,7 @@ impl OpenBoard {
         Self { board, console }
     }
 
-    /// The board, which can be cloned and outlives its console.
+    /// Returns the board, which can be cloned and outlives its console.
     pub fn board(&self) -> &Board {
         &self.board
     }
@@ -58,7 +58,7 @@ impl OpenBoard {
         self.board.println(text);
     }
 
-    /// A writer that prints lines above the rows, as [`Board::writer`] returns.
+    /// Returns a writer that prints lines above the rows, as [`Board::writer`] does.
     pub fn writer(&self) -> BoardWriter {
         self.board.writer()
     }
@@ -79,11 +79,11 @@ impl OpenBoard {
         self.board.close();
     }
 
-    /// Closes the board and waits until everything said before has been drawn, at most
-    /// for 2 s without progress by the terminal.
+    /// Closes the board, and waits until everything before the close has been drawn, but
+    /// gives up after 2 s without progress by the terminal.
     ///
-    /// This blocks the thread. Async code uses
-    /// [`Console::run_while`](crate::Console::run_while).
+    /// This blocks the thread. Async code should use
+    /// [`Console::run_while`](crate::Console::run_while) instead.
     pub fn shutdown(self) {}
 }
 
@@ -95,7 +95,8 @@ impl AsRef<Board> for OpenBoard {
 
 impl Drop for OpenBoard {
     fn drop(&mut self) {
-        // Stop the console first: that records whether this thread is panicking.
+        // The console is stopped first, because that records whether this thread is
+        // panicking.
         self.console.stop();
         self.board.close();
     }

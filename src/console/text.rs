@@ -1,4 +1,4 @@
-//! Text as a terminal shows it: without control characters, measured and cut.
+//! Text as a terminal shows it: cleaned of control characters, measured and cut.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -20,7 +20,7 @@ pub(crate) enum Token<'a> {
     Sequence(&'a str),
 }
 
-/// The tokens of a text, in order.
+/// Splits a text into tokens.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     let mut rest = text;
     core::iter::from_fn(move || {
@@ -41,7 +41,7 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
-/// The length in bytes of the escape sequence at the start of `text`.
+/// Returns the length in bytes of the escape sequence at the start of `text`.
 fn sequence(text: &str) -> Option<usize> {
     let mut chars = text.chars();
     let kind = match chars.next()? {
@@ -64,15 +64,15 @@ fn sequence(text: &str) -> Option<usize> {
     Some(text.len() - body.len() + length)
 }
 
-/// The length of parameters, intermediates and the final byte.
+/// Returns the length of the parameters, the intermediates and the final byte.
 fn control_sequence(body: &str) -> usize {
     let parameters = run(body, '0'..='?');
     let marks = parameters + run(&body[parameters..], ' '..='/');
     marks + run(&body[marks..], '@'..='~').min(1)
 }
 
-/// The length of a string with its terminator. Any other control character ends it,
-/// too.
+/// Returns the length of a string, including its terminator. Any other control character
+/// ends it as well.
 fn control_string(body: &str) -> usize {
     let length = body.find(char::is_control).unwrap_or(body.len());
     let end = &body[length..];
@@ -85,19 +85,19 @@ fn control_string(body: &str) -> usize {
     length + terminator
 }
 
-/// The number of leading characters of `text` in an ASCII range.
+/// Returns the number of leading characters of `text` in an ASCII range.
 fn run(text: &str, of: core::ops::RangeInclusive<char>) -> usize {
     text.find(|c| !of.contains(&c)).unwrap_or(text.len())
 }
 
-/// The number of bytes of a text that may be visible in a row of the given width.
+/// Returns the number of bytes of a text that may be visible in a row of the given width.
 fn horizon(columns: usize) -> usize {
     columns.saturating_mul(32).saturating_add(1_024)
 }
 
-/// The text for a row of the given width. Escape sequences and control characters are
-/// removed; tabs and line breaks become spaces. Text far beyond the end of the row is
-/// not read: `ellipsis` replaces it.
+/// Cleans a text for a row of the given width. Escape sequences and control characters
+/// are removed; tabs and line breaks become spaces. Text far beyond the end of the row is
+/// not read, but replaced with `ellipsis`.
 pub(crate) fn clean(text: &str, columns: usize, ellipsis: char) -> String {
     let mut end = text.len().min(horizon(columns));
     while !text.is_char_boundary(end) {
@@ -117,8 +117,8 @@ pub(crate) fn clean(text: &str, columns: usize, ellipsis: char) -> String {
     clean
 }
 
-/// The replacement of a character: line separators become spaces, and characters that
-/// change the direction of the following text are removed.
+/// Returns the character to show instead: line separators become spaces, and characters
+/// that change the direction of the following text are removed.
 fn printable(c: char) -> Option<char> {
     match c {
         '\u{2028}' | '\u{2029}' => Some(' '),
@@ -127,12 +127,13 @@ fn printable(c: char) -> Option<char> {
     }
 }
 
-/// The maximum number of columns of a clean text, because terminals disagree.
+/// Returns the maximum number of columns of a clean text, because terminals disagree
+/// about it.
 pub(crate) fn width(clean: &str) -> usize {
     if clean.is_ascii() { clean.len() } else { clusters(clean).map(|cluster| cluster.1).sum() }
 }
 
-/// The minimum number of rows of a clean text on a screen that wraps it.
+/// Returns the minimum number of rows of a clean text on a screen that wraps it.
 pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     let (mut rows, mut taken) = (1, 0);
     for (cluster, _) in clusters(clean) {
@@ -146,7 +147,8 @@ pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     rows
 }
 
-/// A clean text, cut to the given width; `ellipsis` replaces what was cut.
+/// Cuts a clean text to the given width, and replaces the end with `ellipsis` if it was
+/// cut.
 pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     if width(clean) <= columns {
         return clean.into();
@@ -164,7 +166,7 @@ pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     cut
 }
 
-/// The grapheme clusters of a text, each with its maximum number of columns.
+/// Splits a text into grapheme clusters, each with its maximum number of columns.
 fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = clean;
     core::iter::from_fn(move || {
@@ -192,12 +194,12 @@ fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// Whether this is half of a flag.
+/// Returns `true` if the character is half of a flag.
 fn is_regional(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// Whether this is a skin tone.
+/// Returns `true` if the character is a skin tone modifier.
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }

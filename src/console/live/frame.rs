@@ -1,4 +1,4 @@
-//! Frames: the lines that show a board, from a model, a size and a time.
+//! Frames: the lines that show a board, computed from a model, a size and a time.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,10 +9,10 @@ use crate::board::model::{Class, JobRow, Model, Pending};
 use crate::console::live::row::{Line, Pen};
 use crate::console::live::theme::Theme;
 
-/// A board as lines of text: the lines that leave it upwards, then its rows.
+/// A board as lines of text: the lines that leave it at the top, then its rows.
 ///
-/// `Display` writes plain text, one line per row, without styles and escape
-/// sequences.
+/// The `Display` implementation writes plain text, one line per row, without styles and
+/// escape sequences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     above: Vec<Line>,
@@ -22,23 +22,23 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame of a board at `now` on a screen of the given size.
+    /// Computes the frame of a board at the time `now` on a screen of the given size.
     ///
-    /// No row is wider than `columns` − 1. At most `rows` − 1 rows are on the board;
-    /// if more jobs run, the last row counts those without a row. 0 columns mean 80,
-    /// 0 rows mean 24. A printed line is never cut, and neither is the row of a
-    /// failed job that leaves the board: the terminal wraps them.
+    /// No row is wider than `columns` − 1, and the board has at most `rows` − 1 rows; if
+    /// more jobs are running, the last row counts those without a row. 0 columns mean 80,
+    /// and 0 rows mean 24. Printed lines are never cut, and neither are the rows of
+    /// failed jobs that leave the board: the terminal wraps them.
     ///
-    /// A frame begins with the lines that have left the board. A console writes them
-    /// once and then removes them from its model.
+    /// A frame begins with the lines that leave the board. A console writes them once,
+    /// and then removes them from its model.
     ///
-    /// The cost depends on the lines of the frame, not on the number of jobs.
+    /// The cost depends on the number of lines in the frame, not on the number of jobs.
     pub fn new(model: &Model, columns: u16, rows: u16, now: Duration) -> Self {
         Self::default().next(model, &Theme::new(), columns, rows, now)
     }
 
-    /// The frame after this one. A row keeps its place until a row of a higher class
-    /// needs it, or it is dim.
+    /// Computes the frame that follows this one. A row keeps its place until it is dim or
+    /// a row of a higher class needs the place.
     pub(crate) fn next(
         &self,
         model: &Model,
@@ -60,17 +60,18 @@ impl Frame {
         Self { above, live, shown }
     }
 
-    /// The lines that leave the board, from top to bottom. They are never redrawn.
+    /// Returns the lines that leave the board, from top to bottom. They are never
+    /// redrawn.
     pub(crate) fn above(&self) -> &[Line] {
         &self.above
     }
 
-    /// The rows of the board, from top to bottom.
+    /// Returns the rows of the board, from top to bottom.
     pub(crate) fn live(&self) -> &[Line] {
         &self.live
     }
 
-    /// The running jobs to show next: in order of creation, pinned ones last.
+    /// Chooses the running jobs to show next: in order of creation, pinned ones last.
     fn choose(&self, model: &Model, room: usize, now: Duration) -> Vec<JobId> {
         let running = model.running();
         let mut shown: Vec<JobId> = if running.len() <= room {
@@ -82,7 +83,7 @@ impl Frame {
         shown
     }
 
-    /// The `room` most important running jobs.
+    /// Chooses the `room` most important running jobs.
     fn choose_some(&self, model: &Model, room: usize, now: Duration) -> Vec<JobId> {
         let mut chosen = Vec::with_capacity(room);
         let mut staying: Vec<(JobId, &JobRow)> = Vec::new();
@@ -110,7 +111,7 @@ impl fmt::Display for Frame {
     }
 }
 
-/// The number of completed rows that leave: those that are dim, and those without
+/// Returns the number of completed rows that leave: those that are dim, and those without
 /// room.
 fn leaving(model: &Model, room: usize, now: Duration) -> usize {
     let completed = model.completed().len();
@@ -134,7 +135,7 @@ fn draw_running(model: &Model, shown: &[JobId], room: usize, pen: Pen<'_>, live:
     live.extend(lines(true));
 }
 
-/// The size of a screen, with 80 columns and 24 rows where it is unknown.
+/// Returns the size of a screen, with 80 columns and 24 rows where it is unknown.
 pub(crate) fn screen_size(columns: u16, rows: u16) -> (u16, u16) {
     (if columns == 0 { 80 } else { columns }, if rows == 0 { 24 } else { rows })
 }
@@ -163,7 +164,7 @@ mod tests {
         model.apply(&Event::Changed { at, job: id(job), change });
     }
 
-    /// A board of six jobs with room for two, and its frame.
+    /// Creates a board of six jobs with room for two, and its frame.
     fn crowd() -> (Model, Frame) {
         let mut model = Model::new();
         for job in 1..=6 {
@@ -202,7 +203,7 @@ mod tests {
         model.apply(&Event::Ended { at, job: id(job), outcome });
     }
 
-    /// The colors and weights of all lines, from top to bottom.
+    /// Returns the colors and weights of all lines, from top to bottom.
     fn looks(model: &Model, now: Duration) -> Vec<(Status, Weight)> {
         let frame = Frame::new(model, 80, 24, now);
         let looks = frame.above.iter().chain(&frame.live).map(|line| match line {

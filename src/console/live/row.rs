@@ -1,4 +1,4 @@
-//! One row of a board: its parts, and how they are cut to the width of the screen.
+//! One row of a board: its parts, and the cutting of them to the width of the screen.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,11 +9,11 @@ use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width};
 use crate::units::format_elapsed;
 
-/// The columns of a bar with enough room.
+/// The number of columns of a bar that has enough room.
 const BAR: usize = 30;
-/// The columns that a text keeps while the bar can still shrink.
+/// The number of columns that a text keeps while the bar can still shrink.
 const SHORT_TEXT: usize = 8;
-/// The fewest columns of a bar; a row without room for them has no bar.
+/// The minimum number of columns of a bar. A row without room for them has no bar.
 const SHORT_BAR: usize = 6;
 /// The width of a row that is not cut.
 const FAR: usize = u16::MAX as usize;
@@ -36,9 +36,9 @@ pub(crate) enum Line {
 /// The weight in which a row is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// The job had no update for a second.
+    /// The job was not updated within the last second.
     Normal,
-    /// The job had an update within the last second.
+    /// The job was updated within the last second.
     Bold,
     /// The row has left the board.
     Italic,
@@ -67,20 +67,20 @@ pub(crate) struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// The row of a job on the board.
+    /// Draws the row of a job on the board.
     pub(crate) fn live(self, row: &JobRow) -> Line {
         let bold = !row.data.elapsed && !row.is_dim(self.now);
         self.draw(row, false, if bold { Weight::Bold } else { Weight::Normal })
     }
 
-    /// The row of a job that leaves the board. If a failure message does not fit, the
-    /// row is wider than the screen, so that the message is complete, and has no bar.
+    /// Draws the row of a job that leaves the board. If a failure message does not fit,
+    /// the row is wider than the screen, so that the message is complete, and has no bar.
     pub(crate) fn committed(self, row: &JobRow) -> Line {
         let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
         Self { now: row.updated, ..self }.draw(row, failed, Weight::Italic)
     }
 
-    /// The row that counts the rows without room.
+    /// Draws the row that counts the jobs without a row.
     pub(crate) fn overflow(self, hidden: usize, failed: usize) -> Line {
         let failed = if failed > 0 { format!(" ({failed} failed)") } else { String::new() };
         let text = format!("{} +{hidden} more{failed}", self.theme.ellipsis());
@@ -89,7 +89,7 @@ impl Pen<'_> {
     }
 
     /// Draws prefix, text, elapsed time, progress, and either the outcome or the time
-    /// since the last update. If the parts do not fit, the text is cut first, then the
+    /// since the last update. If these parts do not fit, the text is cut first, then the
     /// bar, then everything before the outcome, then the end of the row. A `whole` row
     /// may be wider than the screen.
     fn draw(self, row: &JobRow, whole: bool, weight: Weight) -> Line {
@@ -135,7 +135,7 @@ impl Pen<'_> {
 
         let mut text = theme.cut(&line, columns);
         text.truncate(text.trim_end().len());
-        // Nothing is faint if the row was cut before its end.
+        // A row that was cut before its end has no faint part.
         let faint = row.end.is_none() && text.is_char_boundary(end_at);
         let faint = if faint { end_at } else { text.len() };
         Line::Row { text, status: row.data.status, weight, faint }
@@ -149,7 +149,7 @@ impl Pen<'_> {
         if text.is_empty() { time } else { format!(" {} {time}", self.theme.dot()) }
     }
 
-    /// The time since the last update of a job, if it is worth showing.
+    /// Formats the time since the last update of a job, if the row shows it.
     fn silence(self, row: &JobRow) -> Option<String> {
         let time = match row.silence(self.now)?.as_secs() {
             seconds @ ..60 => format!("{seconds} s"),
@@ -160,7 +160,7 @@ impl Pen<'_> {
         Some(format!("{} {time}", self.theme.dot()))
     }
 
-    /// The text behind the bar, or instead of one.
+    /// Formats the text that follows the bar, or that replaces it.
     fn numbers(self, progress: &Progress, turns: usize, columns: usize) -> String {
         let position = progress.position;
         match (progress.total, &progress.text) {
@@ -172,8 +172,8 @@ impl Pen<'_> {
     }
 }
 
-/// The columns of the text and the bar, where the other parts need `fixed` columns. A
-/// bar of 0 columns is left out together with the space before it.
+/// Returns the number of columns for the text and for the bar, if the other parts need
+/// `fixed` columns. A bar of 0 columns is left out, together with the space before it.
 fn fit(columns: usize, fixed: usize, all_text: usize, bar: bool) -> (usize, usize) {
     let left = columns.saturating_sub(fixed);
     let without_bar = (all_text.min(left.max(1)), 0);

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::board::event::{Outcome, Status};
 use crate::console::text::{clean, cut, width};
 
-/// The look of live rows: marks of outcomes, colors of statuses, characters of bars.
+/// The look of live rows: the marks of outcomes, the colors of statuses, and the bar.
 ///
 /// | | [`new`](Self::new) | [`ascii`](Self::ascii) |
 /// |---|---|---|
@@ -21,8 +21,8 @@ use crate::console::text::{clean, cut, width};
 /// | cut | `copy: a_long_na…` | `copy: a_long_na~` |
 ///
 /// The default of a console is [`new`](Self::new), or [`ascii`](Self::ascii) if the
-/// locale is not UTF-8; [`Console::theme`](crate::Console::theme) sets another. A theme
-/// does not change the texts of jobs.
+/// locale is not UTF-8; [`Console::theme`](crate::Console::theme) sets another theme. A
+/// theme does not change the texts of jobs.
 ///
 /// # Examples
 ///
@@ -52,14 +52,14 @@ pub struct Theme {
     /// The characters of the filled and the empty part of a bar.
     bar: [char; 2],
     spinner: &'static [char],
-    /// Replaces text that was cut.
+    /// The character that replaces text that was cut.
     ellipsis: char,
-    /// Separates a text from what the board adds to it.
+    /// The character between a text and what the board adds to it.
     dot: char,
 }
 
 impl Theme {
-    /// The default theme, in Unicode.
+    /// Creates the default theme, in Unicode.
     pub const fn new() -> Self {
         Self {
             finished: Cow::Borrowed("✔"),
@@ -77,7 +77,7 @@ impl Theme {
         }
     }
 
-    /// A theme in ASCII.
+    /// Creates a theme in ASCII.
     pub fn ascii() -> Self {
         Self {
             finished: Cow::Borrowed("ok"),
@@ -117,8 +117,8 @@ impl Theme {
         self
     }
 
-    /// Sets the style of rows with a status. The board adds bold, italic and faint by
-    /// itself. Without color only the effects of a style apply.
+    /// Sets the style of rows with a status. The board adds bold, italic and faint to it.
+    /// Without color, only the effects of the style apply.
     pub const fn color(mut self, status: Status, style: Style) -> Self {
         *match status {
             Status::Normal => &mut self.normal,
@@ -129,8 +129,8 @@ impl Theme {
         self
     }
 
-    /// Sets the characters of the filled and the empty part of a bar. The call has no
-    /// effect unless each of them takes exactly one column.
+    /// Sets the characters of the filled and the empty part of a bar. This has no effect
+    /// unless each of them is exactly one column wide.
     pub fn bar(mut self, done: char, left: char) -> Self {
         let is_one_column = |c: char| {
             let text = String::from(c);
@@ -150,7 +150,8 @@ impl Default for Theme {
 }
 
 impl Theme {
-    /// The outcome of a job, readable without color, for a row of the given width.
+    /// Formats the outcome of a job, readable without color, for a row of the given
+    /// width.
     pub(crate) fn outcome(&self, outcome: &Outcome, columns: usize) -> String {
         let (mark, message) = match outcome {
             Outcome::Finished => (&self.finished, ""),
@@ -171,27 +172,27 @@ impl Theme {
         line.extend(core::iter::repeat_n(self.bar[1], columns - done));
     }
 
-    /// The spinner after the given number of turns.
+    /// Returns the character of the spinner after the given number of turns.
     pub(crate) fn spinner(&self, turns: usize) -> char {
         self.spinner[turns % self.spinner.len()]
     }
 
-    /// The separator of a text and what the board adds to it.
+    /// Returns the character between a text and what the board adds to it.
     pub(crate) fn dot(&self) -> char {
         self.dot
     }
 
-    /// The replacement of text that was cut.
+    /// Returns the character that replaces text that was cut.
     pub(crate) fn ellipsis(&self) -> char {
         self.ellipsis
     }
 
-    /// See [`text::clean`](super::text::clean).
+    /// Cleans a text, as [`text::clean`](crate::console::text::clean) does.
     pub(crate) fn clean(&self, text: &str, columns: usize) -> String {
         clean(text, columns, self.ellipsis)
     }
 
-    /// See [`text::cut`](super::text::cut).
+    /// Cuts a text, as [`text::cut`](crate::console::text::cut) does.
     pub(crate) fn cut(&self, text: &str, columns: usize) -> String {
         cut(text, columns, self.ellipsis)
     }
