@@ -13,10 +13,10 @@
 //! pass it to a [`Console`], which draws on a terminal and writes lines to a log.
 //! [`guide::board`] states what the board promises, rule by rule.
 //!
-//! **Both.** [`wrap_with_status`] gives each worker of a pool a row.
+//! **Together.** [`wrap_with_status`] gives each worker of a pool a row on the board.
 //!
-//! **Tests** of programs that have a board need no terminal and no sleeping:
-//! [`testing`] has a screen in memory and a virtual clock.
+//! **Testing.** Programs that use a board can be tested without a terminal and without
+//! sleeping: [`testing`] has a virtual clock and an in-memory screen.
 //!
 //! # Examples
 //!
@@ -51,13 +51,12 @@
 //!
 //! - `std` (default): the board and the console. Without it the crate is
 //!   `no_std + alloc` and contains the pool.
-//! - `serde`: serialization of events.
-//! - `json`: a board as lines of JSON, and back.
-//! - `capture`, on Unix: output of other code appears above the board or goes to
-//!   files.
+//! - `serde`: `Serialize` and `Deserialize` for events.
+//! - `json`: writing events as lines of JSON, and reading them.
+//! - `capture`, on Unix: output of other code appears above the board or goes to files.
 //! - `portable-atomic`: merges on processors without compare-and-swap, such as thumbv6m.
-//! - `tokio`: merges ask tokio for the cooperative budget of their task, which keeps shares
-//!   equal whatever the task spends.
+//! - `tokio`: merges check the cooperative budget of their tokio task, which keeps shares
+//!   equal however much of it the task spends.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -125,19 +124,19 @@ pub use report_progress::report_progress;
 #[cfg(feature = "std")]
 pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
 
-/// Output of others, captured as lines of a board or redirected to files.
+/// Capturing the output of other code as lines of a board, or redirecting it to files.
 ///
-/// It needs the feature `capture` and a Unix system.
+/// Requires the feature `capture` and a Unix system.
 #[cfg(all(unix, feature = "capture"))]
 pub mod capture {
     pub use crate::io::capture::Capture;
     pub use crate::io::files::{RedirectedOutput, redirect_output, with_output_redirected};
 }
 
-/// What events hold, and the streams of them.
+/// The parts of events, and streams of events.
 ///
 /// An [`Event`] is plain data: it can be compared, stored, sent and serialized. Outside
-/// of the crate its parts are built from their constructors, such as
+/// this crate, its parts are built with constructors such as
 /// [`Row::new`](event::Row::new). The streams are returned by the methods of [`Events`]
 /// and by [`tee()`].
 #[cfg(feature = "std")]
@@ -150,11 +149,11 @@ pub mod event {
     pub use crate::board::{BoardWriter, PrintLines};
 }
 
-/// What a board looks like, computed from its events.
+/// The state and the appearance of a board, computed from its events.
 ///
-/// A [`Model`](model::Model) is the state of a board after some [`Event`]s, and a
-/// [`Frame`](model::Frame) the lines that show it, for any size and time. Neither needs
-/// a terminal, a thread or a clock.
+/// A [`Model`](model::Model) is the state of a board after a sequence of [`Event`]s, and
+/// a [`Frame`](model::Frame) is the lines that show this state at a given size and time.
+/// Neither needs a terminal, a thread or a clock.
 #[cfg(feature = "std")]
 pub mod model {
     pub use crate::board::event::Counts;
@@ -162,7 +161,7 @@ pub mod model {
     pub use crate::console::live::frame::Frame;
 }
 
-/// Progress: what a style formats, and the formats of numbers.
+/// Snapshots of progress, a stream that reports it, and the formatting of numbers.
 #[cfg(feature = "std")]
 pub mod progress {
     pub use crate::board::job::rate::ProgressSnapshot;
@@ -170,14 +169,14 @@ pub mod progress {
     pub use crate::units::{format_bytes, format_elapsed, format_elapsed_short};
 }
 
-/// What a [`WithStatus`] does with the items that pass, and the restarts of workers on
-/// their rows.
+/// Handlers for the items of a [`WithStatus`], and reports of restarted workers on their
+/// rows.
 #[cfg(feature = "std")]
 pub mod status {
     pub use crate::with_status::{FailOnErr, OnItem, Restart, report_restarts};
 }
 
-/// Runs the programs of the README.
+/// Runs the code blocks of the README as doc tests.
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
