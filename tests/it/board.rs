@@ -317,7 +317,8 @@ fn dropped_events_release_their_waker() {
     assert_eq!(parent.held(), 0);
 }
 
-/// A waker that updates its board when it is woken, as an executor that logs to it does.
+/// A waker that updates its board when it is woken, as in an executor that logs to the
+/// board.
 struct Logging(Mutex<(Board, Job)>);
 
 impl Wake for Logging {

@@ -1,4 +1,4 @@
-//! Streams of events, and the ways to read them.
+//! Streams of events, and the ways of reading them.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -200,8 +200,9 @@ fn events_before_the_close_come_without_a_pending() {
     assert_eq!(wait.iter().filter(|polled| polled.is_pending()).count(), 0, "{wait:?}");
 }
 
-/// A board on which two jobs always have a pending update: reading that of one ticks the
-/// other. This ends after a thousand reads, so that a test that never stops fails.
+/// Creates a board on which two jobs always have a pending update: reading the update of
+/// one ticks the other. This stops after a thousand reads, so that a test that would
+/// never end fails.
 fn always_pending() -> (Vec<Job>, Events) {
     let jobs = Arc::new(OnceLock::<[Job; 2]>::new());
     let (clock, reads) = (Arc::clone(&jobs), AtomicUsize::new(0));
@@ -239,7 +240,8 @@ fn a_dropped_drain_leaves_the_rest() {
     assert_eq!(snapshot(&mut events), ["1: 1", "1 finished"]);
 }
 
-/// A timer that is fired by hand: the length of each wait, and how many have ended.
+/// A timer that is fired by hand. It records the length of each wait, and how many have
+/// ended.
 #[derive(Clone, Default)]
 struct Timer(Arc<Mutex<Waits>>);
 
@@ -271,7 +273,7 @@ impl Timer {
         self.0.lock().unwrap().begun.len()
     }
 
-    /// Ends all waits so far.
+    /// Ends all waits that have begun.
     fn fire(&self) {
         let mut waits = self.0.lock().unwrap();
         waits.over = waits.begun.len();

@@ -1,10 +1,10 @@
-//! The fuzzer's input: any bytes are a sequence of operations, and a small change of
-//! the bytes is a small change of the operations.
+//! The fuzzer's input: any bytes are a sequence of operations, and a small change of the
+//! bytes is a small change of the operations.
 
 use crate::oracle::{Act, Life, Op, Then, follow};
 
-/// The largest number of operations, and of children added by extension: the oracle is
-/// slow.
+/// The maximum number of operations, and of children added by extension, because the
+/// oracle is slow.
 const MOST: usize = 400;
 const MOST_EXTENDED: usize = 300;
 
@@ -22,14 +22,14 @@ pub(crate) fn follow_bytes(bytes: &[u8]) -> Result<(), String> {
 
 struct Bytes<'a> {
     left: &'a [u8],
-    /// Whether the drop of a child may still panic: one may.
+    /// Whether the drop of a child may still panic, which is allowed once.
     may_panic_on_drop: bool,
     /// How many more children may be added by extension.
     room: usize,
 }
 
 impl Bytes<'_> {
-    /// The next byte; 0 past the end.
+    /// Returns the next byte; 0 past the end.
     fn next(&mut self) -> u8 {
         let Some((&first, left)) = self.left.split_first() else { return 0 };
         self.left = left;
@@ -46,7 +46,8 @@ impl Bytes<'_> {
         count
     }
 
-    /// The low four bits of a byte select the operation; the others are its details.
+    /// Decodes an operation. The low four bits of a byte select it; the others are its
+    /// details.
     fn op(&mut self) -> Option<Op> {
         if self.left.is_empty() {
             return None;

@@ -1,6 +1,6 @@
-//! A harness for consoles: futures polled by hand, outputs that report what is written to
-//! them, and the screen that results. Nothing here waits for time: a test fails if a signal
-//! does not come within a minute.
+//! A harness for consoles: futures that are polled by hand, outputs that report what is
+//! written to them, and the resulting screen. Nothing here waits for a fixed time: a test
+//! fails if a signal does not arrive within a minute.
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-/// How long a test waits for another thread before it fails, so that it does not hang.
+/// The time that a test waits for another thread before it fails, so that it does not
+/// hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -24,7 +25,7 @@ pub(crate) enum Signal {
     Wrote(String),
 }
 
-/// A writer that reports all that is written to it.
+/// A writer that reports everything written to it.
 pub(crate) struct Reporter(pub(crate) Sender<Signal>);
 
 impl Write for Reporter {
@@ -39,8 +40,8 @@ impl Write for Reporter {
     }
 }
 
-/// A writer that reports all that is written to it, and then blocks until the test permits
-/// it to return. It fails once the sender of permits was dropped.
+/// A writer that reports everything written to it, and then blocks until the test permits
+/// it to return. It fails once the sender of permits is dropped.
 pub(crate) struct Blocked {
     reporter: Reporter,
     permits: Receiver<()>,
@@ -60,7 +61,7 @@ impl Write for Blocked {
     }
 }
 
-/// A blocked writer, and the sender of permits, each of which ends one write.
+/// Creates a blocked writer and the sender of permits, each of which ends one write.
 pub(crate) fn blocked(reporter: Reporter) -> (Blocked, Sender<()>) {
     let (permit, permits) = mpsc::channel();
     (Blocked { reporter, permits }, permit)
@@ -74,7 +75,7 @@ impl Wake for Wakes {
     }
 }
 
-/// The future of a console, polled by hand when it is woken.
+/// The future of a console, which is polled by hand when it is woken.
 pub(crate) struct Show<F: Future> {
     pub(crate) future: Option<Pin<Box<F>>>,
     pub(crate) result: Option<F::Output>,
@@ -111,7 +112,7 @@ impl<F: Future> Show<F> {
         }
     }
 
-    /// Polls until there is no signal left.
+    /// Polls until no signal is left.
     pub(crate) fn settle(&mut self) -> &mut Self {
         while let Ok(signal) = self.signals.try_recv() {
             self.handle(signal);
@@ -126,7 +127,7 @@ impl<F: Future> Show<F> {
         self.handle(signal);
     }
 
-    /// The next frame that is written.
+    /// Returns the next frame.
     #[track_caller]
     pub(crate) fn frame(&mut self) -> String {
         while self.frames.is_empty() {
@@ -135,7 +136,7 @@ impl<F: Future> Show<F> {
         self.frames.remove(0)
     }
 
-    /// The result of the future, and what was written until then.
+    /// Returns the result of the future, and everything written before it.
     #[track_caller]
     pub(crate) fn end(mut self) -> (F::Output, String) {
         while self.result.is_none() {
@@ -145,7 +146,7 @@ impl<F: Future> Show<F> {
         (self.result.take().expect("a result"), wrote)
     }
 
-    /// All that is written until the future was dropped and its thread has ended.
+    /// Drops the future, and returns everything written until its thread ends.
     pub(crate) fn written(&mut self) -> String {
         self.future = None;
         self.waker = Waker::noop().clone();
@@ -160,14 +161,14 @@ impl<F: Future> Show<F> {
     }
 }
 
-/// The text of a screen after these bytes, without the empty rows at the end.
+/// Returns the text of a screen after these bytes, without the empty rows at the end.
 pub(crate) fn screen(bytes: &str) -> String {
     let mut terminal = avt::Terminal::with_scrollback(40, 10, None).expect("a size");
     terminal.feed(bytes);
     terminal.screen().text().join("\n").trim_end().to_string()
 }
 
-/// All that a console on a thread wrote until it ended.
+/// Returns everything that a console on a thread writes until it ends.
 pub(crate) fn wrote(signals: &Receiver<Signal>) -> String {
     let mut text = String::new();
     loop {
@@ -180,7 +181,7 @@ pub(crate) fn wrote(signals: &Receiver<Signal>) -> String {
     }
 }
 
-/// The next frame of a console on a thread.
+/// Returns the next frame of a console on a thread.
 #[track_caller]
 pub(crate) fn next_frame(signals: &Receiver<Signal>) -> String {
     match signals.recv_timeout(PATIENCE) {

@@ -20,7 +20,7 @@ use crate::harness::millis;
 use crate::snapshot::{describe, snapshot};
 use crate::support::{Parent, panic_of};
 
-/// A job whose addition was read.
+/// Creates a job whose addition was read.
 fn job() -> (Job, Events) {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
@@ -28,7 +28,7 @@ fn job() -> (Job, Events) {
     (job, events)
 }
 
-/// The last position among these events.
+/// Returns the last position in these events.
 fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
     let positions = events.into_iter().filter_map(|event| match event {
         Event::Changed {
@@ -141,7 +141,7 @@ fn any_sequence_of_updates_arrives() {
     }
 }
 
-/// A value whose `Display` returns an error half-way.
+/// A value whose `Display` implementation returns an error halfway.
 struct Stubborn;
 
 impl fmt::Display for Stubborn {
@@ -572,7 +572,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The state of a job in plain fields.
+/// The expected state of a job, in plain fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Plain {
     text: String,

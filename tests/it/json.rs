@@ -37,7 +37,7 @@ const ALL: [&str; 12] = [
     r#"{"event":"closed","at":0.3}"#,
 ];
 
-/// More lines of every kind, with every state of each field, with times that need all
+/// More lines of every kind: with every state of each field, with times that need all
 /// digits, and with the shortest and the longest time.
 const MORE: [&str; 18] = [
     r#"{"event":"added","at":1e-9,"job":18446744073709551615,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
@@ -129,7 +129,7 @@ fn missing_fields_are_defaults_and_unknown_ones_are_ignored() {
     let at = Duration::from_secs(1);
     let added = Event::Added { at, job, row: Row::default() };
     assert_eq!(read(lines[..3].join("\n").as_bytes()), [Ok(added)]);
-    // A time that is too long is the longest one.
+    // A time that is too long reads as the longest one.
     let late = r#"{"at":1e300,"text":"x","event":"line"}"#;
     let line = Event::Line { at: Duration::MAX, text: "x".into() };
     assert_eq!(read(late.as_bytes()), [Ok(line)]);
@@ -266,7 +266,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let outcomes = [Outcome::Finished, Outcome::Cancelled, Outcome::Panicked, Outcome::Abandoned];
     let outcome = prop_oneof![select(outcomes.to_vec()), any_text().prop_map(Outcome::Failed)];
     let job = (1..=u64::MAX).prop_map(|id| JobId::new(id).unwrap()).boxed();
-    // In the first twelve days a time is exact.
+    // A time is exact in the first twelve days.
     let at = (0..1_036_800_u64, 0..1_000_000_000_u32);
     let at = at.prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)).boxed();
     let added = (at.clone(), job.clone(), row);
@@ -300,7 +300,7 @@ proptest! {
     ) {
         let whole = lines(&events[..events.len() - 1]).len();
         let all = lines(&events);
-        // The newline of the last line is missing, and a part of the line.
+        // The last line has lost its newline and possibly its end.
         let at = whole + cut.index(all.len() - whole - 1);
         let mut read = read(&all[..at]);
         if at > whole {
@@ -386,7 +386,7 @@ fn no_line_is_lost_while_the_output_blocks() {
     let line = "x".repeat(100_000);
     for number in 0..100 {
         board.println(format_args!("{number} {line}"));
-        // Polls without a wake do no harm.
+        // Polls without a wake have no effect.
         (0..3).for_each(|_| assert!(poll().is_pending()));
     }
     drop(board);
@@ -413,7 +413,7 @@ fn while_the_output_blocks_updates_merge_on_the_board() {
     let mut poll = || show.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     let job = board.add_job("a: ");
     assert!(poll().is_pending());
-    // More than the console reads ahead of its output.
+    // This is more than the console reads ahead of its output.
     let text = "x".repeat(100_000);
     for _ in 0..30 {
         board.add_job(text.as_str()).detach();

@@ -1,5 +1,5 @@
-//! The module `testing`, used as the tests of a program use it: without a terminal, a
-//! thread or an executor, on a clock that the test advances.
+//! The module `testing`, used as in the tests of a program: without a terminal, a thread
+//! or an executor, on a clock that the test advances.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,8 +19,8 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A pool that fetches pages, each of which takes one second per letter of its name. An
-/// empty name is an error.
+/// Creates a pool that fetches pages, each of which takes one second per letter of its
+/// name. An empty name is an error.
 fn fetch(
     board: &Board,
     clock: &VirtualClock,
@@ -138,7 +138,7 @@ fn a_screen_shows_what_a_console_draws() {
             ended.iter().for_each(|job| job.set_status(Status::Warning));
             ended.iter().for_each(Job::finish);
         }
-        // The console draws immediately, and then not for 100 ms.
+        // The console draws immediately, and then waits for 100 ms.
         bytes += &show.frame();
         assert_eq!(screen.show(&mut events).to_string().trim_end(), harness::screen(&bytes));
         clock.advance(millis(100));

@@ -11,8 +11,8 @@ const NOUNS: &str = "rows|lines|events|items|nodes|children|jobs|workers|bytes|f
 /// "gives a worker a row" is fine; "a row a worker" is not.
 const NO_RECEIVER: &str = "!.|child|job|merge|pool|task|thread|worker";
 
-/// What to avoid and what to write. A word of a pattern is one of `a|b`, or none of
-/// `!a|b`; marks of punctuation count as the word `.`.
+/// The words to avoid, and what to write instead. Each word of a pattern matches one of
+/// `a|b`, or none of `!a|b`; punctuation marks count as the word `.`.
 const TABLE: [(&[&str], &str); 10] = [
     (&["a|an", NO_RECEIVER, "a|an", NOUN], "one row per worker"),
     (&[NOUNS, "a|an", NOUN], "bytes per child"),

@@ -25,11 +25,11 @@ use futures::stream::FusedStream;
 
 use crate::support::Parent;
 
-/// One poll of a child: which children it wakes first, and what it returns.
+/// One poll of a child: the children that it wakes first, and the result of the poll.
 #[derive(Clone, Debug)]
 pub(crate) struct Act {
     pub(crate) wakes: Vec<usize>,
-    /// Whether another thread wakes them, while the child waits for it.
+    /// Whether another thread wakes them while the child waits for that thread.
     pub(crate) on_thread: bool,
     pub(crate) then: Then,
 }
@@ -46,10 +46,10 @@ pub(crate) enum Then {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
     pub(crate) acts: VecDeque<Act>,
-    /// Whether its size hint says how many polls are left at most.
+    /// Whether its size hint gives the number of polls left as the upper bound.
     pub(crate) hints: bool,
     pub(crate) wakes_on_drop: Vec<usize>,
-    /// At most once per test case, since two panics at a time abort.
+    /// True at most once per test case, because two panics at a time abort.
     pub(crate) panics_on_drop: bool,
 }
 
@@ -59,18 +59,18 @@ impl Life {
         self.acts.pop_front().unwrap_or(end)
     }
 
-    /// Whether the drop may panic: it would abort if the poll panics as well.
+    /// Returns `true` if the drop may panic. It would abort if the poll panics as well.
     pub(crate) fn may_panic_on_drop(&self) -> bool {
         self.acts.iter().all(|act| act.then != Then::Panic)
     }
 }
 
-/// An operation on the merge. Children are numbered in the order of their pushes,
-/// modulo their number.
+/// An operation on the merge. Children are numbered in the order of their pushes, modulo
+/// their count.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Poll,
-    /// Polls for up to this many items.
+    /// Polls for at most this many items.
     PollMany(usize),
     Push(Life),
     /// Extends the merge by `count` children, after which the iterator may panic.
@@ -167,14 +167,14 @@ impl Drop for Child {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Item(usize),
-    /// This many, from `poll_next_many`.
+    /// The number of items returned by `poll_next_many`.
     Items(usize),
     Pending,
     Ended,
     Panicked,
 }
 
-/// How often an operation wakes the parent of a parked merge.
+/// How often an operation may wake the parent of a parked merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rouse {
     No,
@@ -184,7 +184,7 @@ enum Rouse {
 }
 
 struct Model {
-    /// By number, including those that are gone.
+    /// The children by number, including those that are gone.
     children: Vec<Known>,
     /// The present children, in the order of their places.
     live: Vec<usize>,
@@ -194,7 +194,7 @@ struct Model {
     stale: usize,
     budget: usize,
     spent: usize,
-    /// The children that were woken in the present poll.
+    /// The children that were woken in the current poll.
     woken: Vec<usize>,
     parked: bool,
     terminated: bool,
@@ -215,7 +215,7 @@ struct Round {
     ahead: Vec<usize>,
     /// The children that the cursor has passed.
     behind: Vec<usize>,
-    /// Those of `ahead` that were pushed since the round began. They may be polled
+    /// The children of `ahead` that were pushed since the round began. They may be polled
     /// in this round or in the next.
     fresh: Vec<usize>,
 }
@@ -223,8 +223,8 @@ struct Round {
 impl Round {
     fn push(&mut self, id: usize, live: &[usize]) {
         let place = |id: usize| live.iter().position(|&other| other == id);
-        // Next to the cursor the child may be on either side of it, which `fresh`
-        // and `ahead` together express.
+        // If the child is next to the cursor, it may be on either side of it. Being in
+        // both `fresh` and `ahead` expresses that.
         if self.behind.iter().any(|&other| place(other) > place(id)) {
             self.behind.push(id);
             self.behind.sort_by_key(|&id| place(id));
@@ -246,7 +246,8 @@ impl Round {
         Self { ahead: self.behind, behind: Vec::new(), fresh: Vec::new() }
     }
 
-    /// The round after the poll of this child, if the ready children allow that poll.
+    /// Returns the round after the poll of this child, if the ready children allow that
+    /// poll.
     fn turn(self, id: usize, ready: impl Fn(usize) -> bool) -> Option<Self> {
         let must = |other: &usize| ready(*other) && !self.fresh.contains(other);
         let Some(at) = self.ahead.iter().position(|&other| other == id) else {
@@ -323,7 +324,7 @@ impl Model {
         gone.into_iter().filter(|&id| self.drop_child(id).0).count() > 0
     }
 
-    /// Whether this child may be polled next. If so, the cursor passes it.
+    /// Returns `true` if this child may be polled next. If so, the cursor passes it.
     fn turn(&mut self, id: usize) -> bool {
         if !self.children[id].ready && self.stale == 0 {
             return false;
@@ -354,8 +355,8 @@ impl Model {
         }
         self.parked = false;
         self.woken.clear();
-        // The polls since the last one that brought an item or an end, or whose child
-        // did not wake itself.
+        // The polls since the last one that yielded an item or an end, or whose child did
+        // not wake itself.
         let mut fruitless: Vec<usize> = Vec::new();
         let mut polled = polled.iter();
         loop {
@@ -400,7 +401,8 @@ impl Model {
             let outcome = self.poll_child(id);
             if outcome.is_none() && self.children[id].live && self.children[id].ready {
                 fruitless.push(id);
-                // One poll in the round in which the call began, and one in a whole one.
+                // One poll is in the round in which the call began, and one in a complete
+                // round.
                 if fruitless.iter().filter(|&&other| other == id).count() > 2 {
                     return Err(format!("child {id} was polled in two fruitless rounds"));
                 }
@@ -455,7 +457,7 @@ impl Model {
     }
 }
 
-/// A merge with its model and its parent.
+/// A merge, its model and its parent.
 struct Pair {
     merge: Merge<Child>,
     model: Model,
@@ -479,7 +481,7 @@ impl Pair {
         Child { id, life, world: self.world.clone() }
     }
 
-    /// A child's number and key.
+    /// Returns a child's number and key.
     fn named(&self, name: usize) -> Option<(usize, Key)> {
         let id = name.checked_rem(self.model.children.len())?;
         Some((id, self.model.children[id].key))

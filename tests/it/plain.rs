@@ -1,5 +1,5 @@
-//! Plain consoles, from the handles of a board to the lines of a log. The table of lines is
-//! beside the code.
+//! Plain consoles, from the handles of a board to the lines of a log. The module itself
+//! has a table of lines.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use active_status::{Board, Console, JobOptions, Outcome, Status, board_with_cloc
 
 use crate::harness::{Show, millis};
 
-/// A plain console on a virtual clock.
+/// Creates a plain console on a virtual clock.
 fn plain(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
     let console = Console::plain().clock(time.reader());
@@ -16,7 +16,8 @@ fn plain(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>)
     (board, show)
 }
 
-/// Advances the clock to `at`. Returns the line that is written then; there is none before.
+/// Advances the clock to `at`. Returns the line that is written then; no line may be
+/// written before.
 #[track_caller]
 fn line_at<F: Future>(time: &VirtualClock, show: &mut Show<F>, at: Duration) -> String {
     while time.now() < at {

@@ -1,4 +1,4 @@
-//! Replays: the events of a run at their times, at any speed.
+//! Replays: the events of a run at their original times, at any speed.
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ fn line(at: u64, text: &str) -> Event {
     Event::Line { at: millis(at), text: text.into() }
 }
 
-/// Plays a replay and advances the clock to each of its timers. Returns the events, each
-/// with the time in the run and the real time.
+/// Runs a replay to its end by advancing the clock to each of its timers. Returns the
+/// events, each with the time in the run and the real time.
 fn play<I, F, T>(
     mut replay: Replay<I, F, T>,
     time: &VirtualClock,
@@ -132,7 +132,7 @@ fn the_clock_waits_for_events_that_were_not_yielded() {
     while parent.poll(&mut replay).is_ready() {
         times.push(clock.now());
     }
-    // The events that are due come at once; then the clock has caught up.
+    // The events that are due are yielded at once; then the clock has caught up.
     assert_eq!(times, [0, 100, 500].map(millis));
     assert_eq!(time.next_timer(), Some(millis(900)));
 }
@@ -155,7 +155,7 @@ fn events_that_go_back_in_time_follow_at_once() {
 
 #[test]
 fn an_event_follows_even_if_its_timer_ends_early() {
-    // A clock that stands still, as on an executor whose time is paused.
+    // The clock stands still, as on an executor whose time is paused.
     let events = [0, 1_000, 3_000].map(|at| line(at, "x"));
     let mut waits = Vec::new();
     let sleep = |time| {
@@ -195,7 +195,7 @@ fn a_speed_that_is_not_positive_panics() {
     }
 }
 
-/// An event at time zero.
+/// Generates an event at time zero.
 fn any_event() -> impl Strategy<Value = Event> {
     let at = Duration::ZERO;
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
@@ -212,7 +212,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The event at another time.
+/// Moves the event to another time.
 fn at_time(mut event: Event, time: Duration) -> Event {
     match &mut event {
         Event::Added { at, .. }
@@ -255,7 +255,7 @@ proptest! {
     }
 }
 
-/// The events of a run that shows the elapsed time.
+/// Returns the events of a run that shows the elapsed time.
 fn run() -> Vec<Event> {
     let at = |at: u64| millis(1_000 * at);
     let job = JobId::new(1).unwrap();
@@ -276,7 +276,7 @@ fn a_console_shows_the_time_of_a_replay_at_any_speed() {
         let mut show = Show::new(|reporter| console.output(reporter).run(replay, time.timer()));
         let mut bytes = show.frame();
         for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
-            // Each second is drawn, and nothing before it.
+            // Each second is drawn, and nothing is drawn before it.
             let before = millis(seconds * second) - time.now() - millis(1);
             for _ in 0..3 {
                 time.advance(before / 3);

@@ -44,13 +44,13 @@ enum Act {
     },
 }
 
-/// How a schedule ends.
+/// The way in which a schedule ends.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Close,
     /// The last handle is dropped.
     Handles,
-    /// The console is not polled any more.
+    /// The console is no longer polled.
     Console,
 }
 
@@ -133,7 +133,7 @@ impl Play {
         end(running.job);
     }
 
-    /// The board closes and abandons the running jobs, pinned rows last.
+    /// Closes the board, which abandons the running jobs, pinned rows last.
     fn abandon(&mut self) {
         for pinned in [false, true] {
             let rows = self.running.iter().filter(|(_, running)| running.pinned == pinned);
@@ -142,7 +142,7 @@ impl Play {
     }
 }
 
-/// The row of a job with the given mark at its end.
+/// Returns the row of a job with the given mark at its end.
 fn row(id: u64, running: &RunningJob, mark: &str) -> String {
     let RunningJob { text, position, .. } = running;
     let done = (30 * position / TOTAL).min(30) as usize;
@@ -154,7 +154,7 @@ fn row(id: u64, running: &RunningJob, mark: &str) -> String {
     format!("job {id}: {text}{gap}{bar}{numbers} {mark}")
 }
 
-/// The final text of screen and scrollback, and the expected one.
+/// Returns the final text of the screen with its scrollback, and the expected text.
 fn play(acts: &[Act], end: Ending) -> (String, String) {
     const SIZE: (u16, u16) = (80, 8);
     let time = VirtualClock::new();

@@ -1,22 +1,22 @@
-//! Events as text, one line per event, so that tests state in place what they expect.
+//! Events as text, one line per event, so that tests state their expectations in place.
 
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, ProgressChange};
 use active_status::{Event, Events, Outcome, Status};
 
-/// The pending events as text.
+/// Takes the pending events, and returns them as text.
 pub(crate) fn snapshot(events: &mut Events) -> Vec<String> {
     events.drain().map(|event| describe(&event)).collect()
 }
 
-/// A line that was printed at time zero.
+/// Creates a line that was printed at time zero.
 pub(crate) fn printed(line: impl Into<String>) -> Event {
     Event::Line { at: Duration::ZERO, text: line.into() }
 }
 
-/// An event as text: `1 added: a: text`, `1: text x; 3/5`, `1 finished`,
-/// `| line`, `closed`.
+/// Formats an event: `1 added: a: text`, `1: text x; 3/5`, `1 finished`, `| line`,
+/// `closed`.
 pub(crate) fn describe(event: &Event) -> String {
     match event {
         Event::Added { job, row, .. } => {

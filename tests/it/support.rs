@@ -1,5 +1,5 @@
-//! The test kit: a parent that counts its wakes, and children that follow a
-//! script. Nothing here waits: a lost wake fails a test, it does not hang it.
+//! The harness for merges: a parent that counts its wakes, and children that follow a
+//! script. Nothing here waits: a lost wake makes a test fail, not hang.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use futures::Stream;
 
-/// No items, of a known type: serde_json adds comparisons with its values.
+/// An empty array of a known type. With the comparisons of serde_json, the type of `[]`
+/// is ambiguous.
 pub(crate) const NO_ITEMS: [usize; 0] = [];
 
 /// A parent task that polls by hand and counts its wakes.
@@ -43,22 +44,23 @@ impl Parent {
         &self.waker
     }
 
-    /// The wakes since the last call.
+    /// Returns the number of wakes since the last call.
     pub(crate) fn take_wakes(&self) -> usize {
         self.wakes.0.swap(0, Ordering::SeqCst)
     }
 
-    /// How many of this parent's wakers others hold.
+    /// Returns how many of this parent's wakers are held elsewhere.
     pub(crate) fn held(&self) -> usize {
         Arc::strong_count(&self.wakes) - 2
     }
 
-    /// One `poll_next`.
+    /// Calls `poll_next` once.
     pub(crate) fn poll<S: Stream + Unpin>(&self, stream: &mut S) -> Poll<Option<S::Item>> {
         Pin::new(stream).poll_next(&mut Context::from_waker(&self.waker))
     }
 
-    /// The items until the stream ends or waits without having woken us.
+    /// Returns the items until the stream ends, or is pending without having woken the
+    /// parent.
     pub(crate) fn drain<S: Stream + Unpin>(&self, stream: &mut S) -> Vec<S::Item> {
         let mut items = Vec::new();
         while let Some(item) = self.next(stream) {
@@ -67,15 +69,14 @@ impl Parent {
         items
     }
 
-    /// The next `count` items, which are there without anybody's help.
+    /// Returns the next `count` items, which must arrive without a wake from outside.
     #[track_caller]
     pub(crate) fn items<S: Stream + Unpin>(&self, stream: &mut S, count: usize) -> Vec<S::Item> {
         let next = |_| self.next(stream).expect("the stream ended or waits: an item is missing");
         (0..count).map(next).collect()
     }
 
-    /// Polls until there is an item, as an executor would: after `Pending`
-    /// only if woken.
+    /// Polls until there is an item, as an executor would: after `Pending` only if woken.
     fn next<S: Stream + Unpin>(&self, stream: &mut S) -> Option<S::Item> {
         loop {
             self.take_wakes();
@@ -95,7 +96,7 @@ pub(crate) enum Step {
     Item,
     /// Returns `Pending`.
     Idle,
-    /// Yields its number if [`Handle::send`] was called once more than it yielded.
+    /// Yields its number if [`Handle::send`] was called more often than it has yielded.
     Sent,
     /// Wakes itself, then returns `Pending`.
     WakeIdle,
@@ -109,7 +110,7 @@ pub(crate) enum Step {
     Panic,
 }
 
-/// A stream that follows its script; the last step repeats. A poll after the
+/// A stream that follows its script and then repeats the last step. Polling it after its
 /// end panics.
 pub(crate) struct Child {
     number: usize,
@@ -119,7 +120,7 @@ pub(crate) struct Child {
     seen: Arc<Seen>,
 }
 
-/// What a child's tests can see and do from outside.
+/// The handle with which a test observes and controls a child.
 #[derive(Clone)]
 pub(crate) struct Handle(Arc<Seen>);
 
@@ -131,31 +132,31 @@ struct Seen {
     waker: Mutex<Option<Waker>>,
 }
 
-/// A child and its handle.
+/// Creates a child and its handle.
 pub(crate) fn child(number: usize, steps: &[Step]) -> (Child, Handle) {
     let seen = Arc::new(Seen::default());
     let handle = Handle(seen.clone());
     (Child { number, steps: steps.to_vec(), next: 0, panics_on_drop: false, seen }, handle)
 }
 
-/// Children 0 to `count` - 1 with one script.
+/// Creates the children 0 to `count` - 1 with the same script.
 pub(crate) fn children(count: usize, steps: &[Step]) -> (Vec<Child>, Vec<Handle>) {
     (0..count).map(|number| child(number, steps)).unzip()
 }
 
 impl Child {
-    /// Its `Drop` panics with "drop".
+    /// Makes the drop of the child panic with "drop".
     pub(crate) fn panics_on_drop(mut self) -> Self {
         self.panics_on_drop = true;
         self
     }
 
-    /// The number it yields.
+    /// Returns the number that the child yields.
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// Another script from here on.
+    /// Replaces the script from here on.
     pub(crate) fn follow(&mut self, steps: &[Step]) {
         self.steps = steps.to_vec();
         self.next = 0;
@@ -163,29 +164,29 @@ impl Child {
 }
 
 impl Handle {
-    /// How often it was polled.
+    /// Returns how often the child was polled.
     pub(crate) fn polls(&self) -> usize {
         self.0.polls.load(Ordering::SeqCst)
     }
 
-    /// How often it was dropped.
+    /// Returns how often the child was dropped.
     pub(crate) fn drops(&self) -> usize {
         self.0.drops.load(Ordering::SeqCst)
     }
 
-    /// The waker of the child's last poll.
+    /// Returns the waker of the child's last poll.
     #[track_caller]
     pub(crate) fn waker(&self) -> Waker {
         self.0.waker.lock().unwrap().clone().expect("the child was not polled")
     }
 
-    /// Wakes as the child's waker does.
+    /// Wakes the child through its waker.
     #[track_caller]
     pub(crate) fn wake(&self) {
         self.waker().wake();
     }
 
-    /// One more item for a child at [`Step::Sent`], and a wake.
+    /// Lets a child at [`Step::Sent`] yield one more item, and wakes it.
     #[track_caller]
     pub(crate) fn send(&self) {
         self.0.sent.fetch_add(1, Ordering::SeqCst);
@@ -227,7 +228,7 @@ impl Drop for Child {
     }
 }
 
-/// Runs `act`, which panics; the message.
+/// Runs `act`, which must panic. Returns the panic message.
 #[track_caller]
 pub(crate) fn panic_of<T>(act: impl FnOnce() -> T) -> String {
     let Err(payload) = catch_unwind(AssertUnwindSafe(act)) else { panic!("it did not panic") };
@@ -239,7 +240,7 @@ pub(crate) fn panic_of<T>(act: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Runs a test that might wait for ever if a wake were lost: then it fails.
+/// Runs a test that might wait forever if a wake were lost; then it fails.
 #[track_caller]
 pub(crate) fn within_a_minute<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, result) = mpsc::channel();

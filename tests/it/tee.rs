@@ -1,4 +1,4 @@
-//! Tees: every reader sees what a sole reader would, at any pace.
+//! Tees: every reader sees what a single reader would, at any pace.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -25,12 +25,12 @@ fn texts(events: &[Event]) -> Vec<String> {
     events.iter().map(describe).collect()
 }
 
-/// The backlog of a reader, and the events that follow it.
+/// Returns the backlog of a reader, and the events that follow it.
 fn backlog<S: Stream<Item = Event>>(reader: &mut Tee<S>) -> Vec<String> {
     texts(&Parent::new().drain(reader))
 }
 
-/// A stream that yields these events; for `None` it is pending and wakes itself.
+/// Creates a stream that yields these events; for `None`, it is pending and wakes itself.
 fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
     let mut steps = VecDeque::from(steps);
     stream::poll_fn(move |cx| match steps.pop_front() {
@@ -43,7 +43,7 @@ fn script(steps: Vec<Option<Event>>) -> impl Stream<Item = Event> + Unpin {
     })
 }
 
-/// All that is visible of these events.
+/// Returns everything that is visible of these events.
 fn fold(events: &[Event]) -> String {
     let mut model = Model::new();
     events.iter().for_each(|event| model.apply(event));
@@ -51,7 +51,7 @@ fn fold(events: &[Event]) -> String {
     format!("{frame}{counts:?}")
 }
 
-/// Any event, sensible or not. Totals are known, because a spinner depends on
+/// Generates any event, sensible or not. Totals are known, because a spinner depends on
 /// how often its change was read.
 fn any_event() -> impl Strategy<Value = Event> {
     let job = || (1..4_u64).prop_map(|id| JobId::new(id).unwrap());
@@ -265,7 +265,7 @@ fn a_dropped_reader_drops_its_waker() {
     assert_eq!(parent.held(), 0);
 }
 
-/// A waker that polls a reader at once, as an executor without a queue would.
+/// A waker that polls a reader immediately, as in an executor without a queue.
 struct PollsAtOnce(Arc<Mutex<(Tee<Events>, Vec<String>)>>);
 
 impl Wake for PollsAtOnce {

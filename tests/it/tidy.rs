@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::repository::{files, read, root};
 
-/// Which folders of `src` the code of each may name. `lib.rs` names them all.
+/// The folders of `src` that the code of each folder may name. `lib.rs` may name all of
+/// them.
 const ARROWS: [(&str, &[&str]); 10] = [
     ("board", &["units"]),
     ("console", &["board", "io", "record", "units"]),
