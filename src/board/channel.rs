@@ -31,7 +31,7 @@ pub(crate) enum Message {
     Ended(Arc<JobState>),
     /// A line was printed.
     Line(String),
-    /// A flush waits until everything before this was shown.
+    /// A flush waits for everything before this message to be shown.
     Mark(Mark),
 }
 

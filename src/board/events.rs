@@ -78,10 +78,10 @@ pub struct Events {
     batch: Option<usize>,
     /// Whether everything was read, including the close.
     finished: bool,
-    /// The marks of flushes that were read. They are dropped when the reader comes back
-    /// after it has had the chance to show what it has.
+    /// The marks of flushes that were read. They are dropped when the reader polls again
+    /// after a pause, because it could show its events during the pause.
     marks: Vec<Mark>,
-    /// Whether the reader has had that chance: it was given nothing.
+    /// Whether the reader has paused: the last read gave it nothing.
     paused: bool,
 }
 
@@ -251,14 +251,16 @@ impl Events {
         None
     }
 
-    /// The reader is back. It has shown what it was given, unless it is behind.
+    /// Continues after a pause. The reader has shown what it was given, unless it is
+    /// behind.
     fn resume(&mut self) {
         if mem::take(&mut self.paused) && !flush::is_behind() {
             self.marks.clear();
         }
     }
 
-    /// The reader is given nothing for now. It is woken if a flush waits for its return.
+    /// Gives the reader nothing for now. If a flush waits, the reader is woken to return
+    /// at once.
     fn pause(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.paused = true;
         if !self.marks.is_empty() {
@@ -368,7 +370,7 @@ impl Events {
     fn take_of_batch(&mut self) -> Option<Event> {
         let mut left = self.batch.unwrap_or_default();
         let event = self.take(&mut left);
-        // The poll goes on.
+        // The poll continues, so the reader is not paused.
         self.paused = false;
         self.batch = Some(left);
         event

@@ -1,4 +1,4 @@
-//! Waiting until the reader of a board has dealt with everything said before.
+//! Waiting until the reader of a board has shown everything that precedes a flush.
 
 use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +9,8 @@ use crate::board::lock::ignore_poison;
 /// The state that both sides share: whether the mark has been dropped.
 type Shared = Arc<(Mutex<bool>, Condvar)>;
 
-/// A mark in the queue of a board. It is dropped when everything before it was shown.
+/// A mark in the queue of a board. It is dropped once everything before it has been
+/// shown.
 #[derive(Debug)]
 pub(crate) struct Mark(Shared);
 
@@ -17,7 +18,7 @@ pub(crate) struct Mark(Shared);
 #[derive(Debug)]
 pub(crate) struct Wait(Shared);
 
-/// A mark, and the wait for it.
+/// Creates a mark and the wait for it.
 pub(crate) fn mark() -> (Mark, Wait) {
     let shared = Shared::default();
     (Mark(Arc::clone(&shared)), Wait(shared))
@@ -31,7 +32,8 @@ impl Drop for Mark {
 }
 
 impl Wait {
-    /// Waits until the mark was dropped, at most for the given time. Returns whether it was.
+    /// Waits until the mark is dropped, for at most the given time. Returns `true` if it
+    /// was.
     pub(crate) fn wait(self, time: Duration) -> bool {
         let (dropped, changed) = &*self.0;
         let dropped = ignore_poison(dropped.lock());
@@ -41,11 +43,11 @@ impl Wait {
 }
 
 thread_local! {
-    /// Whether the reader on this thread has events that it could not show yet.
+    /// Whether the reader on this thread has events that it has not shown yet.
     static BEHIND: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reads events with a reader that has shown all earlier ones, or is behind.
+/// Calls `read` for a reader that has shown all earlier events, unless it is `behind`.
 pub(crate) fn read<T>(behind: bool, read: impl FnOnce() -> T) -> T {
     BEHIND.set(behind);
     let result = read();
@@ -53,7 +55,7 @@ pub(crate) fn read<T>(behind: bool, read: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether the reader on this thread is behind.
+/// Returns `true` if the reader on this thread is behind.
 pub(crate) fn is_behind() -> bool {
     BEHIND.get()
 }

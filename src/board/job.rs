@@ -98,7 +98,7 @@ impl Job {
         self.update(|state| state.set_status(status));
     }
 
-    /// Starts to count from 0 up to `total`, or without a total if it is `None`.
+    /// Starts counting from 0 up to `total`, or without a total if it is `None`.
     ///
     /// A job that is already counting starts over.
     pub fn start_progress(&self, total: impl Into<Option<u64>>) {
@@ -122,7 +122,8 @@ impl Job {
         }
     }
 
-    /// Sets the position.
+    /// Sets the position, which may exceed the total. Without
+    /// [`start_progress`](Self::start_progress), the job counts without a total.
     pub fn set_position(&self, position: u64) {
         self.update(|state| state.set_position(position));
     }
@@ -132,7 +133,7 @@ impl Job {
         self.update(JobState::complete_progress);
     }
 
-    /// Clears the progress until the next start or tick.
+    /// Removes the progress from the row until the next start or tick.
     pub fn clear_progress(&self) {
         self.update(JobState::clear_progress);
     }

@@ -134,7 +134,7 @@ impl JobState {
         self.write(|fields, _| fields.pending.status = Some(status))
     }
 
-    /// Starts to count from 0.
+    /// Starts counting from 0.
     pub(crate) fn start_progress(&self, total: Option<u64>, now: Duration) -> bool {
         self.write(|fields, position| {
             position.set(0);

@@ -32,7 +32,7 @@ struct Sum {
     jobs: u64,
     /// The number of those that are running.
     running: u64,
-    /// The sum of what is done of them, in thousandths of a job.
+    /// The sum of their progress, in thousandths of a job.
     done: u64,
 }
 
