@@ -1,4 +1,4 @@
-//! When a live console may draw on the terminal of the process.
+//! The decisions of a live console about when it may draw on the terminal of the process.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::board::clock::monotonic;
 use crate::io::terminal::{self, Claim, Permit};
 
-/// How long the size must be stable before rows are redrawn. Multiplexers report a new
-/// size late: during a drag, the rows are not where the size says.
+/// The time for which the size must be stable before rows are redrawn. Multiplexers
+/// report a new size late, so during a drag the rows are not where the size says.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// The time between two attempts to draw while the size changes.
@@ -19,18 +19,18 @@ const BACKGROUND_RETRY: Duration = Duration::from_millis(500);
 /// The same while other code uses the terminal.
 const IN_USE_RETRY: Duration = Duration::from_millis(100);
 
-/// The answer to an attempt to draw.
+/// The answer to a request to draw.
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// A frame may be drawn, and written while the permit exists.
     Draw(Option<Permit>),
     /// Try again after this time.
     Wait(Duration),
-    /// Nothing may be written any more.
+    /// Nothing may be written from now on.
     Never,
 }
 
-/// What a live console knows about the terminal it shares.
+/// The state of a live console's access to the shared terminal.
 pub(crate) struct Access {
     claim: Claim,
     is_foreground: fn() -> bool,
@@ -63,17 +63,19 @@ impl Access {
         }
     }
 
-    /// Whether the hook has seen a panic, so that it decides where the next frame is.
+    /// Returns `true` if the hook has seen a panic, and so decides where the next frame
+    /// is drawn.
     pub(crate) fn sees_panics(&self) -> bool {
         self.panics.is_some_and(|before| before != terminal::panics())
     }
 
-    /// Whether a frame is due: the rows were erased, or other consoles have printed.
+    /// Returns `true` if a frame is due because the rows were erased or other consoles
+    /// have printed.
     pub(crate) fn is_due(&self) -> bool {
         self.uses != terminal::ended_uses() || self.claim.has_lines()
     }
 
-    /// The lines of other consoles, to be printed above the rows.
+    /// Takes the lines of other consoles, to be printed above the rows.
     pub(crate) fn take_lines(&self) -> Vec<String> {
         self.claim.take_lines()
     }
@@ -103,7 +105,8 @@ impl Access {
         }
     }
 
-    /// A frame is drawn now. Whether its rows must be below everything on the screen.
+    /// Prepares for a frame. Returns `true` if its rows must be below everything on the
+    /// screen.
     pub(crate) fn draws_below(&mut self) -> bool {
         let uses = terminal::ended_uses();
         let used = std::mem::replace(&mut self.uses, uses) != uses;
@@ -125,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Access by a clock to set, in milliseconds.
+    /// Creates an access with a clock to set, in milliseconds.
     fn access() -> (Arc<AtomicU64>, Access) {
         let time = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&time);

@@ -25,10 +25,10 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// A console, which shows the events of a board as live rows on a terminal, or as lines of
 /// a log.
 ///
-/// A console draws at most ten frames per second, the first one immediately, and writes
-/// nothing while nothing changes. It never blocks a worker or an executor: a separate
-/// thread writes the bytes. If the terminal stops accepting output, the board continues,
-/// and the next frame shows the latest state.
+/// A console draws at most ten frames per second by default, the first one immediately,
+/// and writes nothing while nothing changes. It never blocks a worker or an executor: a
+/// separate thread writes the bytes. If the terminal stops accepting output, the board
+/// continues, and the next frame shows the latest state.
 ///
 /// | | draws on | for |
 /// |---|---|---|
@@ -62,11 +62,11 @@ use crate::io::terminal::{Claim, LinesAbove};
 ///
 /// # Plain consoles
 ///
-/// Plain output has no escape sequences except those in printed lines. A job writes a
-/// line when its text changes or another tenth of its work is done, at most one line per
-/// 5 s, but always the last one. The first text of a job is not written. The end of a job
-/// writes a line as well. After 30 s of silence, one line names the running jobs. When
-/// the board closes, a last line counts the outcomes.
+/// Plain output has no escape sequences except those in printed lines. A job gets a line
+/// when its text changes or another tenth of its work is done, but at most one line per
+/// 5 s; the latest change is always written. The initial text of a job is not written.
+/// The end of a job gets a line as well. After 30 s of silence, one line names the running
+/// jobs. When the board closes, a last line counts the outcomes.
 ///
 /// # Examples
 ///
@@ -264,7 +264,7 @@ impl<K: sealed::DrawsRows> Console<K> {
     ///
     /// By default, a live console on the terminal of the process installs a hook when it
     /// is opened, started or run; all consoles share it. The hook erases the rows, calls
-    /// the previous hook, and has the next frame drawn below the message. Hooks are
+    /// the previous hook, and lets the next frame start below the message. Hooks are
     /// global, and this one stays installed. Without it, or if a later hook replaces it,
     /// a frame may be drawn over a panic message.
     pub const fn panic_hook(mut self, install: bool) -> Self {

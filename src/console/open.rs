@@ -63,7 +63,7 @@ impl OpenBoard {
         self.board.writer()
     }
 
-    /// Blocks until everything said before was shown, as [`Board::flush`] does.
+    /// Blocks until all earlier updates and lines have been shown, as [`Board::flush`] does.
     pub fn flush(&self) {
         self.board.flush();
     }

@@ -1,4 +1,4 @@
-//! Suspended consoles: code that has the terminal for itself.
+//! Suspending the console while other code uses the terminal.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,19 +10,20 @@ use pin_project_lite::pin_project;
 use crate::io::redirect::Pause;
 use crate::io::terminal::Use;
 
-/// Runs `work` without rows on the terminal, for a prompt or a child process that needs
-/// the terminal.
+/// Runs `work` while no rows are on the terminal, for a prompt or a child process that
+/// needs the terminal.
 ///
-/// The live console of the process erases its rows before `work` and redraws them below
-/// its output afterwards, even if `work` panics. Meanwhile workers go on: lines and outcomes
-/// are kept and appear afterwards. Redirected and captured streams lead to the terminal
-/// while `work` runs. Calls may be nested and come from any thread; several threads that
-/// suspend at the same time share the terminal. A shutdown waits until `work` has ended.
+/// The live console of the process erases its rows before `work`, and redraws them below
+/// its output afterwards, even if `work` panics. Workers continue meanwhile: their lines
+/// and outcomes are kept, and appear afterwards. Redirected and captured streams lead to
+/// the terminal while `work` runs. Calls may be nested and come from any thread; threads
+/// that suspend at the same time share the terminal. A shutdown waits until `work` has
+/// ended.
 ///
-/// A terminal that accepts no output delays `work` for at most one second. Plain consoles
-/// keep printing.
+/// If the terminal accepts no output, `work` is delayed for at most one second. Plain
+/// consoles keep printing.
 ///
-/// This blocks the thread. Async code uses [`suspend_async`].
+/// This blocks the thread. Async code should use [`suspend_async`] instead.
 ///
 /// # Examples
 ///
@@ -43,10 +44,10 @@ pub fn suspend<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Runs a future without rows on the terminal, as [`suspend`] does.
+/// Runs a future while no rows are on the terminal, as [`suspend`] does.
 ///
-/// The suspension begins with the first poll, when no frame is being written, and ends when
-/// the future is ready or dropped.
+/// The suspension begins once the future has been polled and no frame is being written,
+/// and ends when the future is ready or dropped.
 ///
 /// # Examples
 ///
@@ -68,7 +69,7 @@ pub fn suspend_async<F: Future>(future: F) -> Suspend<F> {
 }
 
 pin_project! {
-    /// The future of [`suspend_async`].
+    /// The future returned by [`suspend_async`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Suspend<F> {
         // Dropped after the future.
@@ -118,7 +119,8 @@ impl<F> fmt::Debug for Suspend<F> {
     }
 }
 
-/// The use of the terminal, with streams that lead to it. The streams are given back first.
+/// The use of the terminal, with the streams leading to it. The streams are restored
+/// first.
 struct Suspension {
     #[cfg(all(unix, feature = "capture"))]
     _pause: Pause,

@@ -46,23 +46,24 @@ struct State {
     erase: Vec<u8>,
     /// Whether a console draws on the terminal.
     claimed: bool,
-    /// Wakes that console, once it has drawn: to redraw its rows after a use.
+    /// The waker of that console, once it has drawn. It is woken to redraw the rows after
+    /// a use.
     waker: Option<Waker>,
     /// Lines of other consoles, to be printed above its rows.
     lines: Vec<String>,
-    /// The futures that wait until no frame is being written.
+    /// The wakers of futures that wait until no frame is being written.
     waiting: Vec<Waker>,
 }
 
-/// The most bytes of lines that wait for the console that draws.
+/// The maximum number of bytes in lines that wait for the console that draws.
 const LINES_AHEAD: usize = 1 << 20;
 
-/// The right to draw on the terminal, which one console has.
+/// The right to draw on the terminal, which one console holds at a time.
 #[derive(Debug)]
 pub(crate) struct Claim(());
 
 impl Claim {
-    /// The claim, unless another console has it.
+    /// Returns the claim, unless another console holds it.
     pub(crate) fn new() -> Option<Self> {
         let mut state = lock();
         (!std::mem::replace(&mut state.claimed, true)).then(|| Self(()))
@@ -98,7 +99,7 @@ impl Drop for Claim {
     }
 }
 
-/// Writes a line to standard error. Without it, there is nowhere to report the error.
+/// Writes a line to standard error. An error is ignored, because it cannot be reported.
 fn write_line(line: &str) {
     if let Ok(mut stderr) = stdio::stderr() {
         let _ = writeln!(stderr, "{line}");
@@ -234,7 +235,7 @@ impl Use {
         Self(())
     }
 
-    /// Ready when no frame is being written; the rows are erased then.
+    /// Polls until no frame is being written, then erases the rows.
     pub(crate) fn poll_begin(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut state = lock();
@@ -247,7 +248,7 @@ impl Use {
     }
 }
 
-/// Erases the rows of the console. Without standard error they stay above the output.
+/// Erases the rows of the console. If that fails, they stay above the other output.
 fn erase_rows(state: &mut State) {
     let erase = std::mem::take(&mut state.erase);
     if !erase.is_empty()
