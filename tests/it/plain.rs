@@ -31,7 +31,7 @@ fn line_at<F: Future>(time: &VirtualClock, show: &mut Show<F>, at: Duration) -> 
 
 // Rule 23
 #[test]
-fn the_first_text_is_written_at_once_the_last_after_5_s() {
+fn a_new_text_is_written_at_once_and_the_latest_after_5_s() {
     let time = VirtualClock::new();
     let (board, mut show) = plain(&time);
     let job = board.add_job("copy: ");
