@@ -75,8 +75,9 @@ pub mod merge {
 #[cfg(feature = "std")]
 pub mod workers {
     pub use crate::pool::{
-        Cause, Failure, InOrder, Numbered, Panic, Reorder, Supervised, Task, Tasks, TrySupervised,
-        WithEvents, WorkerEvent, reorder, supervise, try_supervise, with_events,
+        Cause, Driver, Failure, InOrder, Numbered, Panic, Remote, Reorder, Supervised, Task, Tasks,
+        TrySupervised, WithEvents, WorkerEvent, remote, reorder, supervise, try_supervise,
+        with_events,
     };
 }
 

@@ -21,6 +21,8 @@ mod poll;
 mod queue;
 mod ready;
 #[cfg(feature = "std")]
+mod remote;
+#[cfg(feature = "std")]
 mod reorder;
 mod slots;
 #[cfg(feature = "std")]
@@ -50,6 +52,8 @@ pub use next_many::{KeyedNextMany, NextMany};
 pub use once::{Once, once};
 #[cfg(feature = "std")]
 pub use queue::{Task, Tasks, WorkQueue};
+#[cfg(feature = "std")]
+pub use remote::{Driver, Remote, remote};
 #[cfg(feature = "std")]
 pub use reorder::{InOrder, Numbered, Reorder, reorder};
 #[cfg(feature = "std")]

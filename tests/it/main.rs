@@ -37,6 +37,7 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod queue;
+mod remote;
 mod reorder;
 mod replay;
 mod repository;
