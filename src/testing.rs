@@ -49,6 +49,8 @@
 
 mod clock;
 mod screen;
+mod sim;
 
 pub use clock::{Sleep, VirtualClock};
 pub use screen::Screen;
+pub use sim::{Chance, Sim};

@@ -109,6 +109,13 @@ impl VirtualClock {
         self.timers().sleepers.iter().map(|sleeper| sleeper.until).min()
     }
 
+    /// Returns when the next timer ends, of those that have not ended.
+    pub(super) fn next_timer_to_come(&self) -> Option<Duration> {
+        let timers = self.timers();
+        let ends = timers.sleepers.iter().map(|sleeper| sleeper.until);
+        ends.filter(|&until| until > timers.now).min()
+    }
+
     /// Returns a closure that reads this clock, for [`board_with_clock`] and
     /// [`Console::clock`](crate::Console::clock).
     pub fn reader(&self) -> impl Fn() -> Duration + Send + Sync + use<> {

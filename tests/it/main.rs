@@ -43,6 +43,7 @@ mod replay;
 mod repository;
 mod rules;
 mod schedules;
+mod sim;
 mod snapshot;
 mod status;
 mod supervise;
