@@ -13,6 +13,12 @@ use crate::board::event::{Event, seconds};
 /// The version of the format that this crate writes and reads.
 const FORMAT: u32 = 1;
 
+/// The most bytes of a line by default.
+const LINE_LIMIT: usize = 1 << 20;
+
+/// Some editors write it at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The first line of a recorded run: the program that recorded it, and the time of its
 /// start.
 ///
@@ -97,6 +103,9 @@ impl Recorder {
 /// the line, and continues with the next line. If the recording program was killed, the
 /// last line may be such a line. Errors of the reader are yielded unchanged.
 ///
+/// So is a line of more than 1 MiB, of which no more is kept in memory;
+/// [`with_line_limit`](Records::with_line_limit) sets another limit.
+///
 /// A header with an unknown format yields an error of the kind
 /// [`Unsupported`](ErrorKind::Unsupported), and ends the iterator.
 ///
@@ -121,7 +130,15 @@ impl Recorder {
 /// assert!(records.next().is_none());
 /// ```
 pub fn read_records<R: BufRead>(reader: R) -> Records<R> {
-    Records { reader, number: 0, line: Vec::new(), header: None, ended: false }
+    Records {
+        reader,
+        number: 0,
+        limit: LINE_LIMIT,
+        line: Vec::new(),
+        too_long: false,
+        header: None,
+        ended: false,
+    }
 }
 
 /// The iterator returned by [`read_records`].
@@ -131,14 +148,25 @@ pub struct Records<R> {
     reader: R,
     /// The number of lines read so far.
     number: u64,
-    /// The last line that was read.
+    /// The most bytes of a line.
+    limit: usize,
+    /// The last line that was read; a part of it if it was too long.
     line: Vec<u8>,
+    too_long: bool,
     header: Option<Header>,
     /// Whether the rest is in an unknown format.
     ended: bool,
 }
 
 impl<R> Records<R> {
+    /// Sets the most bytes of a line, which bounds the memory. The default is 1 MiB.
+    ///
+    /// A longer line is an error, and reading continues with the next line.
+    pub const fn with_line_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
     /// Returns the header of the run; `None` before the first event was read, and for a
     /// run without a header. If runs are concatenated, this is the header of the latest
     /// run.
@@ -154,9 +182,17 @@ impl<R> Records<R> {
             Run { format: u64 },
         }
 
-        let line = self.line.trim_ascii_end();
+        let line = match self.number {
+            1 => self.line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.line),
+            _ => &self.line,
+        };
+        let line = line.trim_ascii_end();
         if line.is_empty() {
             return Ok(None);
+        }
+        if !line.trim_ascii_start().starts_with(b"{") {
+            let message = format!("line {} is not an event: expected an object", self.number);
+            return Err(io::Error::new(ErrorKind::InvalidData, message));
         }
         let error = match serde_json::from_slice(line) {
             Ok(event) => return Ok(Some(event)),
@@ -186,16 +222,48 @@ impl<R> Records<R> {
     }
 }
 
+impl<R: BufRead> Records<R> {
+    /// Reads a line, and stores it unless it exceeds the limit. Returns its length.
+    fn read_line(&mut self) -> io::Result<usize> {
+        let mut length = 0;
+        self.too_long = false;
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let piece = &bytes[..end.map_or(bytes.len(), |end| end + 1)];
+            self.too_long |= self.line.len() + piece.len() > self.limit;
+            if !self.too_long {
+                self.line.extend_from_slice(piece);
+            }
+            let count = piece.len();
+            self.reader.consume(count);
+            length += count;
+            if end.is_some() || count == 0 {
+                return Ok(length);
+            }
+        }
+    }
+}
+
 impl<R: BufRead> Iterator for Records<R> {
     type Item = io::Result<Event>;
 
     fn next(&mut self) -> Option<io::Result<Event>> {
         while !self.ended {
             self.line.clear();
-            match self.reader.read_until(b'\n', &mut self.line) {
+            match self.read_line() {
                 Ok(0) => return None,
                 Ok(_) => self.number += 1,
                 Err(error) => return Some(Err(error)),
+            }
+            if self.too_long {
+                let (number, limit) = (self.number, self.limit);
+                let message = format!("line {number} is not an event: it exceeds {limit} bytes");
+                return Some(Err(io::Error::new(ErrorKind::InvalidData, message)));
             }
             if let Some(event) = self.parse().transpose() {
                 return Some(event);

@@ -141,7 +141,7 @@ fn missing_fields_are_defaults_and_unknown_ones_are_ignored() {
 fn an_invalid_line_is_an_error_and_the_next_one_is_read() {
     let [.., closed] = all();
     for (line, what) in [
-        ("nonsense", "expected ident at line 1 column 2"),
+        ("nonsense", "expected an object"),
         ("{}", "missing field `event`"),
         (r#"{"event":"closed"}"#, "missing field `at`"),
         (r#"{"event":"closed","at":-1}"#, "a time must not be negative"),
@@ -435,4 +435,35 @@ fn while_the_output_blocks_updates_merge_on_the_board() {
     let of_job = changes.filter(|line| line.contains(r#""job":1,"#));
     let positions: Vec<&str> = of_job.filter_map(|line| line.split("position\":").nth(1)).collect();
     assert_eq!(positions, [r#"100,"total":null,"text":null}}"#]);
+}
+
+#[test]
+fn a_line_that_is_too_long_is_one_error() {
+    let good = r#"{"event":"line","at":1,"text":"hello"}"#;
+    let zeros = io::repeat(0).take(64 << 20);
+    let file = zeros.chain(b"\n".as_slice()).chain(good.as_bytes());
+    let mut records = read_records(io::BufReader::new(file));
+    let error = records.next().expect("an item").expect_err("an error").to_string();
+    assert_eq!(error, "line 1 is not an event: it exceeds 1048576 bytes");
+    assert!(matches!(records.next(), Some(Ok(Event::Line { .. }))));
+    assert!(records.next().is_none());
+
+    let mut records = read_records(good.as_bytes()).with_line_limit(good.len());
+    assert!(matches!(records.next(), Some(Ok(Event::Line { .. }))));
+    let mut records = read_records(good.as_bytes()).with_line_limit(good.len() - 1);
+    assert!(matches!(records.next(), Some(Err(_))));
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let file = "\u{feff}{\"event\":\"line\",\"at\":1,\"text\":\"hello\"}";
+    assert!(matches!(read_records(file.as_bytes()).next(), Some(Ok(Event::Line { .. }))));
+}
+
+#[test]
+fn errors_of_lines_say_what_was_expected() {
+    for line in ["[]", "7", "null", "\"line\"", "nonsense"] {
+        let error = read_records(line.as_bytes()).next().expect("an item").expect_err("an error");
+        assert_eq!(error.to_string(), "line 1 is not an event: expected an object", "{line}");
+    }
 }
