@@ -103,7 +103,7 @@ impl Recorder {
 /// the line, and continues with the next line. If the recording program was killed, the
 /// last line may be such a line. Errors of the reader are yielded unchanged.
 ///
-/// So is a line of more than 1 MiB, of which no more is kept in memory;
+/// A line of more than 1 MiB is not an event, and the rest of it is not kept in memory.
 /// [`with_line_limit`](Records::with_line_limit) sets another limit.
 ///
 /// A header with an unknown format yields an error of the kind
