@@ -77,8 +77,9 @@ pub fn board_with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> (
 
 /// The sending half of a board. Clones refer to the same board.
 ///
-/// Its methods never wait and never fail. They do nothing once the board is closed or its
-/// [`Events`] are dropped.
+/// Its methods never fail, and only [`println_blocking`](Self::println_blocking),
+/// [`println_async`](Self::println_async) and [`flush`](Self::flush) wait. They do nothing
+/// once the board is closed or its [`Events`] are dropped.
 ///
 /// The board closes when [`close`](Self::close) is called, or when its last handle is
 /// dropped: the last `Board`, [`Job`] or [`BoardWriter`].
@@ -94,7 +95,7 @@ impl AsRef<Board> for Board {
 }
 
 impl Board {
-    /// Adds a job, which gets a row.
+    /// Adds a job, which is shown as a row.
     ///
     /// A string becomes the prefix of the row; [`JobOptions`] has more settings.
     ///
@@ -226,8 +227,9 @@ impl Board {
     /// Closes the board.
     ///
     /// Updates made before the call still arrive. Later updates do nothing, except that
-    /// ticks may count until their job is read for the last time. Running jobs are
-    /// [abandoned](crate::Outcome::Abandoned).
+    /// ticks may count until their job is read for the last time. Running jobs
+    /// are [abandoned](crate::Outcome::Abandoned), or finished if they were
+    /// [detached](Job::detach).
     pub fn close(&self) {
         self.link.close();
     }

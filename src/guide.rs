@@ -1,4 +1,5 @@
-//! What the board promises, how the merge works, and how it compares.
+//! The rules of the board, the algorithm of the merge, and a comparison with other
+//! crates.
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/board.md")]

@@ -71,7 +71,7 @@ pub mod merge {
     pub use crate::pool::{Join, Key, Keyed, KeyedEnds, KeyedNextMany, NextMany, Once, TryJoin};
 }
 
-/// What workers share, and what becomes of those that end.
+/// Adapters for the workers of a pool: tasks, ordered items, events, and restarts.
 #[cfg(feature = "std")]
 pub mod workers {
     pub use crate::pool::{

@@ -124,9 +124,9 @@ impl Events {
         }
     }
 
-    /// Waits until an event is pending. The output is `false` after the end.
+    /// Waits until an event is pending. Resolves to `false` after the end.
     ///
-    /// No event is taken, so updates continue to merge. In rare cases the output is
+    /// No event is taken, so updates continue to merge. In rare cases the future resolves to
     /// `true` although no event is pending.
     ///
     /// # Examples
@@ -153,14 +153,14 @@ impl Events {
 
     /// Returns an iterator that takes all pending events.
     ///
-    /// Messages that arrive during the iteration are left, so that it ends even if
+    /// Events that arrive during the iteration are left for the next call, so it ends even if
     /// workers update their jobs without pause.
     pub fn drain(&mut self) -> Drain<'_> {
         let left = self.receiver.len();
         Drain { events: self, left }
     }
 
-    /// Returns the time on the board's clock, which the times of the events are on.
+    /// Returns the current time on the board's clock, which also gives the events their times.
     pub fn now(&self) -> Duration {
         self.board.now()
     }

@@ -328,7 +328,7 @@ impl<K> Console<K> {
         self
     }
 
-    /// Sets the clock that the event times are on: the one given to
+    /// Sets the clock of the board: the one given to
     /// [`board_with_clock`](crate::board_with_clock), or
     /// [that of a replay](crate::record::Replay::clock).
     ///

@@ -7,11 +7,11 @@ use crate::board::event::percentage;
 use crate::board::job::rate::{Format, ProgressSnapshot};
 use crate::units::{format_bytes, format_elapsed_short};
 
-/// The style in which the progress of a job is written: the position and total in a unit,
-/// optionally with the rate and the time left, or the text that a closure returns.
+/// The style in which the progress of a job is written.
 ///
-/// The text is formatted when the console reads the update, and follows the bar if
-/// the job has a total.
+/// A style writes the position and total in a unit, optionally with the rate and the time
+/// left, or the text that a closure returns. The text is formatted when the console reads
+/// the update, and follows the bar if the job has a total.
 ///
 /// | style | 3 of 12 in 2 s | 3 in 2 s |
 /// |---|---|---|
