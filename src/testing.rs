@@ -1,8 +1,10 @@
-//! A virtual clock and an in-memory screen, for tests of programs that use a board.
+//! A virtual clock, an in-memory screen and a simulation, for tests of programs that use a
+//! board.
 //!
 //! Nothing in this module waits, starts a thread or needs an executor. A [`VirtualClock`]
 //! serves as the clock of the board and of the console, and as the timer of the program.
-//! A [`Screen`] shows the board as a terminal would.
+//! A [`Screen`] shows the board as a terminal would, and a [`Sim`] runs tasks in an order
+//! determined by a seed.
 //!
 //! # Examples
 //!

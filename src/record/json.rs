@@ -13,10 +13,10 @@ use crate::board::event::{Event, seconds};
 /// The version of the format that this crate writes and reads.
 const FORMAT: u32 = 1;
 
-/// The most bytes of a line by default.
+/// The default maximum number of bytes in a line.
 const LINE_LIMIT: usize = 1 << 20;
 
-/// Some editors write it at the start of a file.
+/// The byte order mark, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The first line of a recorded run: the program that recorded it, and the time of its
@@ -103,8 +103,8 @@ impl Recorder {
 /// the line, and continues with the next line. If the recording program was killed, the
 /// last line may be such a line. Errors of the reader are yielded unchanged.
 ///
-/// A line of more than 1 MiB is not an event, and the rest of it is not kept in memory.
-/// [`with_line_limit`](Records::with_line_limit) sets another limit.
+/// A line of more than 1 MiB is an error as well, and only the beginning of it is kept in
+/// memory. [`with_line_limit`](Records::with_line_limit) sets another limit.
 ///
 /// A header with an unknown format yields an error of the kind
 /// [`Unsupported`](ErrorKind::Unsupported), and ends the iterator.
@@ -148,9 +148,9 @@ pub struct Records<R> {
     reader: R,
     /// The number of lines read so far.
     number: u64,
-    /// The most bytes of a line.
+    /// The maximum number of bytes in a line.
     limit: usize,
-    /// The last line that was read; a part of it if it was too long.
+    /// The last line that was read, or the beginning of it if it was too long.
     line: Vec<u8>,
     too_long: bool,
     header: Option<Header>,
@@ -159,9 +159,10 @@ pub struct Records<R> {
 }
 
 impl<R> Records<R> {
-    /// Sets the most bytes of a line, which bounds the memory. The default is 1 MiB.
+    /// Sets the maximum number of bytes in a line, which bounds the memory. The default
+    /// is 1 MiB.
     ///
-    /// A longer line is an error, and reading continues with the next line.
+    /// A longer line yields an error, and reading continues with the next line.
     pub const fn with_line_limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
@@ -223,7 +224,8 @@ impl<R> Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    /// Reads a line, and stores it unless it exceeds the limit. Returns its length.
+    /// Reads a line, and stores it unless it exceeds the limit. Returns the length of the
+    /// line.
     fn read_line(&mut self) -> io::Result<usize> {
         let mut length = 0;
         self.too_long = false;

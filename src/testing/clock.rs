@@ -109,7 +109,7 @@ impl VirtualClock {
         self.timers().sleepers.iter().map(|sleeper| sleeper.until).min()
     }
 
-    /// Returns when the next timer ends, of those that have not ended.
+    /// Returns the time at which the next timer expires, of those that have not expired.
     pub(super) fn next_timer_to_come(&self) -> Option<Duration> {
         let timers = self.timers();
         let ends = timers.sleepers.iter().map(|sleeper| sleeper.until);

@@ -1,4 +1,4 @@
-//! Programs whose order of events is a function of a seed.
+//! Running programs in an order that a seed determines.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use crate::testing::clock::VirtualClock;
 
-/// Runs tasks in an order that a seed determines, on a virtual clock.
+/// Runs tasks on a virtual clock, in an order determined by a seed.
 ///
-/// Each step polls a random task among those that were woken, or, every eighth time,
-/// any task, as an executor may. When no task is woken, the clock advances to the next
-/// timer. So a test that runs with many seeds sees many orders of wakes and polls, and
-/// a seed that fails always fails.
+/// Each step polls a random task among those that were woken or, in every eighth step,
+/// any task, as an executor may do. When no task is woken, the clock advances to the next
+/// timer. A test that runs with many seeds therefore sees many orders of wakes and polls,
+/// and a seed that fails always fails.
 ///
 /// [`run`](Self::run) returns the number of tasks that wait for something that never
-/// comes. A lost wake therefore fails a test instead of hanging it.
+/// happens, so a lost wake fails a test instead of hanging it.
 ///
 /// # Examples
 ///
@@ -75,18 +75,18 @@ impl Wake for Woken {
 }
 
 impl<'a> Sim<'a> {
-    /// Creates a run without tasks.
+    /// Creates a simulation without tasks. Equal seeds give equal orders.
     pub fn new(seed: u64) -> Self {
         let chance = Chance { state: Rc::new(Cell::new(seed)), clock: VirtualClock::new() };
         Self { tasks: Vec::new(), chance, steps: 0 }
     }
 
-    /// The clock of the run.
+    /// Returns the clock of the simulation.
     pub fn clock(&self) -> &VirtualClock {
         &self.chance.clock
     }
 
-    /// The random choices of the run, for use in its tasks.
+    /// Returns the source of the simulation's random choices, for use in its tasks.
     pub fn chance(&self) -> Chance {
         self.chance.clone()
     }
@@ -97,8 +97,8 @@ impl<'a> Sim<'a> {
         self.tasks.push(Some(Task { future: Box::pin(task), woken }));
     }
 
-    /// Runs until all tasks have ended, or wait without a timer. Returns the number of
-    /// those that wait.
+    /// Runs until every task has ended or waits without a timer. Returns the number of
+    /// tasks that still wait.
     pub fn run(&mut self) -> usize {
         loop {
             let woken: Vec<usize> = self.indexes(|task| task.woken.0.load(Relaxed));
@@ -139,7 +139,7 @@ impl fmt::Debug for Sim<'_> {
     }
 }
 
-/// The random choices of a [`Sim`]. Clones continue one sequence.
+/// The source of a [`Sim`]'s random choices. Clones share one sequence.
 #[derive(Clone)]
 pub struct Chance {
     state: Rc<Cell<u64>>,
@@ -147,7 +147,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// A number less than `limit`, or 0 if the limit is 0.
+    /// Returns a random number less than `limit`, or 0 if `limit` is 0.
     pub fn random(&self, limit: u64) -> u64 {
         // SplitMix64.
         let state = self.state.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -157,13 +157,13 @@ impl Chance {
         (mixed ^ (mixed >> 31)).checked_rem(limit).unwrap_or(0)
     }
 
-    /// True once in `times` calls, on average.
+    /// Returns `true` in one of `times` calls, on average.
     pub fn one_in(&self, times: u64) -> bool {
         self.random(times) == 0
     }
 
-    /// Waits for a random time of the clock, at most the given one, in whole
-    /// milliseconds. One wait in four is over at once.
+    /// Waits for a random time on the clock of at most `most`, in whole milliseconds. One
+    /// in four waits ends immediately.
     pub fn hesitate(&self, most: Duration) -> impl Future<Output = ()> + use<> {
         let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
         let time = if self.one_in(4) { 0 } else { self.random(most.saturating_add(1)) };
