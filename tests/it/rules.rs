@@ -1,5 +1,5 @@
-//! Every rule of the board, as numbered in `src/guide/board.md`, has tests: a comment `//
-//! Rule 3` or `// Rules 3, 12` above a test names the rules that the test checks.
+//! Every rule of the board, as numbered in `src/guide/board.md`, has tests. A comment
+//! `// Rule 3` or `// Rules 3, 12` above a test names the rules that the test checks.
 
 use std::collections::BTreeSet;
 

@@ -62,8 +62,7 @@ impl ProgressStyle {
         Self { content: Content::Numbers(Numbers { bytes: false, rate: false, eta: false }) }
     }
 
-    /// Creates a style like [`bar`](Self::bar) with the numbers in bytes, such as `1.2
-    /// MiB`.
+    /// Creates a style like [`bar`](Self::bar) with the numbers in bytes: `1.2 MiB`.
     pub const fn bytes() -> Self {
         Self { content: Content::Numbers(Numbers { bytes: true, rate: false, eta: false }) }
     }
