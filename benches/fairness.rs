@@ -11,8 +11,11 @@
 //! - *bypass*: the largest number of polls of other children while a child was ready,
 //!   counted from its wake, or from its last poll if it stayed ready.
 //! - *wasted*: polls without an item, per item.
+//!
+//! The last table varies the operations that the consumer spends of tokio's budget.
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
+mod budget;
 mod peers;
 mod plot;
 
@@ -63,6 +66,7 @@ fn main() {
     report.table(scenario, |merge: Build<SmolChannel>, watch| {
         on_smol(merge(smol_channels(watch)), n * each, n)
     });
+    budget::table(quick);
     report.save(if quick { "fairness-quick" } else { "fairness" });
 }
 

@@ -7,7 +7,10 @@
 mod allocator;
 mod peers;
 
+use std::cell::Cell;
+use std::hint::black_box;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use futures::{Stream, StreamExt};
@@ -34,6 +37,78 @@ fn main() {
         row::<Unordered>(n);
         row::<Map>(n);
         println!();
+    }
+    println!("bytes held\n");
+    let heads = ["one of 1 MiB", "after 100,000 of 1 KiB", "of 100,000 by a waker"];
+    println!("{:32}{:>14}{:>24}{:>23}", "", heads[0], heads[1], heads[2]);
+    held::<ActiveStatus>();
+    held::<Select>();
+    held::<Bounded>();
+    held::<Unbounded>();
+    held::<VecMerge>();
+    held::<Group>();
+    held::<Unicycle>();
+    held::<Unordered>();
+    held::<Map>();
+}
+
+/// Prints the bytes that are held by a merge of one child of 1 MiB; by a merge whose
+/// 100,000 children of 1 KiB have ended; and by a waker of one of 100,000 children after
+/// the merge was dropped.
+fn held<P: Peer>() {
+    let before = bytes();
+    let large = P::merge(vec![Sized::<{ 1 << 20 }>([0; 1 << 20])]);
+    let one = bytes() - before;
+    drop(large);
+
+    let before = bytes();
+    let mut merge = P::merge((0..100_000).map(|_| Sized::<1_024>([0; 1_024])).collect());
+    drain(&mut merge);
+    let peak = bytes() - before;
+    drop(merge);
+
+    let before = bytes();
+    let waker = Rc::new(Cell::new(None));
+    let child = |number| Leaves { number, waker: waker.clone() };
+    let mut merge = P::merge((0..100_000).map(child).collect());
+    drain(&mut merge);
+    drop(merge);
+    let kept = bytes() - before;
+    println!("{:32}{one:>14}{peak:>24}{kept:>23}", P::NAME);
+}
+
+/// Polls until the merge ends.
+fn drain<S: Stream + Unpin>(merge: &mut S) {
+    let mut cx = Context::from_waker(Waker::noop());
+    while !matches!(merge.poll_next_unpin(&mut cx), Poll::Ready(None)) {}
+}
+
+/// A child of a given size, which ends at once.
+struct Sized<const BYTES: usize>([u8; BYTES]);
+
+impl<const BYTES: usize> Stream for Sized<BYTES> {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<usize>> {
+        black_box(&self.0);
+        Poll::Ready(None)
+    }
+}
+
+/// A child that ends at once. One in the middle leaves its waker.
+struct Leaves {
+    number: usize,
+    waker: Rc<Cell<Option<Waker>>>,
+}
+
+impl Stream for Leaves {
+    type Item = usize;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+        if self.number == 70_000 {
+            self.waker.set(Some(cx.waker().clone()));
+        }
+        Poll::Ready(None)
     }
 }
 
