@@ -54,6 +54,7 @@ enum Step<T> {
 
 impl<S> Merge<S> {
     /// Moves woken children into the ready set.
+    #[inline]
     fn take_wakes(&mut self) {
         self.inbox.take(|block, woken| mark_live(&mut self.ready, block, woken));
     }
@@ -186,7 +187,7 @@ impl<S: Stream> Merge<S> {
 
     /// Ends or parks the merge, since no child is ready. Returns `None` if a child
     /// was woken in the meantime.
-    #[inline(never)]
+    #[inline]
     fn rest(&mut self, cx: &Context<'_>) -> Option<Poll<()>> {
         if self.len == 0 && !self.stays_open {
             self.terminated = true;

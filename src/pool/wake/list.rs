@@ -200,6 +200,7 @@ impl Inbox {
     /// Takes the list, and passes the index of each block and its woken children to
     /// `woken`. Afterwards the merge is awake: wakes are collected, and the parent is not
     /// woken.
+    #[inline]
     pub(in crate::pool) fn take(&mut self, mut woken: impl FnMut(usize, usize)) {
         // Acquire: synchronizes with the pushes, which wrote the links.
         let mut list = self.shared().head.swap(ptr::null_mut(), Ordering::Acquire);
@@ -226,6 +227,7 @@ impl Inbox {
 
     /// Lets the next wake of a child wake `parent`, unless children were woken since the
     /// last [`take`](Self::take), which must precede it.
+    #[inline]
     pub(in crate::pool) fn park(&mut self, parent: &Waker) -> Park {
         debug_assert_ne!(self.parent, Parent::Parked);
         if self.parent == Parent::Waker {
