@@ -78,17 +78,17 @@ pub(crate) fn table(quick: bool) {
     println!("tokio, 0 to 63 operations spent per item, full channels: largest difference of");
     println!("items per channel / counts at which a channel is never served\n");
     print!("{:38}", "");
-    columns.iter().for_each(|column| print!("{:>13}", column.title));
+    columns.iter().for_each(|column| print!("{:>16}", column.title));
     println!();
     print!("{:38}", "items per channel if shares are equal");
-    columns.iter().for_each(|column| print!("{:>13}", column.rounds));
+    columns.iter().for_each(|column| print!("{:>16}", column.rounds));
     println!();
     // The feature `tokio` installs this check.
     let checked: (&str, Build<Full>) = ("active-status Merge, feature tokio", |channels| {
         Box::pin(Merge::from_iter(channels).with_coop_check(has_budget_remaining))
     });
-    let [ours, peers @ ..] = builds::<Full>();
-    for (name, build) in [checked, ours].into_iter().chain(peers) {
+    let [default, peers @ ..] = builds::<Full>();
+    for (name, build) in [checked, default].into_iter().chain(peers) {
         print!("{name:38}");
         for column in columns {
             let (mut difference, mut starved, mut counts) = (0, 0, 0);
@@ -102,7 +102,7 @@ pub(crate) fn table(quick: bool) {
                 starved += usize::from(least == 0);
                 counts += 1;
             }
-            print!("{:>13}", format!("{difference} / {starved} of {counts}"));
+            print!("{:>16}", format!("{difference} / {starved} of {counts}"));
         }
         println!();
     }
