@@ -1,9 +1,11 @@
 //! Capturing output: bytes written to the terminal become lines of a board.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -23,6 +25,15 @@ use crate::io::stdio;
 
 /// The time for which a partial line waits for its end.
 const PARTIAL_LINE: Duration = Duration::from_millis(100);
+
+/// How often the size of the terminal is compared with that of the pseudo-terminal.
+const SIZE_CHECK: Duration = Duration::from_millis(250);
+
+/// How long the rows of a program that redraws them wait for the next redraw.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// The most rows that are held back for a redraw.
+const MOST_ROWS: usize = 64;
 
 /// The maximum number of bytes per read.
 const CHUNK: usize = 16 << 10;
@@ -52,7 +63,8 @@ const END: &[u8] = b"\0active-status: the end of a capture\0";
 ///
 /// Lines keep the order in which they were written. A partial line waits 0.1 s for its
 /// end. A line that is rewritten with carriage returns is printed once, in its last
-/// state, when it ends. Partial lines that two threads write at the same time are mixed,
+/// state, when it ends. So are the rows of a child that moves the cursor up to redraw
+/// them, after a second without a redraw. Partial lines that two threads write at the same time are mixed,
 /// as on any terminal; `println!` writes lines of up to 1,024 bytes as a whole.
 ///
 /// When the guard has been dropped, even by a panic, everything written before has been
@@ -137,6 +149,7 @@ impl ActiveCapture {
             captured: pair.reader,
             terminal,
             partial: Vec::new(),
+            rows: VecDeque::new(),
             ending: Arc::clone(&ending),
         };
         let thread = thread::Builder::new().name("active-status capture".into());
@@ -204,6 +217,8 @@ struct Reader {
     terminal: File,
     /// The partial line read so far.
     partial: Vec<u8>,
+    /// Lines that the program may redraw.
+    rows: VecDeque<Vec<u8>>,
     ending: Arc<AtomicBool>,
 }
 
@@ -215,6 +230,13 @@ impl Reader {
             if self.is_partial_line_due() {
                 self.print_partial();
             }
+            if !self.rows.is_empty() && !self.is_readable(REDRAW) {
+                self.print_rows();
+            }
+            while !self.is_readable(SIZE_CHECK) {
+                self.follow_size();
+            }
+            self.follow_size();
             match self.captured.read(&mut bytes) {
                 Ok(0) => return self,
                 Ok(count) if self.take(&bytes[..count]) => return self,
@@ -231,7 +253,7 @@ impl Reader {
         if self.partial.is_empty() || self.is_ending() {
             return false;
         }
-        let rewritten = self.partial.contains(&b'\r');
+        let rewritten = self.partial.contains(&b'\r') || last_move_up(&self.partial).is_some();
         self.board.is_closed() || (!rewritten && !self.is_readable(PARTIAL_LINE))
     }
 
@@ -246,27 +268,67 @@ impl Reader {
                 self.forward_partial();
             } else if let Some(last) = self.is_ending().then(|| find_end(&self.partial)).flatten() {
                 self.partial.truncate(last);
-                self.print_partial();
+                self.complete_line();
+                self.print_rows();
                 ended = true;
             } else if piece.ends_with(b"\n") || self.partial.len() > LONGEST {
-                self.print_partial();
+                self.complete_line();
             }
         }
         ended
     }
 
-    /// Prints the partial line, or forwards it if the board is closed.
-    fn print_partial(&mut self) {
-        if self.partial.is_empty() {
-            return;
+    /// Prints the line read so far, or holds it back if the program may redraw it.
+    fn complete_line(&mut self) {
+        if let Some((rows, end)) = last_move_up(&self.partial) {
+            // The program draws over what it has written from there on.
+            self.rows.truncate(self.rows.len().saturating_sub(rows));
+            self.partial.drain(..end);
+        } else if !erases(&self.partial) {
+            self.print_rows();
+            return self.print_partial();
         }
-        let line = last_state(&self.partial);
-        // Printing may wake a foreign waker, whose panic must not end this thread.
-        let printed = panic::catch_unwind(AssertUnwindSafe(|| self.board.try_print(&line)));
-        if printed.unwrap_or(true) {
-            self.partial.clear();
-        } else {
-            self.forward_partial();
+        self.rows.push_back(mem::take(&mut self.partial));
+        if self.rows.len() > MOST_ROWS
+            && let Some(row) = self.rows.pop_front()
+        {
+            self.print(&row);
+        }
+    }
+
+    /// Prints the rows that were held back.
+    fn print_rows(&mut self) {
+        while let Some(row) = self.rows.pop_front() {
+            self.print(&row);
+        }
+    }
+
+    /// Prints the line read so far.
+    fn print_partial(&mut self) {
+        if !self.partial.is_empty() {
+            self.print_rows();
+            let line = mem::take(&mut self.partial);
+            self.print(&line);
+        }
+    }
+
+    /// Prints a line, or forwards it if the board is closed.
+    fn print(&mut self, line: &[u8]) {
+        let text = last_state(line);
+        // Printing may wake a foreign waker, whose panics must not end this thread.
+        let printed = panic::catch_unwind(AssertUnwindSafe(|| self.board.try_print(&text)));
+        if !printed.unwrap_or(true) {
+            // An error cannot be reported: the writer is unknown.
+            let _ = self.terminal.write_all(line);
+        }
+    }
+
+    /// Gives the pseudo-terminal the size of the terminal.
+    fn follow_size(&self) {
+        if let (Ok(size), Ok(before)) = (tcgetwinsize(&self.terminal), tcgetwinsize(&self.captured))
+            && (size.ws_col, size.ws_row) != (before.ws_col, before.ws_row)
+        {
+            let _ = tcsetwinsize(&self.captured, size);
         }
     }
 
@@ -312,6 +374,31 @@ fn last_state(line: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(last)
 }
 
+/// The last sequences in a line that move the cursor up: the number of rows, and the end of
+/// the last sequence.
+fn last_move_up(line: &[u8]) -> Option<(usize, usize)> {
+    let moves = sequences(line).filter(|(_, kind, _)| matches!(kind, b'A' | b'F'));
+    moves.fold(None, |up, (number, _, end)| {
+        Some((up.map_or(0, |(rows, _)| rows) + number.max(1), end))
+    })
+}
+
+/// Whether a line erases, as the rows of a program do that redraws them.
+fn erases(line: &[u8]) -> bool {
+    sequences(line).any(|(_, kind, _)| matches!(kind, b'J' | b'K'))
+}
+
+/// The control sequences of a line: the number, the kind, and the end of each.
+fn sequences(line: &[u8]) -> impl Iterator<Item = (usize, u8, usize)> {
+    let starts = line.windows(2).enumerate().filter(|(_, start)| start == b"\x1b[");
+    starts.filter_map(|(at, _)| {
+        let body = &line[at + 2..];
+        let digits = body.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = str::from_utf8(&body[..digits]).ok()?.parse().unwrap_or(0);
+        Some((number, *body.get(digits)?, at + 2 + digits + 1))
+    })
+}
+
 /// Returns the number of bytes before [`END`], if the line ends with it.
 fn find_end(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\n")?;
@@ -335,6 +422,21 @@ mod tests {
             (b"\xffone\n", "\u{fffd}one"),
         ] {
             assert_eq!(last_state(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn sequences_that_move_up_or_erase_are_found() {
+        for (line, up, erased) in [
+            (&b"one\n"[..], None, false),
+            (b"\x1b[32mone\x1b[m\n", None, false),
+            (b"\x1b[2Kone\n", None, true),
+            (b"\x1b[2Aone\n", Some((2, 4)), false),
+            (b"\x1b[Aone\n", Some((1, 3)), false),
+            (b"two\r\x1b[1A\x1b[1A\x1b[Kone\n", Some((2, 12)), true),
+            (b"\x1b[", None, false),
+        ] {
+            assert_eq!((last_move_up(line), erases(line)), (up, erased), "{line:?}");
         }
     }
 

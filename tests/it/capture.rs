@@ -44,6 +44,8 @@ fn child() {
         "survivor" => survivor(),
         "flood" => flood(),
         "suspend" => suspend(),
+        "resize" => resized(),
+        "rows of a child" => rows_of_a_child(),
         "redirect" => redirect(),
         "redirect in a capture" => redirect_in_a_capture(),
         "redirect and panic" => redirect_and_panic(),
@@ -245,6 +247,27 @@ fn survivor() {
     read_stdin();
 }
 
+/// A child waits until it sees another size.
+fn resized() {
+    let (_job, board) = open();
+    let _capture = Capture::start(&board).expect("a capture");
+    println("ready");
+    let script = "while test \"$(stty size <&2)\" = '20 60'; do :; done; stty size <&2";
+    assert!(shell(script).status().expect("a shell").success());
+}
+
+/// A child redraws its two rows twenty times.
+fn rows_of_a_child() {
+    let (job, board) = open();
+    let capture = Capture::start(&board).expect("a capture");
+    let script = "printf 'before\\n'; up=; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
+        printf \"$up\\033[2Kone $n\\n\\033[2Ktwo $n\\n\"; up='\\033[2A'; done; printf 'after\\n'";
+    assert!(shell(script).status().expect("a shell").success());
+    drop(capture);
+    job.finish();
+    board.shutdown();
+}
+
 fn suspend() {
     let (job, board) = open();
     let capture = Capture::start(&board).expect("a capture");
@@ -362,6 +385,16 @@ impl Scene {
     fn go_on(mut self) -> Self {
         self.process.stdin.as_mut().expect("its stdin").write_all(b"x").expect("a reader");
         self
+    }
+
+    /// The bytes until the end of the process.
+    fn end_bytes(mut self) -> String {
+        drop(self.process.stdin.take());
+        let mut bytes = Vec::new();
+        // Some systems report an error once the other side is closed.
+        let _ = self.terminal.read_to_end(&mut bytes);
+        assert!(self.process.wait().expect("its status").success());
+        self.bytes + std::str::from_utf8(&bytes).expect("whole characters")
     }
 
     /// The screen after the end of the process, from `start` on.
@@ -510,6 +543,22 @@ fn an_unread_terminal_does_not_block_printing() {
         assert!((0..10_000).all(|number| lines.next() == Some(&format!("line {number}"))));
         assert_eq!(lines.next(), Some("row: … abandoned"));
     });
+}
+
+#[test]
+fn children_see_a_new_size_of_the_terminal() {
+    let shown = within_a_minute(|| {
+        let scene = Scene::start("resize").read_until("ready");
+        crate::pty::resize(&scene.terminal, (70, 30));
+        let bytes = scene.read_until("30 70");
+        screen(&bytes.end_bytes(), (70, 30))
+    });
+    assert!(shown.contains("ready\n30 70\n"), "{shown}");
+}
+
+#[test]
+fn rows_of_a_child_are_printed_in_their_last_state() {
+    assert_eq!(played("rows of a child"), "before\none 20\ntwo 20\nafter\nrow: ✔");
 }
 
 #[test]
