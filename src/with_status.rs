@@ -90,7 +90,7 @@ pub struct StatusOptions<F = ()> {
 }
 
 impl StatusOptions {
-    /// The default options.
+    /// Creates the default options.
     pub fn new() -> Self {
         Self {
             prefix: Arc::new(|id| format!("worker {id:>2}: ")),

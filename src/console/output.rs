@@ -38,7 +38,7 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The current columns and rows; 0 if unknown.
+    /// Returns the current columns and rows; 0 if unknown.
     pub(crate) fn now(self) -> (u16, u16) {
         match self {
             Self::Fixed(columns, rows) => (columns, rows),
@@ -72,12 +72,12 @@ pub(crate) struct Output {
 pub(crate) struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    /// A value that changes whenever a write begins or ends.
+    /// Returns a value that changes whenever a write begins or ends.
     pub(crate) fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Whether the write in progress is the one that was in progress then. An output
+    /// Returns whether the write in progress is the one that was in progress then. An output
     /// that waits for its next write has not stalled, whatever the board does.
     pub(crate) fn has_stalled_since(&self, then: u64) -> bool {
         is_writing(then) && then == self.now()
@@ -106,7 +106,7 @@ impl Output {
         Self { writer, chunk: CHUNK, progress: Progress::default() }
     }
 
-    /// The original standard error, even while it is redirected.
+    /// Returns the original standard error, even while it is redirected.
     pub(crate) fn stderr() -> Self {
         match stdio::stderr() {
             Ok(stderr) => {
@@ -187,7 +187,7 @@ struct State {
     spent: Vec<u8>,
     /// Whether the thread is writing.
     writing: bool,
-    /// Whether the output has failed.
+    /// Returns whether the output has failed.
     failed: bool,
     /// Whether the future is gone.
     closed: bool,
@@ -230,7 +230,7 @@ impl WriterThread {
         &self.shared.progress
     }
 
-    /// An empty buffer to fill.
+    /// Returns an empty buffer to fill.
     pub(crate) fn buffer(&self) -> Vec<u8> {
         std::mem::take(&mut self.shared.lock().spent)
     }
@@ -269,7 +269,7 @@ impl WriterThread {
         }
     }
 
-    /// Whether the process was stopped since the last call.
+    /// Returns whether the process was stopped since the last call.
     pub(crate) fn was_stopped(&self) -> bool {
         let now = (self.shared.now)();
         let mut state = self.shared.lock();

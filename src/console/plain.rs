@@ -164,7 +164,7 @@ impl Plain {
         let _ = writeln!(out, "{line}");
     }
 
-    /// Whether any work is running.
+    /// Returns whether any work is running.
     fn works(&self) -> bool {
         self.jobs.values().any(Entry::is_work)
     }
@@ -213,7 +213,7 @@ impl Entry {
             || (!self.row.text.is_empty() && self.words() != self.written)
     }
 
-    /// The line of the job at `now`, unless it is the same as the last one.
+    /// Returns the line of the job at `now`, unless it is the same as the last one.
     fn line(&mut self, job: JobId, now: Duration) -> Option<String> {
         self.waits = None;
         if !self.has_changed() {
@@ -229,12 +229,12 @@ impl Entry {
         format!("{}{}", self.row.prefix, self.row.text)
     }
 
-    /// How many tenths are done.
+    /// Returns how many tenths are done.
     fn tenth(&self) -> u64 {
         self.row.progress.as_ref().and_then(|progress| progress.done_of(10)).unwrap_or(0)
     }
 
-    /// The prefix, the text and the progress, on one line.
+    /// Returns the prefix, the text and the progress, on one line.
     fn state(&self, job: JobId) -> String {
         let mut state = cleaned(&self.words());
         if state.trim().is_empty() {
@@ -247,7 +247,7 @@ impl Entry {
         state
     }
 
-    /// Whether the row only shows the elapsed time, which is in the last line anyway.
+    /// Returns whether the row only shows the elapsed time, which is in the last line anyway.
     fn is_clock(&self) -> bool {
         self.row.elapsed && self.row.text.is_empty() && self.row.progress.is_none()
     }
@@ -311,7 +311,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The whole text on one line, without control characters.
+/// Returns the whole text on one line, without control characters.
 fn cleaned(text: &str) -> String {
     clean(text, usize::MAX, '…')
 }

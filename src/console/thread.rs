@@ -23,7 +23,7 @@ use crate::io::terminal;
 /// The shortest wait, for clocks that stand still or advance slowly.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// A console that shows a stream of events on a thread, made by
+/// A console that shows a stream of events on a thread, returned by
 /// [`Console::start`](crate::Console::start).
 ///
 /// Dropping it draws the last frame, as [`shutdown`](Self::shutdown) does.
@@ -71,9 +71,9 @@ impl ConsoleHandle {
     }
 
     /// Takes the events that are ready, draws the last frame, and waits until the
-    /// terminal has accepted it, at most for 2 s without progress.
+    /// terminal has accepted it, or has accepted none of it for 2 s.
     ///
-    /// This blocks the thread. Async code uses [`Console::run`](crate::Console::run).
+    /// This blocks the thread. Async code should use [`Console::run`](crate::Console::run).
     pub fn shutdown(self) {}
 
     /// Makes the thread take the ready events and end.
@@ -155,7 +155,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             terminal::register(&waker);
         }
         loop {
-            // Read before taking events: everything said before the stop is drawn.
+            // Read before taking events: every event sent before the stop is drawn.
             let stop = self.shared.stop();
             let began = now();
             let read = match stop {

@@ -22,7 +22,7 @@ use crate::io::terminal::Permit;
 #[cfg(feature = "json")]
 use crate::record::Recorder;
 
-/// The least time between two frames.
+/// Returns the least time between two frames.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
 
 /// The most events that are read at the end, from a stream that always has more.
@@ -94,7 +94,7 @@ pub(crate) enum Read {
     End,
 }
 
-/// A limit on the events of a read: true once the given number was read.
+/// Returns a limit on the events of a read: true once the given number was read.
 pub(crate) fn at_most(mut left: usize) -> impl FnMut(&View) -> bool {
     move |_| {
         let enough = left == 0;
@@ -223,12 +223,12 @@ impl View {
         }
     }
 
-    /// Whether this is a log, and so much of it was read at once that the board may fill up.
+    /// Returns whether this is a log that was read so fast that the board may fill up.
     pub(crate) fn is_busy_log(&self) -> bool {
         !matches!(self.kind, Kind::Live(_)) && self.printed >= BUSY
     }
 
-    /// Whether enough lines were read ahead of the output.
+    /// Returns whether enough lines were read ahead of the output.
     pub(crate) fn is_full(&self) -> bool {
         self.printed >= AHEAD
     }
@@ -238,7 +238,7 @@ impl View {
         self.next_change
     }
 
-    /// How long a timer takes until this time on the board.
+    /// Returns how long a timer takes until this time on the board.
     pub(crate) fn time_until(&self, at: Duration) -> Duration {
         self.time.until(at)
     }
@@ -257,12 +257,12 @@ impl View {
         self.frame_interval
     }
 
-    /// Whether the panic hook has seen a panic, and knows where the next frame is.
+    /// Returns whether the panic hook has seen a panic, and knows where the next frame is.
     fn sees_panics(&self) -> bool {
         self.access().is_some_and(Access::sees_panics)
     }
 
-    /// Whether the output is the terminal of the process, which has other users.
+    /// Returns whether the output is the terminal of the process, which has other users.
     pub(crate) fn is_shared(&self) -> bool {
         self.access().is_some()
     }
@@ -306,7 +306,7 @@ impl View {
         }
     }
 
-    /// Whether a frame is due, after an event or a change with time.
+    /// Returns whether a frame is due, after an event or a change with time.
     pub(crate) fn is_due(&self) -> bool {
         self.access().is_some_and(Access::is_due)
             || self.changed

@@ -65,7 +65,7 @@ impl Budget {
         self.left = self.limit;
     }
 
-    /// Whether a call may poll more children although the budget is spent: it is
+    /// Returns whether a call may poll more children although the budget is spent: it is
     /// renewed if the rules above say so. The call began with `before` polls left.
     #[cold]
     pub(super) fn may_go_on(&mut self, before: u32, parent: &Waker) -> bool {

@@ -51,7 +51,7 @@ impl Generations {
         Self { blocks: Vec::new() }
     }
 
-    /// The key of the child in this place.
+    /// Returns the key of the child in this place.
     pub(super) fn key(&self, index: usize) -> Key {
         let (block, place) = split(index);
         let generation = match self.blocks.get(block) {
@@ -63,7 +63,7 @@ impl Generations {
         Key { index, generation }
     }
 
-    /// The places of a block that are not reused.
+    /// Returns the places of a block that are not reused.
     pub(super) fn retired(&self, block: usize) -> usize {
         match self.blocks.get(block) {
             None | Some(Block::Uniform(_)) => 0,

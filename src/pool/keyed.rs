@@ -22,12 +22,12 @@ impl<S> Keyed<S> {
         Self { merge }
     }
 
-    /// The merge itself.
+    /// Returns the merge itself.
     pub const fn get_ref(&self) -> &Merge<S> {
         &self.merge
     }
 
-    /// The merge itself, to push and remove children.
+    /// Returns the merge itself, to push and remove children.
     pub const fn get_mut(&mut self) -> &mut Merge<S> {
         &mut self.merge
     }
@@ -123,12 +123,12 @@ pub struct KeyedEnds<S> {
 }
 
 impl<S> KeyedEnds<S> {
-    /// The merge itself.
+    /// Returns the merge itself.
     pub const fn get_ref(&self) -> &Merge<S> {
         &self.merge
     }
 
-    /// The merge itself, to push and remove children.
+    /// Returns the merge itself, to push and remove children.
     pub const fn get_mut(&mut self) -> &mut Merge<S> {
         self.merge.notes_ends = false;
         &mut self.merge
@@ -149,7 +149,7 @@ impl<S: Stream> Stream for KeyedEnds<S> {
         self.merge.poll_event(cx)
     }
 
-    /// One end per child, in addition to the bounds of the merge.
+    /// Returns one end per child, in addition to the bounds of the merge.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let ends = self.merge.len().saturating_add(usize::from(self.merge.ended.is_some()));
         let (low, high) = self.merge.size_hint();

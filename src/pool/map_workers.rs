@@ -119,7 +119,7 @@ impl<S: Stream> WorkQueue<S> {
     }
 }
 
-/// A worker that calls a function for each item that it takes from a queue.
+/// Returns a worker that calls a function for each item that it takes from a queue.
 fn worker<S, R, F>(
     items: WorkQueue<S>,
     function: Arc<F>,
@@ -135,7 +135,7 @@ where
     })
 }
 
-/// The items of a queue, each passed to a function that returns a future.
+/// Returns the items of a queue, each passed to a function that returns a future.
 fn map_items<S, C, F>(items: WorkQueue<S>, call: C) -> MapItems<WorkQueue<S>, C, F>
 where
     S: Stream,
@@ -186,7 +186,7 @@ impl<I: Iterator> FromIter<I> {
         Self(items.into_iter())
     }
 
-    /// The number of items, if it is known.
+    /// Returns the number of items, if it is known.
     pub(crate) fn exact_len(&self) -> Option<usize> {
         let (least, most) = self.0.size_hint();
         most.filter(|&most| most == least)

@@ -34,13 +34,13 @@ const HINTS: usize = 64;
 
 /// A stream of the items of many streams, in equal shares.
 ///
-/// Items come as they are ready. The merge ends when all of its children have ended,
-/// unless it [stays open](Self::stay_open); a [`push`](Self::push) revives it. A child is
-/// dropped when it ends, or with an item after which its `size_hint` has the upper bound
-/// 0: a [`once`](crate::once) leaves [`len`](Self::len) together with its output. The
-/// [guide](crate::guide) explains how
-/// it [works](crate::guide::merge) and how it [compares](crate::guide::compare)
-/// with other crates.
+/// Items are yielded as they become ready. The merge ends when all of its children have
+/// ended, unless it [stays open](Self::stay_open); a [`push`](Self::push) revives it. A
+/// child is dropped when it ends, or with an item after which its `size_hint` has the
+/// upper bound 0: a [`once`](crate::once) leaves [`len`](Self::len) together with its
+/// output. The [guide](crate::guide) explains how the merge
+/// [works](crate::guide::merge) and how it [compares](crate::guide::compare) with other
+/// crates.
 ///
 /// Children need not be `Unpin`: each is pinned where it is pushed and is not
 /// moved until it is dropped. Children may borrow. The merge itself is always
@@ -135,7 +135,7 @@ const HINTS: usize = 64;
 /// # Cost
 ///
 /// A poll costs time in proportion to the ready children; idle children cost
-/// nothing. No item allocates. Beside the stream itself a child takes two bytes, in
+/// nothing. No item allocates. Besides the stream itself, a child takes two bytes, in
 /// blocks of 64, and four more once a place of its block is reused. A block without
 /// children frees their memory, except for one block, so that a merge whose size varies
 /// a little does not allocate. About three bytes per child remain until
@@ -242,8 +242,8 @@ impl<S> Merge<S> {
     ///
     /// # Panics
     ///
-    /// If the memory beside the children themselves, a word or two per block of 64,
-    /// exceeds `isize::MAX` bytes.
+    /// Panics if the memory besides the children themselves, one or two words per block
+    /// of 64, exceeds `isize::MAX` bytes.
     pub fn with_capacity(children: usize) -> Self {
         let blocks = children.div_ceil(CHUNK);
         let mut merge = Self::with_blocks(blocks.max(1));
@@ -260,20 +260,20 @@ impl<S> Merge<S> {
         self
     }
 
-    /// The number of children that are polled before the merge yields to the
+    /// Returns the number of children that are polled before the merge yields to the
     /// executor.
     pub const fn budget(&self) -> u32 {
         self.budget.limit()
     }
 
-    /// Sets how the merge asks whether its task has cooperative budget left, for executors
+    /// Sets how the merge checks whether its task has cooperative budget left, for executors
     /// that limit the operations of a task: on tokio,
     /// `tokio::task::coop::has_budget_remaining`, which the feature `tokio` sets for every
     /// merge.
     ///
-    /// The merge asks after each child poll that is pending. Without budget the executor
-    /// may have refused the child, so the merge yields, and polls that child first
-    /// afterwards. A child that was pending for another reason is polled once more.
+    /// The merge checks after each child poll that is pending. If the task has no budget
+    /// left, the executor may have refused the child, so the merge yields, and polls that
+    /// child first afterwards. A child that was pending for another reason is polled once more.
     ///
     /// # Examples
     ///
@@ -289,12 +289,12 @@ impl<S> Merge<S> {
         self
     }
 
-    /// The number of children that have not ended.
+    /// Returns the number of children that have not ended.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether the merge has no children.
+    /// Returns whether the merge has no children.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -449,19 +449,19 @@ impl<S> Merge<S> {
         self.vacancies = Tree::new();
     }
 
-    /// Whether the child has neither ended nor been removed.
+    /// Returns whether the child has neither ended nor been removed.
     pub fn contains(&self, key: Key) -> bool {
         self.get(key).is_some()
     }
 
-    /// The child, unless it has ended or been removed.
+    /// Returns the child, unless it has ended or been removed.
     pub fn get(&self, key: Key) -> Option<&S> {
         let (block, place) = split(key.index);
         let child = self.ready.get(block)?.slots.get(place)?;
         (self.generations.key(key.index) == key).then_some(child)
     }
 
-    /// The pinned child, unless it has ended or been removed.
+    /// Returns the pinned child, unless it has ended or been removed.
     ///
     /// Since the caller is likely to change the child, the merge polls it even if
     /// it is not woken, and the task that waits for the merge is woken.
@@ -476,17 +476,17 @@ impl<S> Merge<S> {
         self.ready.get_mut(block)?.slots.get_pin_mut(place)
     }
 
-    /// The keys of all children, in the order of their places.
+    /// Iterates over the keys of all children, in the order of their places.
     pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.iter().map(|(key, _)| key)
     }
 
-    /// All children with their keys, in the order of their places.
+    /// Iterates over all children with their keys, in the order of their places.
     pub fn iter(&self) -> Iter<'_, S> {
         Iter::new(&self.generations, self.ready.iter())
     }
 
-    /// All children with their keys, in the order of their places, to change them.
+    /// Iterates over all children mutably, with their keys, in the order of their places.
     ///
     /// As after [`get_pin_mut`](Self::get_pin_mut), the merge polls all children even if
     /// they are not woken.
@@ -497,7 +497,8 @@ impl<S> Merge<S> {
         IterMut::new(self.iter_pin_mut())
     }
 
-    /// All pinned children with their keys, in the order of their places, to change them.
+    /// Iterates over all pinned children mutably, with their keys, in the order of their
+    /// places.
     ///
     /// As after [`get_pin_mut`](Self::get_pin_mut), the merge polls all children even if
     /// they are not woken.
@@ -585,12 +586,12 @@ impl<S> Merge<S> {
 
     /// Waits until all workers have ended, or until the first one fails.
     ///
-    /// The workers that still run at that point are dropped with the future: in an
-    /// `.await`, at once.
+    /// The workers that are still running are dropped with the future, which an `.await`
+    /// does as soon as it returns.
     ///
     /// # Errors
     ///
-    /// The error of the worker that failed first.
+    /// Returns the error of the worker that failed first.
     ///
     /// # Examples
     ///
@@ -680,7 +681,7 @@ impl<S> Merge<S> {
         self.free_chunk(freed);
     }
 
-    /// The slots of a block that may receive a child.
+    /// Returns the slots of a block that may receive a child.
     fn vacant(&self, block: usize) -> usize {
         let vacant = self.ready.get(block).map_or(0, |children| children.slots.vacant());
         vacant & !self.generations.retired(block)
@@ -744,8 +745,8 @@ impl<S: Stream> Merge<S> {
     }
 
     /// Polls for up to `limit` items that are ready, and appends them to `items` in
-    /// the order in which `poll_next` would return them. This saves a trip through
-    /// the task per item.
+    /// the order in which `poll_next` would return them. This saves a
+    /// call through the layers of the task for each item.
     ///
     /// - `Ready(n)` with `n` above 0: `n` items were appended. If `n` is less than
     ///   `limit`, either no more items are ready or the [budget](Self::budget) is
@@ -772,7 +773,7 @@ impl<S: Stream> Stream for Merge<S> {
         self.get_mut().poll_item(cx)
     }
 
-    /// The sums of the children's bounds.
+    /// Returns the sums of the children's bounds.
     ///
     /// Asks at most 64 children, and none after one without an upper bound: the lower
     /// bound counts those that were asked, and with more children there is no upper bound. A
@@ -932,7 +933,7 @@ mod tests {
         assert!(!merge.contains(worn) && !merge.contains(last));
     }
 
-    /// A merge of 100 children under contention. They always have an item, except
+    /// Returns a merge of 100 children under contention. They always have an item, except
     /// for the one at this place, which waits. Its waker comes with the merge.
     fn contended(idle: usize) -> (Merge<impl Stream<Item = usize>>, Waker) {
         let waker = Rc::new(Cell::new(None));

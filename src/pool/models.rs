@@ -58,7 +58,7 @@ impl Child {
         Self { sent, yielded: 0, seen: Rc::default() }
     }
 
-    /// The sender of a child that was polled.
+    /// Returns the sender of a child that was polled.
     fn sender(&self) -> Sender {
         let waker = self.seen.waker.borrow().clone().expect("the child was polled");
         Sender { sent: self.sent.clone(), waker }
@@ -88,7 +88,7 @@ impl Wake for Parent {
     }
 }
 
-/// A waiting merge of idle children, with their senders and its parent.
+/// Returns a waiting merge of idle children, with their senders and its parent.
 fn waiting(count: usize) -> (Merge<Child>, Vec<Sender>, Arc<Parent>) {
     let mut merge: Merge<Child> = (0..count).map(|_| Child::new()).collect();
     let parent = Arc::new(Parent(AtomicUsize::new(0)));

@@ -113,7 +113,7 @@ impl<S: Stream> Merge<S> {
         polled
     }
 
-    /// The next child to poll, if one is ready. Without a child, the result says why.
+    /// Returns the next child to poll, if one is ready. Without a child, the result says why.
     #[inline(always)]
     fn next_child(&mut self, round: &mut Round) -> Result<Child, Step<S::Item>> {
         loop {
@@ -222,7 +222,7 @@ impl<S: Stream> Merge<S> {
         }
     }
 
-    /// The `poll_next` of the merge.
+    /// Implements `poll_next`.
     ///
     /// Chooses between two ways without a separate stack frame.
     #[inline]
@@ -317,7 +317,7 @@ impl<S: Stream> Merge<S> {
         }
     }
 
-    /// The key of the child that was polled last.
+    /// Returns the key of the child that was polled last.
     pub(super) fn polled_key(&self) -> Key {
         let (block, place) = self.ready.taken();
         self.generations.key(ready::join(block, place))

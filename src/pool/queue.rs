@@ -226,7 +226,7 @@ impl<S: Stream> WorkQueue<S> {
         Self { taker: Taker { shared, place: Place::default() } }
     }
 
-    /// The items as tasks, which are handed out again unless they are done.
+    /// Returns the items as tasks, which are handed out again unless they are done.
     pub fn tasks(&self) -> Tasks<S> {
         Tasks { taker: self.taker.clone() }
     }
@@ -316,13 +316,13 @@ impl<S: Stream> WorkQueue<S> {
         left.into_iter().map(|entry| entry.item).collect()
     }
 
-    /// The number of items that were pushed or returned, and wait. Items that the
+    /// Returns the number of items that were pushed or returned, and wait. Items that the
     /// source has not yet yielded do not count.
     pub fn queued(&self) -> usize {
         self.items().state().queued.len()
     }
 
-    /// The number of tasks in hand. Items that a clone of the queue itself yielded
+    /// Returns the number of tasks in hand. Items that a clone of the queue itself yielded
     /// do not count.
     pub fn in_hand(&self) -> usize {
         self.items().state().in_hand
@@ -462,12 +462,12 @@ impl<T> Items<T> {
 }
 
 impl<T> State<T> {
-    /// Whether there may be something for a worker: an item, or the end.
+    /// Returns whether there may be something for a worker: an item, or the end.
     fn may_yield(&self, line: &Line) -> bool {
         self.over || !self.paused && (!self.queued.is_empty() || self.may_poll(line))
     }
 
-    /// Whether the source is here, and may have an item.
+    /// Returns whether the source is here, and may have an item.
     fn may_poll(&self, line: &Line) -> bool {
         self.source == Source::Here && (self.more || line.woken.load(Acquire))
     }
@@ -509,7 +509,7 @@ impl<T> Task<T> {
         entry.item
     }
 
-    /// How often the item has been handed out, this time included.
+    /// Returns how often the item has been handed out, this time included.
     pub fn attempt(&self) -> u32 {
         self.entry().returns.saturating_add(1)
     }

@@ -36,13 +36,13 @@ pub(super) struct ReadySet<T> {
     round: usize,
 }
 
-/// The block and the place of a child's index.
+/// Returns the block and the place of a child's index.
 #[inline]
 pub(super) fn split(index: usize) -> (usize, usize) {
     (index / BITS, index % BITS)
 }
 
-/// The index of a child's block and place.
+/// Returns the index of a child's block and place.
 #[inline]
 pub(super) fn join(block: usize, place: usize) -> usize {
     block * BITS + place
@@ -73,7 +73,7 @@ impl<T> ReadySet<T> {
         self.blocks.grow(self.entries.len());
     }
 
-    /// How many blocks there are.
+    /// Returns how many blocks there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -115,7 +115,7 @@ impl<T> ReadySet<T> {
         *ready &= !(1 << place);
     }
 
-    /// Whether a child is ready.
+    /// Returns whether a child is ready.
     #[inline]
     pub(super) fn contains(&self, (block, place): (usize, usize)) -> bool {
         self.entries.get(block).is_some_and(|entry| entry.ready & (1 << place) != 0)
@@ -129,12 +129,12 @@ impl<T> ReadySet<T> {
         }
     }
 
-    /// Whether any child is ready.
+    /// Returns whether any child is ready.
     pub(super) fn any(&self) -> bool {
         !self.blocks.is_empty()
     }
 
-    /// The ready children of the present block that are ahead of the cursor.
+    /// Returns the ready children of the present block that are ahead of the cursor.
     #[inline]
     pub(super) fn ahead(&self) -> Option<Ahead> {
         let ready = self.entries.get(self.block)?.ready;
@@ -154,12 +154,12 @@ impl<T> ReadySet<T> {
         self.open = usize::MAX << place;
     }
 
-    /// The child that the cursor passed last. There was one.
+    /// Returns the child that the cursor passed last. There was one.
     pub(super) fn taken(&self) -> (usize, usize) {
         (self.block, self.open.trailing_zeros() as usize - 1)
     }
 
-    /// Where the cursor goes when no ready child of its block is ahead: to the next
+    /// Returns where the cursor goes when no ready child of its block is ahead: to the next
     /// block with a ready child, of this round or else of a new one.
     #[inline]
     pub(super) fn next(&self) -> Option<Next> {

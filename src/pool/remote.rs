@@ -166,7 +166,7 @@ enum Turn {
     End,
 }
 
-/// Whether the driver may poll its worker. If not, or if it must wait, its task is
+/// Returns whether the driver may poll its worker. If not, or if it must wait, its task is
 /// woken once there is room or the stream is dropped.
 fn wait<T>(link: &Mutex<Link<T>>, ahead: usize, must_wait: bool, cx: &Context<'_>) -> Turn {
     let mut waker = Some(cx.waker().clone());

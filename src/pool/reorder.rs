@@ -156,7 +156,7 @@ pub struct Reorder {
 }
 
 impl Reorder {
-    /// The results in the order of their numbers, without the numbers.
+    /// Returns the results in the order of their numbers, without the numbers.
     ///
     /// Of several results with one number the first counts.
     pub fn in_order<S, T>(self, results: S) -> InOrder<S, T>

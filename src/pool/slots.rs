@@ -102,7 +102,7 @@ impl<S> Slots<S> {
         layout
     }
 
-    /// The address of a slot. Its place is less than the capacity.
+    /// Returns the address of a slot. Its place is less than the capacity.
     #[inline]
     fn slot(&self, place: usize) -> NonNull<S> {
         // SAFETY: the slots begin at that offset of the allocation.
@@ -123,19 +123,19 @@ impl<S> Slots<S> {
         unsafe { self.chunk.header.as_mut() }
     }
 
-    /// The occupied slots, one bit per slot.
+    /// Returns the occupied slots, one bit per slot.
     #[inline]
     pub(super) fn occupied(&self) -> usize {
         self.chunk.occupied
     }
 
-    /// The empty slots, one bit per slot.
+    /// Returns the empty slots, one bit per slot.
     pub(super) fn vacant(&self) -> usize {
         let places = usize::MAX.checked_shr((MOST - self.capacity()) as u32).unwrap_or(0);
         !self.chunk.occupied & places
     }
 
-    /// The number of slots, which is 0 without a chunk.
+    /// Returns the number of slots, which is 0 without a chunk.
     pub(super) fn capacity(&self) -> usize {
         usize::from(self.header().capacity)
     }
@@ -174,7 +174,7 @@ impl<S> Slots<S> {
         }
     }
 
-    /// The child in a slot.
+    /// Returns the child in a slot.
     pub(super) fn get(&self, place: usize) -> Option<&S> {
         self.has(place).then(|| {
             // SAFETY: the slot is occupied.
@@ -182,7 +182,7 @@ impl<S> Slots<S> {
         })
     }
 
-    /// The child in a slot, pinned.
+    /// Returns the child in a slot, pinned.
     #[inline]
     pub(super) fn get_pin_mut(&mut self, place: usize) -> Option<Pin<&mut S>> {
         self.has(place).then(|| {
@@ -194,12 +194,12 @@ impl<S> Slots<S> {
         })
     }
 
-    /// The children with their places.
+    /// Returns the children with their places.
     pub(super) const fn iter(&self) -> SlotsIter<'_, S> {
         SlotsIter { slots: Some(self), left: self.chunk.occupied }
     }
 
-    /// The children with their places, pinned.
+    /// Returns the children with their places, pinned.
     pub(super) fn iter_pin_mut(&mut self) -> SlotsIterMut<'_, S> {
         SlotsIterMut { first: self.slot(0), left: self.chunk.occupied, children: PhantomData }
     }
@@ -217,7 +217,7 @@ impl<S> Slots<S> {
         })
     }
 
-    /// Whether a slot is occupied.
+    /// Returns whether a slot is occupied.
     #[inline]
     pub(super) fn has(&self, place: usize) -> bool {
         place < MOST && self.chunk.occupied & (1 << place) != 0

@@ -169,7 +169,7 @@ impl<A, E> Clone for Failure<'_, A, E> {
 impl<A, E> Copy for Failure<'_, A, E> {}
 
 impl<A, E> Failure<'_, A, E> {
-    /// How long to rest: `first` after the first failure in a row, twice as long
+    /// Returns how long to rest: `first` after the first failure in a row, twice as long
     /// after each one that follows, and never longer than `most`.
     pub fn backoff(&self, first: Duration, most: Duration) -> Duration {
         let doublings = self.consecutive.saturating_sub(1);

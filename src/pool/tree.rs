@@ -76,14 +76,14 @@ impl Tree {
         self.root == 0
     }
 
-    /// The least member.
+    /// Returns the least member.
     #[inline]
     pub(super) fn first(&self) -> Option<usize> {
         (self.root != 0)
             .then(|| self.descend(self.root.trailing_zeros() as usize, self.levels.len()))
     }
 
-    /// The least member that is not less than `from`.
+    /// Returns the least member that is not less than `from`.
     #[inline]
     pub(super) fn next(&self, from: usize) -> Option<usize> {
         let mut number = from;
@@ -99,7 +99,7 @@ impl Tree {
         Some(self.descend(found, self.levels.len()))
     }
 
-    /// The least member below the bit `number` of the words at `height`.
+    /// Returns the least member below the bit `number` of the words at `height`.
     #[inline]
     fn descend(&self, number: usize, height: usize) -> usize {
         let below = self.levels[..height].iter().rev();
@@ -107,7 +107,7 @@ impl Tree {
     }
 }
 
-/// The lowest bit of a word that is set, from this one on.
+/// Returns the lowest bit of a word that is set, from this one on.
 #[inline]
 fn first_from(word: usize, bit: usize) -> Option<usize> {
     let ahead = word & (usize::MAX << bit);

@@ -74,7 +74,7 @@ impl Waiters {
 }
 
 impl Line {
-    /// The index of the waiter with this ticket.
+    /// Returns the index of the waiter with this ticket.
     fn find(&self, ticket: u64) -> Option<usize> {
         self.waiting.binary_search_by_key(&ticket, |&(ticket, _)| ticket).ok()
     }
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// A task's place, its waker and the count of its wakes.
+    /// Returns a task's place, its waker and the count of its wakes.
     fn task() -> (Place, Waker, Arc<Count>) {
         let count = Arc::new(Count::default());
         (Place::default(), Waker::from(Arc::clone(&count)), count)

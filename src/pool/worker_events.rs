@@ -71,7 +71,7 @@ pub enum WorkerEvent<T> {
 }
 
 impl<T> WorkerEvent<T> {
-    /// The item, unless the event is an end.
+    /// Returns the item, unless the event is an end.
     pub fn into_item(self) -> Option<T> {
         match self {
             Self::Item(item) => Some(item),
@@ -92,7 +92,7 @@ impl Panic {
         Self { payload }
     }
 
-    /// The message of the panic, or a note that it has none: a payload of
+    /// Returns the message of the panic, or a note that it has none: a payload of
     /// [`panic_any`](std::panic::panic_any) may be any value.
     pub fn message(&self) -> &str {
         let text = self.payload.downcast_ref::<&str>().copied();
@@ -100,7 +100,7 @@ impl Panic {
         text.unwrap_or("a panic without a message")
     }
 
-    /// The payload, as [`catch_unwind`] returns it.
+    /// Returns the payload, as [`catch_unwind`] returns it.
     pub fn into_inner(self) -> Box<dyn Any + Send> {
         self.payload
     }

@@ -26,12 +26,12 @@ impl Emulator {
         Self { columns, height, wide, rows, row: 0, column: 0, wraps: true, bold: false }
     }
 
-    /// Whether the modes and the style are the initial ones.
+    /// Returns whether the modes and the style are the initial ones.
     pub(crate) fn is_reset(&self) -> bool {
         self.wraps && !self.bold
     }
 
-    /// The text of every row that is not empty.
+    /// Returns the text of every row that is not empty.
     pub(crate) fn lines(&self) -> Vec<String> {
         let text = |row: &Vec<char>| row.iter().filter(|c| **c != '\0').collect::<String>();
         let lines = self.rows.iter().map(|row| text(row).trim_end().to_string());

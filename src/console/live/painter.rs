@@ -98,7 +98,7 @@ impl Painter {
         Self { reported: Some((progress(OverallProgress::Idle, false), Duration::ZERO)), ..self }
     }
 
-    /// The theme of the rows.
+    /// Returns the theme of the rows.
     pub(crate) fn theme(&self) -> &Theme {
         &self.theme
     }
@@ -165,12 +165,12 @@ impl Painter {
         }
     }
 
-    /// Whether rows of the board are on the screen.
+    /// Returns whether rows of the board are on the screen.
     pub(crate) fn is_drawn(&self) -> bool {
         !self.drawn.is_empty()
     }
 
-    /// The bytes that erase the rows on the screen, as long as its size does not change.
+    /// Returns the bytes that erase the rows on the screen, as long as its size does not change.
     pub(crate) fn erase(&self) -> Vec<u8> {
         match self.drawn.len().min(self.reach) {
             0 => Vec::new(),
@@ -224,7 +224,7 @@ impl Painter {
         down(bytes, rest - at);
     }
 
-    /// The distance to the topmost row whose start is certainly on the screen, at most
+    /// Returns the distance to the topmost row whose start is certainly on the screen, at most
     /// `reach` rows. The terminal may have reflowed the rows.
     fn way_up(&self, columns: usize, reach: usize) -> usize {
         let mut way = 0;
@@ -378,7 +378,7 @@ fn push_printed(line: &str, styled: bool, bytes: &mut Vec<u8>) -> usize {
     column
 }
 
-/// Whether a sequence sets styles.
+/// Returns whether a sequence sets styles.
 fn is_style(sequence: &str) -> bool {
     let parameters = sequence.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix('m'));
     parameters.is_some_and(|parameters| {
@@ -386,7 +386,7 @@ fn is_style(sequence: &str) -> bool {
     })
 }
 
-/// Whether a sequence starts or ends a hyperlink.
+/// Returns whether a sequence starts or ends a hyperlink.
 fn is_hyperlink(sequence: &str) -> bool {
     let ends = sequence.ends_with('\x07') || sequence.ends_with("\x1b\\");
     ends && sequence.starts_with("\x1b]8;")

@@ -102,7 +102,7 @@ impl Screen {
         }
     }
 
-    /// The text of the scrollback and the screen below `BEFORE`, with wrapped lines
+    /// Returns the text of the scrollback and the screen below `BEFORE`, with wrapped lines
     /// joined.
     fn text(&self) -> String {
         let lines = self.terminal.screen().text();
@@ -110,7 +110,7 @@ impl Screen {
         lines[BEFORE.len()..].join("\n").trim_end().to_string()
     }
 
-    /// The lines of that text that look as if they had left the board.
+    /// Returns the lines of that text that look as if they had left the board.
     fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         let (mut text, mut italic) = (String::new(), false);
@@ -660,7 +660,7 @@ struct Seen {
 }
 
 impl Oracle {
-    /// One of the running jobs.
+    /// Returns one of the running jobs.
     fn pick(&self, any: usize) -> Option<u64> {
         let count = self.running.len().max(1);
         self.running.keys().nth(any % count).copied()
@@ -757,13 +757,13 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
     }
 }
 
-/// A text without the characters that a terminal moves or drops where two columns do
+/// Returns a text without the characters that a terminal moves or drops where two columns do
 /// not fit.
 fn narrow(text: &str) -> String {
     text.chars().filter(|c| *c == '\n' || !(*c == ' ' || matches!(c, '漢' | '字'))).collect()
 }
 
-/// A row without its bar and the space before the bar.
+/// Returns a row without its bar and the space before the bar.
 fn without_bar(row: &str) -> String {
     let is_bar = |c| matches!(c, '▓' | '░');
     let Some((before, _)) = row.split_once(is_bar) else { return row.into() };
@@ -771,7 +771,7 @@ fn without_bar(row: &str) -> String {
     format!("{}{after}", &before[..before.len() - 1])
 }
 
-/// Whether `short` is `full` with some parts replaced by `…`.
+/// Returns whether `short` is `full` with some parts replaced by `…`.
 fn abbreviates(short: &str, full: &str) -> bool {
     let Some((start, end)) = short.split_once('…') else { return short == full };
     let Some(rest) = full.strip_prefix(start) else { return false };

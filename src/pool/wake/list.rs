@@ -190,7 +190,7 @@ impl Inbox {
         passes.store(passes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Whether children were woken since the last `take`, or the merge is parked: one
+    /// Returns whether children were woken since the last `take`, or the merge is parked: one
     /// relaxed load.
     #[inline]
     pub(in crate::pool) fn has_wakes(&self) -> bool {

@@ -79,7 +79,7 @@ impl Wake for Parent {
     }
 }
 
-/// A waker that a child stores.
+/// Returns a waker that a child stores.
 fn keep(wakers: &Wakers, child: usize) -> Waker {
     Waker::clone(&wakers.borrow(child))
 }

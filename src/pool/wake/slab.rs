@@ -77,7 +77,7 @@ impl Slab {
         NonNull::new(slab.cast()).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
-    /// The layout of the allocation. The blocks are aligned within it by hand, since
+    /// Returns the layout of the allocation. The blocks are aligned within it by hand, since
     /// allocators are several times slower for a large alignment.
     fn layout<H>(blocks: usize) -> Layout {
         let slack = align_of::<Block>().saturating_sub(align_of::<H>());
@@ -87,7 +87,7 @@ impl Slab {
         layout.and_then(Result::ok).expect("a slab is no larger than isize::MAX")
     }
 
-    /// Whether this is the first slab.
+    /// Returns whether this is the first slab.
     fn is_first(&self) -> bool {
         ptr::eq(self.first.as_ptr().cast(), self)
     }

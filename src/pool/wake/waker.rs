@@ -56,7 +56,7 @@ impl Deref for Borrowed<'_> {
     }
 }
 
-/// The number of the present pass of the merge whose child has this waker, or `None` for
+/// Returns the number of the present pass of the merge whose child has this waker, or `None` for
 /// the waker of another executor. A nested merge distinguishes the polls of the outer one
 /// by it.
 pub(in crate::pool) fn pass_of(waker: &Waker) -> Option<usize> {
@@ -121,7 +121,7 @@ unsafe fn drop_waker(data: *const ()) {
     drop(Reference(block));
 }
 
-/// The block, and the number of the child in it, that the data of a waker encode.
+/// Returns the block, and the number of the child in it, that the data of a waker encode.
 ///
 /// # Safety
 ///
