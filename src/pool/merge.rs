@@ -141,7 +141,7 @@ const HINTS: usize = 64;
 /// a little does not allocate. About three bytes per child remain until
 /// [`shrink_to_fit`](Self::shrink_to_fit) or the drop of the merge, which drops the
 /// children in the order of their places. A waker that outlives
-/// the merge keeps up to eight kilobytes.
+/// the merge keeps at most nine kilobytes.
 ///
 /// # Wakers
 ///
