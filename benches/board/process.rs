@@ -26,6 +26,7 @@ pub(crate) fn start(part: &str, size: (u16, u16)) -> (Child, File) {
 /// Returns the command of a part. Its stdout is piped.
 pub(crate) fn command(part: &str) -> Command {
     let mut command = this_program();
+    command.env("RUST_BACKTRACE", "1");
     command.env("TERM", "xterm-256color").env(PART, part).stdin(Stdio::null());
     command
 }

@@ -20,6 +20,8 @@ use crate::time::{now, sleep};
 
 /// The number of jobs that are updated.
 const JOBS: usize = 20;
+/// Runs of a measurement whose result differs from run to run.
+const RUNS: usize = 5;
 /// Rounds of updates per second.
 const HERTZ: u32 = 50;
 
@@ -37,12 +39,15 @@ const PEERS: [(&str, Act); 6] = [
 
 /// A measurement, which returns the result of a peer.
 type Measure = fn(&str, Pace) -> String;
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("longest pause of a worker, terminal stalled 3 s", pause),
     ("writes in 5 s (Linux), bytes", writes),
     ("rows left behind in 2 s, 30 columns × 40 rows", left_behind_in_a_narrow_one),
     ("rows left behind in 2 s, 80 columns × 10 rows", left_behind_in_a_low_one),
     ("120 → 50 → 120 columns: rows of job 3, all rows", resized),
+    ("the same, size reported 100 ms late", resized_late),
+    ("a worker panics: messages whole, of 5", panicked),
+    ("Ctrl-C at 40 kB/s: modes or styles left, of 5", interrupted_slowly),
     ("Ctrl-C: end, cursor", interrupted),
     ("stop and continue: of 3 lines of the shell", stopped),
     ("a stray println!, 2 s later: kept, rows of job 3", stray),
@@ -93,6 +98,12 @@ fn act<P: Peer>(part: &str) {
     match end {
         // Leaves all rows on the screen.
         "leave" => process::exit(0),
+        "panic" => {
+            let worker = thread::spawn(|| panic!("a worker panics"));
+            assert!(worker.join().is_err());
+            work::<P>(&jobs, time);
+            process::exit(0);
+        }
         "stray" => {
             println!("a stray line");
             work::<P>(&jobs, time);
@@ -163,10 +174,21 @@ fn left_behind(name: &str, pace: Pace, size: (u16, u16)) -> String {
 }
 
 fn resized(name: &str, pace: Pace) -> String {
+    resized_after(name, pace, 0)
+}
+
+fn resized_late(name: &str, pace: Pace) -> String {
+    resized_after(name, pace, 100)
+}
+
+/// Counts rows after a drag, when the terminal reports its size after the given time.
+fn resized_after(name: &str, pace: Pace, late: u64) -> String {
     let scene = Scene::start(name, pace, 3_000, "leave", (120, 40));
     for columns in [110, 100, 90, 80, 70, 60, 50, 60, 70, 80, 90, 100, 110, 120] {
-        sleep(pace.millis(150));
-        scene.resize((columns, 40));
+        sleep(pace.millis(150 - late));
+        scene.lock().terminal.resize(columns, 40);
+        sleep(pace.millis(late));
+        pty::resize(&scene.shell, (columns as u16, 40));
     }
     let lines = scene.end().1.lines();
     let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
@@ -182,6 +204,39 @@ fn interrupted(name: &str, pace: Pace) -> String {
     let end = if now() - began < pace.millis(1_000) { "ends" } else { "continues" };
     let hidden = seen.bytes.rfind("\x1b[?25l") > seen.bytes.rfind("\x1b[?25h");
     format!("{end}, {}", if hidden { "hidden" } else { "shown" })
+}
+
+/// Counts the messages of a panic that are on the screen with the whole backtrace.
+fn panicked(name: &str, pace: Pace) -> String {
+    let whole = (0..RUNS).filter(|_| {
+        let lines = Scene::start(name, pace, 500, "panic", (100, 60)).end().1.lines();
+        let message = lines.iter().position(|line| line.contains("panicked at"));
+        let lines = message.map_or(&[][..], |at| &lines[at..]);
+        let has = |text: &str| lines.iter().any(|line| line.trim_start().starts_with(text));
+        has("a worker panics") && has("0: ") && has("1: ") && has("note: Some details")
+    });
+    whole.count().to_string()
+}
+
+/// Counts the runs after which wrapping is off or a style is on.
+fn interrupted_slowly(name: &str, pace: Pace) -> String {
+    let left = (0..RUNS).filter(|run| {
+        let scene = Scene::start(name, pace, 3_000, "leave", (80, 24));
+        scene.lock().slow = true;
+        sleep(pace.millis(1_000 + 37 * *run as u64));
+        scene.signal(pty::interrupt());
+        let bytes = scene.end().1.bytes;
+        let wraps = bytes.rfind("\x1b[?7h") >= bytes.rfind("\x1b[?7l");
+        let reset = bytes.rfind("\x1b[0m").max(bytes.rfind("\x1b[m"));
+        let styles = bytes.match_indices("\x1b[").filter(|(at, _)| {
+            let body = &bytes[at + 2..];
+            let end = body.find(|c: char| !(c.is_ascii_digit() || c == ';'));
+            end.is_some_and(|end| end > 0 && body[end..].starts_with('m'))
+        });
+        let styled = styles.last().is_some_and(|(at, _)| Some(at) > reset);
+        !wraps || styled
+    });
+    left.count().to_string()
 }
 
 /// Counts the lines that a shell writes while the process is stopped.
@@ -241,6 +296,8 @@ struct Seen {
     terminal: Terminal,
     /// Whether reading is paused.
     stalled: bool,
+    /// Whether at most 40 kB per second are read.
+    slow: bool,
 }
 
 impl Scene {
@@ -269,7 +326,7 @@ impl Scene {
         drop(command);
         let (columns, rows) = (usize::from(size.0), usize::from(size.1));
         let terminal = Terminal::with_scrollback(columns, rows, None).expect("a size");
-        let seen = Seen { bytes: String::new(), terminal, stalled: false };
+        let seen = Seen { bytes: String::new(), terminal, stalled: false, slow: false };
         let seen = Arc::new(Mutex::new(seen));
         let reader = thread::spawn({
             let seen = seen.clone();
@@ -284,12 +341,6 @@ impl Scene {
 
     fn stall(&self, stalled: bool) {
         self.lock().stalled = stalled;
-    }
-
-    fn resize(&self, (columns, rows): (u16, u16)) {
-        let mut seen = self.lock();
-        seen.terminal.resize(columns.into(), rows.into());
-        pty::resize(&self.shell, (columns, rows));
     }
 
     fn signal(&self, signal: Signal) {
@@ -327,7 +378,12 @@ fn read(mut terminal: File, seen: &Mutex<Seen>) {
             continue;
         }
         // Reading from a terminal fails once its other side is closed.
-        let Ok(count @ 1..) = terminal.read(&mut buffer) else { return };
+        let slow = seen.lock().expect("no panics").slow;
+        let most = if slow { 400 } else { buffer.len() };
+        let Ok(count @ 1..) = terminal.read(&mut buffer[..most]) else { return };
+        if slow {
+            sleep(Duration::from_millis(10));
+        }
         left.extend_from_slice(&buffer[..count]);
         let whole = match std::str::from_utf8(&left) {
             Ok(text) => text.len(),
