@@ -2,6 +2,8 @@
 
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod capture;
+#[cfg(unix)]
+pub(crate) mod echo;
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod files;
 pub(crate) mod panics;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::board::clock::monotonic;
+#[cfg(unix)]
+use crate::io::echo::EchoOff;
 use crate::io::terminal::{self, Claim, Permit};
 
 /// The time for which the size must be stable before rows are redrawn. Multiplexers
@@ -33,6 +35,8 @@ pub(crate) enum Turn {
 /// The state of a live console's access to the shared terminal.
 pub(crate) struct Access {
     claim: Claim,
+    #[cfg(unix)]
+    _echo: Option<EchoOff>,
     is_foreground: fn() -> bool,
     now: Box<dyn Fn() -> Duration + Send + Sync>,
     /// The last size seen, and when it changed, if it has not been stable since.
@@ -47,12 +51,16 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn new(claim: Claim, panic_hook: bool) -> Self {
+    pub(crate) fn new(claim: Claim, panic_hook: bool, echo: bool) -> Self {
+        #[cfg(not(unix))]
+        let _ = echo;
         if panic_hook {
             terminal::install_panic_hook();
         }
         Self {
             claim,
+            #[cfg(unix)]
+            _echo: if echo { None } else { EchoOff::new() },
             is_foreground: terminal::is_foreground,
             now: Box::new(monotonic()),
             size: None,
@@ -133,7 +141,10 @@ mod tests {
         let time = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&time);
         let now = Box::new(move || Duration::from_millis(read.load(Relaxed)));
-        (time, Access { is_foreground: || true, now, ..Access::new(Claim::for_test(), false) })
+        (
+            time,
+            Access { is_foreground: || true, now, ..Access::new(Claim::for_test(), false, true) },
+        )
     }
 
     // Rule 18

@@ -99,6 +99,7 @@ pub struct Console<K = Auto> {
     theme: Option<Theme>,
     progress: Option<bool>,
     panic_hook: bool,
+    echo: bool,
     frame_interval: Option<Duration>,
     clock: Option<Clock>,
     marker: PhantomData<K>,
@@ -271,6 +272,18 @@ impl<K: sealed::DrawsRows> Console<K> {
         self.panic_hook = install;
         self
     }
+
+    /// Sets whether the terminal echoes typed keys while the console draws rows on it.
+    ///
+    /// By default it does, and each Enter leaves a copy of the first row behind. Without
+    /// echo, a child process (`sh`) restores the modes of the terminal at the end, even if
+    /// the program is killed; while the console is [suspended](crate::console::suspend()),
+    /// keys are echoed. After Ctrl-Z the shell sets its own modes, and echo may stay on after
+    /// `fg`. The option has no effect in the background, and on systems other than Unix.
+    pub const fn echo(mut self, echo: bool) -> Self {
+        self.echo = echo;
+        self
+    }
 }
 
 impl<K> Console<K> {
@@ -283,6 +296,7 @@ impl<K> Console<K> {
             theme: None,
             progress: None,
             panic_hook: true,
+            echo: true,
             frame_interval: None,
             clock: None,
             marker: PhantomData,
@@ -502,7 +516,7 @@ impl<K> Console<K> {
                 let painter = Painter::new(theme, color, environment.reflows());
                 let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
                 let painter = if reports { painter.with_progress() } else { painter };
-                let access = claim.map(|claim| Access::new(claim, self.panic_hook));
+                let access = claim.map(|claim| Access::new(claim, self.panic_hook, self.echo));
                 View::live(painter, size, time, access)
             }
         };
@@ -519,6 +533,7 @@ impl<K> Console<K> {
             theme: self.theme,
             progress: self.progress,
             panic_hook: self.panic_hook,
+            echo: self.echo,
             frame_interval: self.frame_interval,
             clock: self.clock,
             marker: PhantomData,

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+#[cfg(unix)]
+use crate::io::echo::EchoPause;
 #[cfg(all(unix, feature = "capture"))]
 use crate::io::redirect::Pause;
 use crate::io::terminal::Use;
@@ -122,6 +124,8 @@ impl<F> fmt::Debug for Suspend<F> {
 /// The use of the terminal, with the streams leading to it. The streams are restored
 /// first.
 struct Suspension {
+    #[cfg(unix)]
+    _echo: EchoPause,
     #[cfg(all(unix, feature = "capture"))]
     _pause: Pause,
     _terminal: Use,
@@ -130,6 +134,8 @@ struct Suspension {
 impl Suspension {
     fn of(terminal: Use) -> Self {
         Self {
+            #[cfg(unix)]
+            _echo: EchoPause::begin(),
             #[cfg(all(unix, feature = "capture"))]
             _pause: Pause::begin(),
             _terminal: terminal,

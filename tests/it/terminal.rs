@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use active_status::{Console, Job, OpenBoard, board, console};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::termios::{LocalModes, tcgetattr};
 use smol::Timer;
 
 use crate::pty::{self, interrupt, pseudo_terminal, this_program, this_program_in};
@@ -38,6 +39,7 @@ fn child() {
         Ok("two boards") => two_boards(board()),
         Ok("suspend") => suspend(board()),
         Ok("suspend a future") => suspend_a_future(),
+        Ok("without echo") => without_echo(),
         Ok("exit") => exit(&board()),
         Ok("a thread") => on_a_thread(board()),
         Ok("an executor") => on_an_executor(),
@@ -128,6 +130,21 @@ fn background(board: OpenBoard) {
     job.finish();
     board.shutdown();
     say("done");
+}
+
+/// Shows a row without echo, then waits to be killed or to end.
+fn without_echo() {
+    let board = Console::auto().echo(false).open();
+    let _job = board.add_job("job: ");
+    board.flush();
+    say("ready");
+    read_byte();
+    board.suspend(|| {
+        say("suspended");
+        read_byte();
+    });
+    say("resumed");
+    read_byte();
 }
 
 /// Exits right after a message.
@@ -608,6 +625,39 @@ fn a_suspended_board_leaves_the_terminal_to_a_prompt() {
             assert!(status.success());
             let shown = screen(&(bytes + &rest), (40, 10));
             assert_eq!(shown, "Continue? yes\nmeanwhile\njob: goes on ✔", "{part}");
+        }
+    });
+}
+
+fn echoes(scene: &Scene) -> bool {
+    let modes = tcgetattr(&scene.terminal).expect("its modes");
+    modes.local_modes.contains(LocalModes::ECHO)
+}
+
+#[test]
+fn without_echo_the_modes_are_restored_however_the_process_ends() {
+    within_a_minute(|| {
+        for kill in [false, true] {
+            let mut scene = Scene::start("without echo", (40, 10), &[]);
+            assert!(echoes(&scene));
+            scene.hear("ready");
+            assert!(!echoes(&scene), "while rows are shown");
+            go_on(&mut scene);
+            scene.hear("suspended");
+            assert!(echoes(&scene), "while a prompt may ask");
+            go_on(&mut scene);
+            scene.hear("resumed");
+            assert!(!echoes(&scene), "after the prompt");
+            if kill {
+                kill_process(Pid::from_child(&scene.process), Signal::KILL).expect("a process");
+            } else {
+                go_on(&mut scene);
+            }
+            scene.process.wait().expect("its status");
+            // The guard of a process that was killed restores them a moment later.
+            while !echoes(&scene) {
+                thread::yield_now();
+            }
         }
     });
 }
