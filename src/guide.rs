@@ -1,5 +1,5 @@
-//! The rules of the board, the algorithm of the merge, and a comparison with other
-//! crates.
+//! The rules of the board, the algorithm of the merge, a comparison with other crates,
+//! and recipes for pools.
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/board.md")]
@@ -10,3 +10,7 @@ pub mod compare {}
 
 #[doc = include_str!("guide/merge.md")]
 pub mod merge {}
+
+#[cfg(feature = "std")]
+#[doc = include_str!("guide/recipes.md")]
+pub mod recipes {}
