@@ -1,5 +1,8 @@
 //! A worker that runs in a separate task.
 
+#[cfg(all(test, active_status_loom))]
+mod models;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
