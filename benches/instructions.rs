@@ -8,6 +8,7 @@
 
 mod children;
 mod peers;
+mod pools;
 
 use std::env;
 use std::hint::black_box;
@@ -18,10 +19,18 @@ use children::{Bare, Once, Ready, poll, signaled, take};
 use peers::{
     ActiveStatus, Bounded, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
 };
+use pools::POOLS;
 
 /// Runs a scenario for the given numbers of children and rounds, and returns the number
 /// of items.
 type Run = fn(usize, usize) -> usize;
+
+/// The scenario of `POOLS`.
+const POOL: &str = "pool";
+
+/// The numbers of rounds whose difference counts.
+const SHORT: usize = 10;
+const LONG: usize = 30;
 
 const SCENARIOS: [&str; 4] = ["always ready", "sparse", "burst", "build"];
 
@@ -32,6 +41,11 @@ fn main() {
     {
         let [name, scenario, n, rounds] = rest else { panic!("internal arguments: {rest:?}") };
         let number = |text: &String| text.parse().expect("a number");
+        if scenario == POOL {
+            let (_, run) = POOLS.iter().find(|(known, _)| known == name).expect("a pool");
+            run(number(n) * number(rounds));
+            return;
+        }
         find(name, scenario)(number(n), number(rounds));
         return;
     }
@@ -52,6 +66,13 @@ fn main() {
             println!("{:32}{ready:>14.1}{sparse:>10.1}{burst:>10.1}{build:>10.1}", peer.name);
         }
         println!();
+    }
+    println!("{:48}{:>10}", "pools of 8 workers", "an item");
+    for (name, _) in POOLS {
+        // Items per round. The numbers of rounds are those of the scenarios.
+        let n = 400;
+        let more = instructions(name, POOL, n, LONG) - instructions(name, POOL, n, SHORT);
+        println!("{name:48}{:>10.1}", more as f64 / (n * (LONG - SHORT)) as f64);
     }
 }
 
@@ -87,8 +108,6 @@ fn find(name: &str, scenario: &str) -> Run {
 
 /// Counts the instructions per item of the rounds after the tenth.
 fn an_item(name: &str, scenario: &str, n: usize) -> f64 {
-    const SHORT: usize = 10;
-    const LONG: usize = 30;
     let run = find(name, scenario);
     let items = run(n, LONG) - run(n, SHORT);
     let more = instructions(name, scenario, n, LONG) - instructions(name, scenario, n, SHORT);
