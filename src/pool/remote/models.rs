@@ -7,7 +7,7 @@
 //! |---|---|
 //! | an item does not wake the stream | `items_reach_…` |
 //! | an item that is taken does not wake the driver | `items_reach_…` |
-//! | the driver's waker is stored in another lock than the check for room | `items_reach_…` |
+//! | the driver's waker is stored in another lock than the check for room | `a_stream_that_is_dropped_…` |
 //! | the end does not wake the stream | `a_driver_that_is_dropped_…` |
 //! | the drop of the stream does not wake the driver | `a_stream_that_is_dropped_…` |
 
