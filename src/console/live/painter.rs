@@ -270,10 +270,13 @@ impl Painter {
         push(bytes, NEXT_ROW);
     }
 
-    /// Appends a row that fits by its measured width. The terminal may still find it
-    /// wider unless it is ASCII, and must not wrap it.
+    /// Appends a row that fits by its measured width. The terminal must not wrap it, even
+    /// if it gives every character that is not ASCII two columns.
     fn push_fitting(&self, line: &Line, bytes: &mut Vec<u8>) {
-        let certain = matches!(line, Line::Row { text, .. } if text.is_ascii());
+        let columns = self.size.map_or(0, |(columns, _)| usize::from(columns));
+        let most = |text: &str| text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum::<usize>();
+        let certain = matches!(line, Line::Row { text, .. }
+            if text.is_ascii() || most(text) <= columns);
         push(bytes, if certain { "" } else { WRAP_OFF });
         self.push_row(line, bytes);
         push(bytes, if certain { "" } else { WRAP_ON });
