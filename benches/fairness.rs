@@ -83,10 +83,10 @@ fn hand_polled(report: &mut Report, quick: bool) {
     let scenario = Scenario::equal(format!("by hand, {n} wake themselves"), n, each);
     report.table(scenario, all(|| Habit::WakesItself { again: true }));
 
-    let title = format!("by hand, two ready neighbours behind {n} idle");
-    let neighbours = n..n + 2;
+    let title = format!("by hand, two ready neighbors behind {n} idle");
+    let neighbors = n..n + 2;
     let scenario =
-        Scenario { title, children: n + 2, each, shares: neighbours.clone(), woken: neighbours };
+        Scenario { title, children: n + 2, each, shares: neighbors.clone(), woken: neighbors };
     report.table(scenario, |merge: Build<Still>, watch| {
         let habit = |number| if number < n { Habit::Idle } else { Habit::Ready };
         by_hand(merge(stills(watch, habit)), (n + 2) * each, n + 2, |_| {})

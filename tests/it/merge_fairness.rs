@@ -52,7 +52,7 @@ fn shares_never_differ_by_more_than_one() {
 }
 
 #[test]
-fn two_ready_neighbours_among_idle_children_alternate() {
+fn two_ready_neighbors_among_idle_children_alternate() {
     let idle = children(1_000, &[Step::Idle]).0;
     let mut merge: Merge<Child> = idle.into_iter().collect();
     merge.push(child(1_000, &[Step::Item]).0);
