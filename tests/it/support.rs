@@ -1,5 +1,5 @@
 //! The harness for merges: a parent that counts its wakes, and children that follow a
-//! script. Nothing here waits: a lost wake makes a test fail, not hang.
+//! list of steps. Nothing here waits: a lost wake makes a test fail, not hang.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -110,7 +110,7 @@ pub(crate) enum Step {
     Panic,
 }
 
-/// A stream that follows its script and then repeats the last step. Polling it after its
+/// A stream that follows its steps and then repeats the last step. Polling it after its
 /// end panics.
 pub(crate) struct Child {
     number: usize,
@@ -139,7 +139,7 @@ pub(crate) fn child(number: usize, steps: &[Step]) -> (Child, Handle) {
     (Child { number, steps: steps.to_vec(), next: 0, panics_on_drop: false, seen }, handle)
 }
 
-/// Creates the children 0 to `count` - 1 with the same script.
+/// Creates the children 0 to `count` - 1 with the same steps.
 pub(crate) fn children(count: usize, steps: &[Step]) -> (Vec<Child>, Vec<Handle>) {
     (0..count).map(|number| child(number, steps)).unzip()
 }
@@ -156,7 +156,7 @@ impl Child {
         self.number
     }
 
-    /// Replaces the script from here on.
+    /// Replaces the steps from here on.
     pub(crate) fn follow(&mut self, steps: &[Step]) {
         self.steps = steps.to_vec();
         self.next = 0;
