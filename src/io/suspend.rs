@@ -27,6 +27,11 @@ use crate::io::terminal::Use;
 ///
 /// This blocks the thread. Async code should use [`suspend_async`] instead.
 ///
+/// # Deadlocks
+///
+/// `work` must not shut down or drop a live console: the shutdown would wait for `work`,
+/// and `work` for the shutdown.
+///
 /// # Examples
 ///
 /// ```
