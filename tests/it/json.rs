@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, ProgressChange, Row};
+use active_status::event::{Change, Progress, Row};
 use active_status::model::{Frame, Model};
 use active_status::record::read_records;
 use active_status::testing::VirtualClock;
@@ -20,6 +20,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::harness::{Reporter, Show, blocked, millis, wrote};
+use crate::snapshot::change_of;
 use crate::support::Parent;
 
 const ALL: [&str; 12] = [
@@ -256,12 +257,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let texts = (option::of(any_text()), option::of(any_text()));
     let change = (texts, option::of(status), option::of(progress), any::<bool>());
     let change = change.prop_map(|((prefix, text), status, progress, detached)| {
-        let mut change = Change::default().with_detached(detached);
-        change.prefix = prefix;
-        change.text = text;
-        change.status = status;
-        change.progress = progress.map_or(ProgressChange::Unchanged, ProgressChange::from);
-        change
+        change_of(prefix, text, status, progress, detached)
     });
     let outcomes = [Outcome::Finished, Outcome::Cancelled, Outcome::Panicked, Outcome::Abandoned];
     let outcome = prop_oneof![select(outcomes.to_vec()), any_text().prop_map(Outcome::Failed)];

@@ -69,3 +69,19 @@ fn count(progress: &Progress) -> String {
         None => format!("{position}{text}"),
     }
 }
+
+/// A change with these fields, for property tests. `Some(None)` clears the progress.
+pub(crate) fn change_of(
+    prefix: Option<String>,
+    text: Option<String>,
+    status: Option<Status>,
+    progress: Option<Option<Progress>>,
+    detached: bool,
+) -> Change {
+    let mut change = Change::default().with_detached(detached);
+    change.prefix = prefix;
+    change.text = text;
+    change.status = status;
+    change.progress = progress.map_or(ProgressChange::Unchanged, ProgressChange::from);
+    change
+}

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, ProgressChange, Row, Tee};
+use active_status::event::{Change, Progress, Row, Tee};
 use active_status::model::{Frame, Model};
 use active_status::{Event, Events, JobId, Outcome, Status, board, tee};
 use futures::StreamExt;
@@ -18,7 +18,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::snapshot::{describe, printed};
+use crate::snapshot::{change_of, describe, printed};
 use crate::support::{Parent, panic_of, within_a_minute};
 
 fn texts(events: &[Event]) -> Vec<String> {
@@ -63,12 +63,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let status = option::of(proptest::sample::select(statuses.to_vec()));
     let change = (text(), text(), status, progress, any::<bool>());
     let change = change.prop_map(|(prefix, text, status, progress, detached)| {
-        let mut change = Change::default().with_detached(detached);
-        change.prefix = prefix;
-        change.text = text;
-        change.status = status;
-        change.progress = progress.map_or(ProgressChange::Unchanged, ProgressChange::from);
-        change
+        change_of(prefix, text, status, progress, detached)
     });
     let outcomes = [Outcome::Finished, Outcome::Failed("x".into()), Outcome::Cancelled];
     let outcome = proptest::sample::select(outcomes.to_vec());
