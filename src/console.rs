@@ -6,6 +6,7 @@ mod clock;
 mod driver;
 mod environment;
 pub(crate) mod live;
+mod numbers;
 pub(crate) mod open;
 mod output;
 mod plain;

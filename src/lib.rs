@@ -167,6 +167,7 @@ pub mod model {
 /// Snapshots of progress, a stream that reports it, and the formatting of numbers.
 #[cfg(feature = "std")]
 pub mod progress {
+    pub use crate::board::event::Unit;
     pub use crate::board::job::rate::ProgressSnapshot;
     pub use crate::report_progress::ReportProgress;
     pub use crate::units::{format_bytes, format_elapsed, format_elapsed_short};

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::num::NonZeroU64;
 use core::time::Duration;
+use std::borrow::Cow;
 
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
@@ -128,15 +129,65 @@ pub struct Progress {
     pub position: u64,
     /// The total amount; `None` if it is unknown.
     pub total: Option<u64>,
-    /// The text that the row shows instead of position and total, written by the job's
-    /// [style](crate::JobOptions::style). A row with a total shows the bar as well.
+    /// The unit of position and total.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Unit::is_items"))]
+    pub unit: Unit,
+    /// The amount done per second, in thousandths; `None` if the row shows no rate.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub rate: Option<u64>,
+    /// The time left in seconds, rounded up; `None` if the row shows no time left.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub seconds_left: Option<u64>,
+    /// The text that the row shows instead of position and total, which a closure of the
+    /// program has [returned](crate::ProgressStyle::custom).
     pub text: Option<String>,
+}
+
+/// The unit in which positions, totals and rates are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Unit {
+    /// Numbers alone: `3/1,200`.
+    #[default]
+    Items,
+    /// Bytes in powers of 1,024: `3.1/49.4 MiB`.
+    Bytes,
+    /// Bytes in powers of 1,000: `3.2/51.8 MB`.
+    DecimalBytes,
+    /// A word that follows the numbers: `3/1,200 files`.
+    Named(Cow<'static, str>),
+}
+
+impl Unit {
+    /// Returns `true` if numbers have no unit.
+    pub const fn is_items(&self) -> bool {
+        matches!(self, Self::Items)
+    }
 }
 
 impl Progress {
     /// Creates the progress at a position, with the total if it is known.
     pub fn new(position: u64, total: impl Into<Option<u64>>) -> Self {
-        Self { position, total: total.into(), text: None }
+        Self { position, total: total.into(), ..Self::default() }
+    }
+
+    /// Sets the unit.
+    pub fn with_unit(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// Sets the amount done per second, in thousandths.
+    pub fn with_rate(mut self, rate: impl Into<Option<u64>>) -> Self {
+        self.rate = rate.into();
+        self
+    }
+
+    /// Sets the time left in seconds.
+    pub fn with_seconds_left(mut self, seconds: impl Into<Option<u64>>) -> Self {
+        self.seconds_left = seconds.into();
+        self
     }
 
     /// Sets the text.
@@ -152,17 +203,6 @@ impl Progress {
         let done = done.checked_div(u128::from(self.total?))?;
         Some(done.min(parts.into()) as u64)
     }
-}
-
-/// Formats a position and a total as ` 25% - 3/12`, with the percentage in three columns.
-/// Returns `None` if either is 0.
-pub(crate) fn percentage<T: fmt::Display>(
-    position: u64,
-    total: u64,
-    unit: impl Fn(u64) -> T,
-) -> Option<String> {
-    let percent = (u128::from(position) * 100).checked_div(total.into())?;
-    (position > 0).then(|| format!("{percent:3}% - {}/{}", unit(position), unit(total)))
 }
 
 /// The state of a row.
@@ -407,6 +447,8 @@ impl From<Option<Progress>> for ProgressChange {
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,
 ///   `progress` (`null` if it was cleared) and `detached` (always `true`).
+/// - `progress` has a `unit` (`bytes`, `decimal_bytes` or `{"named":"files"}`), a `rate` in
+///   thousandths per second and `seconds_left` if the style of the job has them.
 /// - `outcome` is `finished`, `failed`, `cancelled`, `panicked` or `abandoned`; only
 ///   `failed` has a `message`.
 ///
@@ -530,7 +572,7 @@ pub(crate) mod seconds {
 
 #[cfg(test)]
 mod tests {
-    use super::{Progress, percentage};
+    use super::Progress;
 
     #[test]
     fn no_more_than_all_parts_are_done() {
@@ -545,20 +587,6 @@ mod tests {
             (5, None, None),
         ] {
             assert_eq!(Progress::new(position, total).done_of(1_000), done, "{position}/{total:?}");
-        }
-    }
-
-    #[test]
-    fn a_percentage_takes_three_columns_or_more() {
-        for (position, total, text) in [
-            (1, 100, Some("  1% - 1/100")),
-            (3, 12, Some(" 25% - 3/12")),
-            (12, 12, Some("100% - 12/12")),
-            (u64::MAX, 1, Some("1844674407370955161500% - 18446744073709551615/1")),
-            (0, 12, None),
-            (3, 0, None),
-        ] {
-            assert_eq!(percentage(position, total, |count| count).as_deref(), text);
         }
     }
 }

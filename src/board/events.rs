@@ -463,7 +463,8 @@ mod tests {
     fn job() -> (Arc<Link>, Events, Arc<JobState>) {
         let (link, receiver, board) = channel(|| Duration::ZERO);
         let mut events = Events::new(receiver, board);
-        let state = Arc::new(JobState::new(link.next_id(), link.now(), Row::default(), None));
+        let state =
+            Arc::new(JobState::new(link.next_id(), link.now(), Row::default(), Default::default()));
         link.send(Message::Added(state.clone()));
         assert_eq!(events.drain().count(), 1);
         (link, events, state)

@@ -13,7 +13,6 @@ use std::thread;
 use crate::board::channel::{Link, Message};
 use crate::board::event::{JobId, Outcome, Progress, Row, Status};
 use crate::board::job::position::MAX_POSITION;
-use crate::board::job::rate::Format;
 use crate::board::job::state::JobState;
 use crate::board::job::style::ProgressStyle;
 
@@ -258,7 +257,7 @@ pub(crate) fn format(value: impl fmt::Display) -> String {
 #[must_use = "options do nothing until a job is added with them"]
 pub struct JobOptions {
     row: Row,
-    format: Option<Format>,
+    style: ProgressStyle,
 }
 
 impl JobOptions {
@@ -274,7 +273,7 @@ impl JobOptions {
             progress: None,
             detached: false,
         };
-        Self { row, format: None }
+        Self { row, style: ProgressStyle::bar() }
     }
 
     /// Sets the prefix: the words before the text, including the separator.
@@ -316,13 +315,13 @@ impl JobOptions {
 
     /// Sets the style in which the progress is written: a [`ProgressStyle`] or a closure.
     pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
-        self.format = style.into().into_format();
+        self.style = style.into();
         self
     }
 
     /// Adds a job with these options and without a handle.
     pub(crate) fn send(self, link: &Link) -> Arc<JobState> {
-        let state = Arc::new(JobState::new(link.next_id(), link.now(), self.row, self.format));
+        let state = Arc::new(JobState::new(link.next_id(), link.now(), self.row, self.style));
         link.send(Message::Added(Arc::clone(&state)));
         state
     }
@@ -330,10 +329,7 @@ impl JobOptions {
 
 impl fmt::Debug for JobOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobOptions")
-            .field("row", &self.row)
-            .field("styled", &self.format.is_some())
-            .finish()
+        f.debug_struct("JobOptions").field("row", &self.row).field("style", &self.style).finish()
     }
 }
 

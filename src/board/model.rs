@@ -61,7 +61,7 @@ pub(crate) enum Pending {
     /// A printed line.
     Line(String),
     /// The row of a job that ended.
-    Row(JobRow),
+    Row(Box<JobRow>),
 }
 
 impl Model {
@@ -210,7 +210,7 @@ impl Model {
     fn retire_completed(&mut self) {
         for row in self.completed.drain(..) {
             self.index.remove_completed(&row);
-            self.pending.push_back(Pending::Row(row));
+            self.pending.push_back(Pending::Row(Box::new(row)));
         }
     }
 }

@@ -335,7 +335,7 @@ impl<K> Console<K> {
     /// board.add_job("copy: ").finish();
     /// board.shutdown();
     /// let log = memory.0.lock().unwrap().clone();
-    /// assert_eq!(log, b"copy: (finished in 0s)\n1 done in 0s\n");
+    /// assert_eq!(log, b"copy: (finished)\n1 done in 0s\n");
     /// ```
     pub fn output(mut self, output: impl Write + Send + 'static) -> Self {
         self.output = Some(Box::new(output));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
 use active_status::model::{Frame, Model};
+use active_status::progress::Unit;
 use active_status::record::read_records;
 use active_status::testing::VirtualClock;
 use active_status::{
@@ -40,7 +41,7 @@ const ALL: [&str; 12] = [
 
 /// More lines of every kind: with every state of each field, with times that need all
 /// digits, and with the shortest and the longest time.
-const MORE: [&str; 18] = [
+const MORE: [&str; 20] = [
     r#"{"event":"added","at":1e-9,"job":18446744073709551615,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
     r#"{"event":"added","at":0.1,"job":3,"prefix":"p","text":"t\n","status":"error","pinned":false,"elapsed":true,"progress":{"position":0,"total":0,"text":""}}"#,
     r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"warning","pinned":true,"elapsed":false,"progress":{"position":18446744073709551615,"total":18446744073709551615,"text":null}}"#,
@@ -51,6 +52,8 @@ const MORE: [&str; 18] = [
     r#"{"event":"changed","at":2.0,"job":1,"progress":null}"#,
     r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":null,"text":null}}"#,
     r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":9,"text":" 77% - 7/9"}}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":9,"unit":"bytes","rate":1500,"seconds_left":2,"text":null}}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"progress":{"position":7,"total":null,"unit":{"named":"files"},"text":null}}"#,
     r#"{"event":"changed","at":2.0,"job":1,"detached":true}"#,
     r#"{"event":"changed","at":2.0,"job":1,"text":"t","progress":null,"detached":true}"#,
     r#"{"event":"ended","at":3.3,"job":1,"outcome":"failed","message":""}"#,
@@ -241,9 +244,17 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let progress = (any::<u64>(), any::<Option<u64>>(), option::of(any_text()));
-    let progress = progress.prop_map(|(position, total, text)| {
-        let progress = Progress::new(position, total);
+    let unit = prop_oneof![
+        Just(Unit::Items),
+        Just(Unit::Bytes),
+        Just(Unit::DecimalBytes),
+        any_text().prop_map(|word| Unit::Named(word.into())),
+    ];
+    let numbers = (any::<u64>(), any::<Option<u64>>(), unit, any::<[Option<u64>; 2]>());
+    let progress = (numbers, option::of(any_text()));
+    let progress = progress.prop_map(|((position, total, unit, [rate, left]), text)| {
+        let progress = Progress::new(position, total).with_unit(unit);
+        let progress = progress.with_rate(rate).with_seconds_left(left);
         text.into_iter().fold(progress, Progress::with_text)
     });
     let progress = option::of(progress).boxed();

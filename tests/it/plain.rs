@@ -122,5 +122,5 @@ fn escape_sequences_of_jobs_are_removed_from_a_log() {
     job.fail("\u{1b}]0;title\u{7}gone\u{9b}31m");
     board.close();
     let (_, log) = show.end();
-    assert_eq!(log, "copy: ab  c (failed after 0s): gone\n0 done, 1 failed in 0s\n");
+    assert_eq!(log, "copy: ab  c (failed): gone\n0 done, 1 failed in 0s\n");
 }

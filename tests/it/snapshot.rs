@@ -62,12 +62,23 @@ fn update(change: &Change) -> String {
 }
 
 fn count(progress: &Progress) -> String {
-    let position = progress.position;
-    let text = progress.text.as_ref().map(|text| format!(" '{text}'")).unwrap_or_default();
-    match progress.total {
-        Some(total) => format!("{position}/{total}{text}"),
-        None => format!("{position}{text}"),
+    let mut count = progress.position.to_string();
+    if let Some(total) = progress.total {
+        count += &format!("/{total}");
     }
+    if !progress.unit.is_items() {
+        count += &format!(" {:?}", progress.unit);
+    }
+    if let Some(rate) = progress.rate {
+        count += &format!(", {rate} in 1000 s");
+    }
+    if let Some(seconds) = progress.seconds_left {
+        count += &format!(", {seconds} s left");
+    }
+    if let Some(text) = &progress.text {
+        count += &format!(" '{text}'");
+    }
+    count
 }
 
 /// A change with these fields, for property tests. `Some(None)` clears the progress.

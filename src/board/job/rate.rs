@@ -1,7 +1,6 @@
 //! The rate of a job: pure arithmetic on positions and times.
 
 use std::mem;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The time constant of the average: the weight of a rate of this age is e^-1.
@@ -36,10 +35,6 @@ impl ProgressSnapshot {
         Duration::try_from_secs_f64(left as f64 / self.rate?).ok()
     }
 }
-
-/// A function that formats the progress of a job. It returns `None` for the default
-/// format.
-pub(crate) type Format = Arc<dyn Fn(&ProgressSnapshot) -> Option<String> + Send + Sync>;
 
 /// A meter for the rate of a position: an average of the rates between observations, in
 /// which older rates weigh less.

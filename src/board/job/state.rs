@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::board::event::{Change, JobId, Outcome, Progress, ProgressChange, Row, Status};
 use crate::board::job::position::{AtomicPosition, MAX_POSITION};
-use crate::board::job::rate::{Format, Meter, ProgressSnapshot};
+use crate::board::job::rate::{Meter, ProgressSnapshot};
+use crate::board::job::style::ProgressStyle;
 use crate::board::lock::ignore_poison;
 
 /// The latest state of one job, with many writers and one reader.
@@ -41,7 +42,7 @@ struct Fields {
     /// The position at the last read.
     position_read: u64,
     meter: Meter,
-    format: Option<Format>,
+    style: ProgressStyle,
     detached: bool,
     end: Option<Ended>,
 }
@@ -56,7 +57,7 @@ struct Ended {
 
 impl JobState {
     /// Creates the state of a new job.
-    pub(crate) fn new(id: JobId, added: Duration, row: Row, format: Option<Format>) -> Self {
+    pub(crate) fn new(id: JobId, added: Duration, row: Row, style: ProgressStyle) -> Self {
         let counting = row.progress.as_ref().map(|progress| progress.total);
         let fields = Fields {
             added,
@@ -67,7 +68,7 @@ impl JobState {
             counting,
             position_read: 0,
             meter: Meter::new(added),
-            format,
+            style,
             detached: false,
             end: None,
         };
@@ -216,9 +217,9 @@ impl JobState {
         let mut row = fields.row.take()?;
         let Some(progress) = &mut row.progress else { return Some((at, row)) };
         let snapshot = fields.meter.observe(progress.position, progress.total, now);
-        let format = fields.format.clone();
+        let style = fields.style.clone();
         drop(fields);
-        progress.text = self.format_progress(format, &snapshot);
+        *progress = self.style_progress(&style, &snapshot);
         Some((at, row))
     }
 
@@ -240,9 +241,9 @@ impl JobState {
         let mut fields = self.lock();
         let end = fields.end.as_mut()?;
         let read = (end.at, end.outcome.take()?);
-        let format = fields.format.take();
+        let style = mem::take(&mut fields.style);
         drop(fields);
-        drop(format);
+        drop(style);
         self.position.queue();
         Some(read)
     }
@@ -265,23 +266,17 @@ impl JobState {
             return change;
         };
         let snapshot = fields.meter.observe(position, total, now);
-        let format = fields.format.clone();
+        let style = fields.style.clone();
         drop(fields);
-        let text = self.format_progress(format, &snapshot);
-        change.progress = Progress { position, total, text }.into();
+        change.progress = self.style_progress(&style, &snapshot).into();
         change
     }
 
-    /// Calls the format, and drops it if it panics.
-    fn format_progress(
-        &self,
-        format: Option<Format>,
-        snapshot: &ProgressSnapshot,
-    ) -> Option<String> {
-        let format = format?;
-        catch_unwind(AssertUnwindSafe(|| format(snapshot))).unwrap_or_else(|_| {
-            let _broken = self.lock().format.take();
-            None
+    /// Applies the style, and replaces it with the default if it panics.
+    fn style_progress(&self, style: &ProgressStyle, snapshot: &ProgressSnapshot) -> Progress {
+        catch_unwind(AssertUnwindSafe(|| style.apply(snapshot))).unwrap_or_else(|_| {
+            let _broken = mem::take(&mut self.lock().style);
+            Progress::new(snapshot.position, snapshot.total)
         })
     }
 }
@@ -318,7 +313,7 @@ mod tests {
     #[test]
     fn a_tick_takes_no_lock() {
         let id = JobId::new(1).expect("ids count from 1");
-        let state = Arc::new(JobState::new(id, Duration::ZERO, Row::default(), None));
+        let state = Arc::new(JobState::new(id, Duration::ZERO, Row::default(), Default::default()));
         let locked = state.lock();
         let (sender, ticked) = mpsc::channel();
         thread::spawn({

@@ -1,25 +1,28 @@
 //! The styles in which progress is written.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::board::event::percentage;
-use crate::board::job::rate::{Format, ProgressSnapshot};
-use crate::units::{format_bytes, format_elapsed_short};
+use crate::board::event::{Progress, Unit};
+use crate::board::job::rate::ProgressSnapshot;
 
 /// The style in which the progress of a job is written.
 ///
 /// A style writes the position and total in a unit, optionally with the rate and the time
-/// left, or the text that a closure returns. The text is formatted when the console reads
-/// the update, and follows the bar if the job has a total.
+/// left, or the text that a closure returns. A row with a total has a bar and a percentage
+/// as well. Rate, time left and the text of a closure are those of the time at which the
+/// console reads the update.
 ///
 /// | style | 3 of 12 in 2 s | 3 in 2 s |
 /// |---|---|---|
-/// | [`bar`](Self::bar) | ` 25% - 3/12` | `3` |
-/// | `bar().rate()` | ` 25% - 3/12, 1.5/s` | `3, 1.5/s` |
-/// | `bar().eta()` | ` 25% - 3/12, 6s left` | `3` |
-/// | [`bytes`](Self::bytes) | ` 25% - 3 B/12 B` | `3 B` |
-/// | `bytes().rate().eta()` | ` 25% - 3 B/12 B, 1 B/s, 6s left` | `3 B, 1 B/s` |
+/// | [`bar`](Self::bar) | ` 25%   3/12` | `3` |
+/// | `bar().rate()` | ` 25%   3/12  1.50/s` | `3  1.50/s` |
+/// | `bar().eta()` | ` 25%   3/12  6s left` | `3` |
+/// | `bar().unit("files")` | ` 25%   3/12 files` | `3 files` |
+/// | [`bytes`](Self::bytes) | ` 25%   3/12 B` | `3 B` |
+/// | `bytes().rate().eta()` | ` 25%   3/12 B  1.50 B/s  6s left` | `3 B  1.50 B/s` |
 ///
 /// A closure that formats a [`ProgressSnapshot`] as a `String` converts to a style. If
 /// the closure panics, the board does not call it again and shows the numbers instead.
@@ -45,13 +48,13 @@ pub struct ProgressStyle {
 #[derive(Clone)]
 enum Content {
     Numbers(Numbers),
-    Custom(Format),
+    Custom(Arc<dyn Fn(&ProgressSnapshot) -> String + Send + Sync>),
 }
 
 /// The numbers to write, and their unit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Numbers {
-    bytes: bool,
+    unit: Unit,
     rate: bool,
     eta: bool,
 }
@@ -59,12 +62,30 @@ struct Numbers {
 impl ProgressStyle {
     /// Creates a style with percentage, position and total. This is the default.
     pub const fn bar() -> Self {
-        Self { content: Content::Numbers(Numbers { bytes: false, rate: false, eta: false }) }
+        Self::of(Unit::Items)
     }
 
-    /// Creates a style like [`bar`](Self::bar) with the numbers in bytes: `1.2 MiB`.
+    /// Creates a style like [`bar`](Self::bar) with the numbers in bytes: `1.23 MiB`.
     pub const fn bytes() -> Self {
-        Self { content: Content::Numbers(Numbers { bytes: true, rate: false, eta: false }) }
+        Self::of(Unit::Bytes)
+    }
+
+    /// Creates a style like [`bytes`](Self::bytes) in powers of 1,000: `1.29 MB`.
+    pub const fn decimal_bytes() -> Self {
+        Self::of(Unit::DecimalBytes)
+    }
+
+    const fn of(unit: Unit) -> Self {
+        Self { content: Content::Numbers(Numbers { unit, rate: false, eta: false }) }
+    }
+
+    /// Sets the word that follows the numbers: `3/12 files`. This has no effect on a custom
+    /// style.
+    pub fn unit(mut self, unit: impl Into<Cow<'static, str>>) -> Self {
+        if let Content::Numbers(numbers) = &mut self.content {
+            numbers.unit = Unit::Named(unit.into());
+        }
+        self
     }
 
     /// Adds the rate per second. This has no effect on a custom style.
@@ -86,17 +107,31 @@ impl ProgressStyle {
 
     /// Creates a style with the text that a closure returns for the progress.
     pub fn custom(format: impl Fn(&ProgressSnapshot) -> String + Send + Sync + 'static) -> Self {
-        Self { content: Content::Custom(Arc::new(move |progress| Some(format(progress)))) }
+        Self { content: Content::Custom(Arc::new(format)) }
     }
 
-    /// Returns the function that formats the progress; `None` for the default format.
-    pub(crate) fn into_format(self) -> Option<Format> {
-        match self.content {
-            Content::Custom(format) => Some(format),
-            Content::Numbers(Numbers { bytes: false, rate: false, eta: false }) => None,
-            Content::Numbers(numbers) => Some(Arc::new(move |progress| numbers.format(progress))),
+    /// Returns the progress as it is shown.
+    pub(crate) fn apply(&self, snapshot: &ProgressSnapshot) -> Progress {
+        let progress = Progress::new(snapshot.position, snapshot.total);
+        match &self.content {
+            Content::Custom(format) => progress.with_text(format(snapshot)),
+            Content::Numbers(Numbers { unit, rate, eta }) => progress
+                .with_unit(unit.clone())
+                .with_rate(snapshot.rate.filter(|_| *rate).and_then(thousandths))
+                .with_seconds_left(snapshot.eta().filter(|_| *eta).and_then(seconds)),
         }
     }
+}
+
+/// Returns a rate in thousandths, unless it is 0.
+fn thousandths(rate: f64) -> Option<u64> {
+    Some((rate * 1_000.0) as u64).filter(|rate| *rate > 0)
+}
+
+/// Returns a time in seconds, rounded up, unless it is 0.
+fn seconds(time: Duration) -> Option<u64> {
+    let started = u64::from(time.subsec_nanos() > 0);
+    Some(time.as_secs().saturating_add(started)).filter(|seconds| *seconds > 0)
 }
 
 impl Default for ProgressStyle {
@@ -117,36 +152,6 @@ impl fmt::Debug for ProgressStyle {
         match &self.content {
             Content::Numbers(numbers) => numbers.fmt(f),
             Content::Custom(_) => f.write_str("Custom"),
-        }
-    }
-}
-
-impl Numbers {
-    /// Formats the progress. Returns `None` while there is nothing to write.
-    fn format(self, progress: &ProgressSnapshot) -> Option<String> {
-        let numbers = match progress.total {
-            None => Some(self.amount(progress.position)),
-            Some(total) => percentage(progress.position, total, |count| self.amount(count)),
-        };
-        let rate = progress.rate.filter(|rate| self.rate && *rate > 0.0);
-        let rate = rate.map(|rate| self.per_second(rate));
-        let left = progress.eta().filter(|left| self.eta && !left.is_zero());
-        let left = left.map(|left| format!("{} left", format_elapsed_short(left)));
-        let parts: Vec<String> = [numbers, rate, left].into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
-    }
-
-    fn amount(self, count: u64) -> String {
-        if self.bytes { format_bytes(count) } else { count.to_string() }
-    }
-
-    fn per_second(self, rate: f64) -> String {
-        if self.bytes {
-            format!("{}/s", format_bytes(rate as u64))
-        } else if rate < 100.0 {
-            format!("{rate:.1}/s")
-        } else {
-            format!("{rate:.0}/s")
         }
     }
 }

@@ -3,9 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::board::event::{Outcome, Progress, Status, percentage};
+use crate::board::event::{Outcome, Progress, Status};
 use crate::board::model::JobRow;
 use crate::console::live::theme::Theme;
+use crate::console::numbers;
 use crate::console::text::{Token, tokens, width};
 use crate::units::format_elapsed;
 
@@ -162,12 +163,12 @@ impl Pen<'_> {
 
     /// Formats the text that follows the bar, or that replaces it.
     fn numbers(self, progress: &Progress, turns: usize, columns: usize) -> String {
-        let position = progress.position;
-        match (progress.total, &progress.text) {
-            (_, Some(text)) => format!(" {}", self.theme.clean(text, columns)),
-            (Some(total), None) => percentage(position, total, |count| count)
-                .map_or_else(String::new, |text| format!(" {text}")),
-            (None, None) => format!(" {} {position}", self.theme.spinner(turns)),
+        let words = numbers::words(progress).map(|words| self.theme.clean(&words, columns));
+        match (progress.total, &progress.text, words) {
+            (None, None, words) => {
+                format!(" {} {}", self.theme.spinner(turns), words.unwrap_or_default())
+            }
+            (_, _, words) => words.map_or_else(String::new, |words| format!(" {words}")),
         }
     }
 }
