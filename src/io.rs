@@ -8,7 +8,7 @@ pub(crate) mod echo;
 pub(crate) mod files;
 pub(crate) mod panics;
 #[cfg(all(unix, feature = "capture"))]
-mod redirect;
+pub(crate) mod redirect;
 pub(crate) mod stdio;
 pub(crate) mod suspend;
 pub(crate) mod terminal;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::board::clock::monotonic;
 #[cfg(unix)]
 use crate::io::echo::EchoOff;
+#[cfg(all(unix, feature = "capture"))]
+use crate::io::redirect;
 use crate::io::terminal::{self, Claim, Permit};
 
 /// The time for which the size must be stable before rows are redrawn. Multiplexers
@@ -36,7 +38,7 @@ pub(crate) enum Turn {
 pub(crate) struct Access {
     claim: Claim,
     #[cfg(unix)]
-    _echo: Option<EchoOff>,
+    echo: Option<EchoOff>,
     is_foreground: fn() -> bool,
     now: Box<dyn Fn() -> Duration + Send + Sync>,
     /// The last size seen, and when it changed, if it has not been stable since.
@@ -60,7 +62,7 @@ impl Access {
         Self {
             claim,
             #[cfg(unix)]
-            _echo: if echo { None } else { EchoOff::new() },
+            echo: if echo { None } else { EchoOff::new() },
             is_foreground: terminal::is_foreground,
             now: Box::new(monotonic()),
             size: None,
@@ -93,6 +95,8 @@ impl Access {
         let now = (self.now)();
         if self.size.replace(size).is_some_and(|before| before != size) {
             self.resized = Some(now);
+            #[cfg(all(unix, feature = "capture"))]
+            redirect::resize(size);
         }
         if !(self.is_foreground)() {
             self.background = true;
@@ -108,7 +112,11 @@ impl Access {
             return Turn::Wait(RETRY);
         }
         match Permit::new() {
-            Some(permit) => Turn::Draw(Some(permit)),
+            Some(permit) => {
+                #[cfg(unix)]
+                self.echo.iter().for_each(EchoOff::keep);
+                Turn::Draw(Some(permit))
+            }
             None => Turn::Wait(IN_USE_RETRY),
         }
     }

@@ -26,9 +26,6 @@ use crate::io::stdio;
 /// The time for which a partial line waits for its end.
 const PARTIAL_LINE: Duration = Duration::from_millis(100);
 
-/// How often the size of the terminal is compared with that of the pseudo-terminal.
-const SIZE_CHECK: Duration = Duration::from_millis(250);
-
 /// How long the rows of a program that redraws them wait for the next redraw.
 const REDRAW: Duration = Duration::from_secs(1);
 
@@ -54,7 +51,8 @@ const END: &[u8] = b"\0active-status: the end of a capture\0";
 /// Standard output and standard error are captured if they are terminals, so output to a
 /// file or a pipe is unaffected. If standard error is not a terminal, neither is
 /// captured, because no board is drawn then. Captured code still sees a terminal of the
-/// same size, and keeps its colors. A [`Console`] draws on the real terminal, even if it
+/// same size, and keeps its colors; after a resize it sees the new size once it has written
+/// or a frame was drawn. A [`Console`] draws on the real terminal, even if it
 /// is opened later. A console whose [`output`] is set to a writer that leads to the
 /// terminal would be captured too.
 ///
@@ -233,11 +231,9 @@ impl Reader {
             if !self.rows.is_empty() && !self.is_readable(REDRAW) {
                 self.print_rows();
             }
-            while !self.is_readable(SIZE_CHECK) {
-                self.follow_size();
-            }
+            let read = self.captured.read(&mut bytes);
             self.follow_size();
-            match self.captured.read(&mut bytes) {
+            match read {
                 Ok(0) => return self,
                 Ok(count) if self.take(&bytes[..count]) => return self,
                 Ok(_) => {}
@@ -323,7 +319,8 @@ impl Reader {
         }
     }
 
-    /// Gives the pseudo-terminal the size of the terminal.
+    /// Gives the pseudo-terminal the size of the terminal, which the console does as well
+    /// before it draws.
     fn follow_size(&self) {
         if let (Ok(size), Ok(before)) = (tcgetwinsize(&self.terminal), tcgetwinsize(&self.captured))
             && (size.ws_col, size.ws_row) != (before.ws_col, before.ws_row)

@@ -10,21 +10,25 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use crate::board::lock::ignore_poison;
 use crate::io::{stdio, terminal};
 
-/// Waits for the end of the process, however it ends, and restores the modes.
-const GUARD: &str = "trap '' INT QUIT HUP TERM TSTP TTIN TTOU
-modes=$(stty -g <&2) && echo ready && { read -r _; stty \"$modes\" <&2; }";
+/// Turns the echo off, and restores the modes when the process ends, however it ends, and
+/// when Ctrl-Z stops it. Modes that another program has changed since are left alone. The
+/// shell waits for `cat`, because signals interrupt `wait` in every shell.
+const GUARD: &str = r#"trap '' INT QUIT HUP TERM TSTP TTIN TTOU
+on=$(stty -g <&2) && stty -echo <&2 && off=$(stty -g <&2) && echo ready || exit
+restore() { [ "$(stty -g <&2)" != "$off" ] || stty "$on" <&2; }
+exec 3<&0
+cat <&3 >/dev/null &
+trap restore TSTP
+while wait $!; [ $? -gt 128 ]; do :; done
+restore"#;
 
-static ECHO: Mutex<Echo> = Mutex::new(Echo { off: None, pauses: 0 });
+static ECHO: Mutex<Echo> = Mutex::new(Echo { guard: None, pauses: 0 });
 
 struct Echo {
-    off: Option<Off>,
+    /// The process that restores the modes, while the echo is off.
+    guard: Option<Child>,
     /// The number of suspensions, during which keys are echoed.
     pauses: usize,
-}
-
-struct Off {
-    modes: Termios,
-    guard: Child,
 }
 
 fn lock() -> MutexGuard<'static, Echo> {
@@ -36,10 +40,11 @@ fn lock() -> MutexGuard<'static, Echo> {
 pub(crate) struct EchoOff(());
 
 impl EchoOff {
-    /// `None` if the process is in the background, or no guard could restore the modes.
+    /// `None` if there is no echo, if the process is in the background, or if no guard could
+    /// restore the modes.
     pub(crate) fn new() -> Option<Self> {
         let stderr = stdio::stderr().ok().filter(|_| terminal::is_foreground())?;
-        let modes = tcgetattr(&stderr).ok()?;
+        tcgetattr(&stderr).ok().filter(is_echo_on)?;
         let mut guard = Command::new("sh")
             .args(["-c", GUARD])
             .stdin(Stdio::piped())
@@ -49,38 +54,47 @@ impl EchoOff {
             .ok()?;
         let mut ready = [0];
         guard.stdout.take()?.read_exact(&mut ready).ok()?;
-        let mut echo = lock();
-        echo.off = Some(Off { modes, guard });
-        echo.apply();
+        lock().guard = Some(guard);
         Some(Self(()))
+    }
+
+    /// Turns the echo off again if a shell has turned it on, as after Ctrl-Z and `fg`.
+    pub(crate) fn keep(&self) {
+        lock().apply();
     }
 }
 
 impl Drop for EchoOff {
     fn drop(&mut self) {
-        let Some(Off { modes, mut guard }) = lock().off.take() else { return };
-        set(&modes);
+        let Some(mut guard) = lock().guard.take() else { return };
+        set_echo(true);
         drop(guard.stdin.take());
-        // It restores the same modes.
         let _ = guard.wait();
     }
 }
 
 impl Echo {
     fn apply(&self) {
-        let Some(Off { modes, .. }) = &self.off else { return };
-        let mut modes = modes.clone();
-        modes.local_modes.set(LocalModes::ECHO, self.pauses > 0);
-        set(&modes);
+        if self.guard.is_some() {
+            set_echo(self.pauses > 0);
+        }
     }
 }
 
-fn set(modes: &Termios) {
+fn is_echo_on(modes: &Termios) -> bool {
+    modes.local_modes.contains(LocalModes::ECHO)
+}
+
+/// Turns the echo on or off, unless the process is in the background.
+fn set_echo(on: bool) {
     if let Ok(stderr) = stdio::stderr()
+        && let Ok(mut modes) = tcgetattr(&stderr)
+        && is_echo_on(&modes) != on
         && terminal::is_foreground()
     {
+        modes.local_modes.set(LocalModes::ECHO, on);
         // A terminal that is gone needs no echo.
-        let _ = tcsetattr(&stderr, OptionalActions::Now, modes);
+        let _ = tcsetattr(&stderr, OptionalActions::Now, &modes);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::board::lock::ignore_poison;
 
@@ -101,6 +102,16 @@ pub(crate) fn original(stream: StandardStream) -> io::Result<OwnedFd> {
     match &redirects().of(stream).original {
         Some(original) => original.try_clone(),
         None => stream.duplicate(),
+    }
+}
+
+/// Gives the terminals that the streams are redirected to a size, in columns and rows.
+pub(crate) fn resize((columns, rows): (u16, u16)) {
+    let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+    let redirects = redirects();
+    for (_, target) in redirects.out.stack.iter().chain(&redirects.err.stack) {
+        // A file has no size.
+        let _ = tcsetwinsize(target, size);
     }
 }
 
