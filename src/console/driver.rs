@@ -140,16 +140,10 @@ impl<S: Stream<Item = Event>, F, T> Drop for Run<S, F, T> {
             let _ = panic::catch_unwind(AssertUnwindSafe(|| self.read(read)));
         }
         self.panics |= thread::panicking();
-        let permit = match self.view.ask(true) {
-            Turn::Draw(permit) => permit,
-            // A drop cannot wait. A frame below everything else does the least harm.
-            Turn::Wait(_) => {
-                self.view.was_stopped();
-                Some(Permit::forced())
-            }
-            Turn::Never => return,
-        };
-        self.draw_last(permit);
+        // A drop cannot wait.
+        if let Turn::Draw(permit) = self.view.ask_last(true) {
+            self.draw_last(permit);
+        }
     }
 }
 
@@ -248,7 +242,7 @@ where
         if self.writer.was_stopped() {
             self.view.was_stopped();
         }
-        match self.view.ask(false) {
+        match self.view.ask() {
             Turn::Draw(mut permit) => {
                 let mut bytes = self.writer.buffer();
                 self.view.draw(&mut bytes);
@@ -262,7 +256,7 @@ where
     }
 
     fn finish(&mut self) -> Step {
-        match self.view.ask(true) {
+        match self.view.ask_last(terminal::is_inside_use()) {
             Turn::Draw(permit) => self.draw_last(permit),
             Turn::Wait(time) => {
                 // No more events are read meanwhile.

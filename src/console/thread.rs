@@ -51,6 +51,9 @@ struct State {
 struct Stop {
     /// Whether the stopping thread is panicking, with its message below the board.
     panics: bool,
+    /// Whether the last frame must not wait until other code has stopped using the
+    /// terminal, because that code waits for the frame.
+    at_once: bool,
 }
 
 impl ConsoleHandle {
@@ -78,7 +81,8 @@ impl ConsoleHandle {
 
     /// Makes the thread take the ready events and end.
     pub(crate) fn stop(&self) {
-        self.shared.lock().stop = Some(Stop { panics: thread::panicking() });
+        let stop = Stop { panics: thread::panicking(), at_once: terminal::is_inside_use() };
+        self.shared.lock().stop = Some(stop);
         if let Some(thread) = &self.thread {
             thread.unpark();
         }
@@ -167,12 +171,12 @@ impl<S: Stream<Item = Event>> Drawing<S> {
                 }),
             };
             if read == Read::End || stop.is_some() {
-                return self.finish(stop.is_some_and(|stop| stop.panics), &mut bytes);
+                return self.finish(&mut bytes);
             }
             held = false;
             if self.view.is_due() {
                 let hurry = self.view.is_busy_log();
-                match self.view.ask(false) {
+                match self.view.ask() {
                     Turn::Draw(mut permit) => {
                         self.view.draw(&mut bytes);
                         self.view.publish_erase(&mut permit);
@@ -201,17 +205,21 @@ impl<S: Stream<Item = Event>> Drawing<S> {
     }
 
     /// Draws the last frame as soon as the terminal is free.
-    fn finish(&mut self, panics: bool, bytes: &mut Vec<u8>) {
+    fn finish(&mut self, bytes: &mut Vec<u8>) {
         loop {
-            match self.view.ask(true) {
-                Turn::Draw(mut permit) => {
-                    self.view.finish(panics, bytes);
-                    self.view.publish_erase(&mut permit);
-                    return self.write(bytes);
+            // The stop may arrive while the terminal is in use.
+            let stop = self.shared.stop();
+            let mut permit = match self.view.ask_last(stop.is_some_and(|stop| stop.at_once)) {
+                Turn::Draw(permit) => permit,
+                Turn::Wait(time) => {
+                    park(Some(time));
+                    continue;
                 }
-                Turn::Wait(time) => park(Some(time)),
                 Turn::Never => return,
-            }
+            };
+            self.view.finish(stop.is_some_and(|stop| stop.panics), bytes);
+            self.view.publish_erase(&mut permit);
+            return self.write(bytes);
         }
     }
 

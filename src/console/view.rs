@@ -18,7 +18,7 @@ use crate::console::live::painter::Painter;
 use crate::console::output::Size;
 use crate::console::plain::Plain;
 use crate::io::panics::{Panics, UNWINDING};
-use crate::io::terminal::Permit;
+use crate::io::terminal::{self, Permit};
 #[cfg(feature = "json")]
 use crate::record::Recorder;
 
@@ -275,7 +275,23 @@ impl View {
     }
 
     /// Asks to draw a frame. On the terminal of the process the frame may have to wait.
-    pub(crate) fn ask(&mut self, last: bool) -> Turn {
+    pub(crate) fn ask(&mut self) -> Turn {
+        self.ask_for(false)
+    }
+
+    /// Asks to draw the last frame. If it must be drawn `at_once`, it does not wait: a
+    /// frame below everything else does the least harm.
+    pub(crate) fn ask_last(&mut self, at_once: bool) -> Turn {
+        match self.ask_for(true) {
+            Turn::Wait(_) if at_once => {
+                self.below = true;
+                Turn::Draw(Some(Permit::forced()))
+            }
+            turn => turn,
+        }
+    }
+
+    fn ask_for(&mut self, last: bool) -> Turn {
         let Kind::Live(live) = &mut self.kind else { return Turn::Draw(None) };
         let Some(access) = &mut live.access else { return Turn::Draw(None) };
         let screen = live.size.now();
@@ -313,10 +329,10 @@ impl View {
             || self.next_change.is_some_and(|at| at <= self.time.now())
     }
 
-    /// The process was stopped for a while, as by `Ctrl-Z`. The shell may have written
-    /// below the board.
+    /// The process was stopped for a while, as by `Ctrl-Z`. The shell, if there is one, has
+    /// written below the board.
     pub(crate) fn was_stopped(&mut self) {
-        self.below = true;
+        self.below |= !self.is_shared() || terminal::has_shell();
         self.changed = true;
     }
 

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use crate::io::echo::EchoPause;
 #[cfg(all(unix, feature = "capture"))]
 use crate::io::redirect::Pause;
-use crate::io::terminal::Use;
+use crate::io::terminal::{Inside, Use};
 
 /// Runs `work` while no rows are on the terminal, for a prompt or a child process that
 /// needs the terminal.
@@ -19,18 +19,18 @@ use crate::io::terminal::Use;
 /// its output afterwards, even if `work` panics. Workers continue meanwhile: their lines
 /// and outcomes are kept, and appear afterwards. Redirected and captured streams lead to
 /// the terminal while `work` runs. Calls may be nested and come from any thread; threads
-/// that suspend at the same time share the terminal. A shutdown waits until `work` has
-/// ended.
+/// that suspend at the same time share the terminal.
+///
+/// A shutdown by `work` draws the last frame at once, below the output so far. A shutdown
+/// by another thread waits until `work` has ended, so `work` must not wait for that thread.
+/// Nor should it wait for the board: [`flush`](crate::Board::flush) returns after two
+/// seconds, and [`println_blocking`](crate::Board::println_blocking) finds no room once
+/// the board is full.
 ///
 /// If the terminal accepts no output, `work` is delayed for at most one second. Plain
 /// consoles keep printing.
 ///
 /// This blocks the thread. Async code should use [`suspend_async`] instead.
-///
-/// # Deadlocks
-///
-/// `work` must not shut down or drop a live console: the shutdown would wait for `work`,
-/// and `work` for the shutdown.
 ///
 /// # Examples
 ///
@@ -48,6 +48,7 @@ use crate::io::terminal::Use;
 /// ```
 pub fn suspend<T>(work: impl FnOnce() -> T) -> T {
     let _suspension = Suspension::of(Use::begin());
+    let _inside = Inside::enter();
     work()
 }
 
@@ -72,17 +73,26 @@ pub fn suspend<T>(work: impl FnOnce() -> T) -> T {
 /// # });
 /// ```
 pub fn suspend_async<F: Future>(future: F) -> Suspend<F> {
-    Suspend { state: State::Start, future }
+    Suspend { state: State::Start, future: Some(future) }
 }
 
 pin_project! {
     /// The future returned by [`suspend_async`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Suspend<F> {
-        // Dropped after the future.
+        // `None` once the suspension is being dropped.
         #[pin]
-        future: F,
+        future: Option<F>,
         state: State,
+    }
+
+    impl<F> PinnedDrop for Suspend<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let suspended = matches!(this.state, State::Suspended { .. });
+            let _inside = suspended.then(Inside::enter);
+            this.future.set(None);
+        }
     }
 }
 
@@ -112,7 +122,11 @@ impl<F: Future> Future for Suspend<F> {
                 *this.state = State::Suspended { _suspension: Suspension::of(begun) };
             }
         }
-        let polled = this.future.poll(cx);
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        let polled = {
+            let _inside = Inside::enter();
+            future.poll(cx)
+        };
         if polled.is_ready() {
             *this.state = State::Done;
         }

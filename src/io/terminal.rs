@@ -4,7 +4,9 @@
 //! permits are given, and such a use begins by erasing the rows of the console. The next
 //! frame is drawn below the output of that code.
 
+use std::cell::Cell;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Condvar, Mutex, MutexGuard, Once};
 use std::task::{Context, Poll, Waker};
@@ -271,6 +273,34 @@ impl Drop for Use {
     }
 }
 
+thread_local! {
+    /// The number of uses whose code this thread is running.
+    static INSIDE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Marks the thread as running the code of a use, until it is dropped. A console that this
+/// code ends cannot wait for the end of the use: it draws its last frame at once.
+#[derive(Debug)]
+pub(crate) struct Inside(PhantomData<*const ()>);
+
+impl Inside {
+    pub(crate) fn enter() -> Self {
+        INSIDE.set(INSIDE.get() + 1);
+        Self(PhantomData)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
+}
+
+/// Returns `true` if this thread is running the code of a use.
+pub(crate) fn is_inside_use() -> bool {
+    INSIDE.get() > 0
+}
+
 /// Installs a panic hook, once per process. The hook marks the terminal as in use while
 /// it calls the previous hook, so that no frame is drawn while that prints the message.
 pub(crate) fn install_panic_hook() {
@@ -286,7 +316,9 @@ pub(crate) fn install_panic_hook() {
             #[cfg(all(panic = "abort", unix, feature = "capture"))]
             crate::io::redirect::restore();
             let terminal = (!is_stderr_redirected()).then(Use::begin);
+            let inside = terminal.as_ref().map(|_| Inside::enter());
             previous(info);
+            drop(inside);
             if cfg!(panic = "abort") {
                 // This prevents frames from being drawn over the message before the
                 // process aborts.
@@ -318,6 +350,21 @@ pub(crate) fn is_foreground() -> bool {
 /// Returns `true`: the process counts as in the foreground.
 #[cfg(not(unix))]
 pub(crate) fn is_foreground() -> bool {
+    true
+}
+
+/// Returns `true` if a shell may have written to the terminal while the process was stopped.
+/// A shell with job control starts its jobs in process groups other than that of the session.
+#[cfg(unix)]
+pub(crate) fn has_shell() -> bool {
+    use rustix::process::{getpgrp, getsid};
+    let controls = stdio::stderr().is_ok_and(|stderr| rustix::termios::tcgetpgrp(stderr).is_ok());
+    !controls || getsid(None) != Ok(getpgrp())
+}
+
+/// Returns `true`: another program may have used the terminal.
+#[cfg(not(unix))]
+pub(crate) fn has_shell() -> bool {
     true
 }
 

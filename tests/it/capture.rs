@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use active_status::capture::{Capture, redirect_output, with_output_redirected};
-use active_status::{Console, OpenBoard, board};
+use active_status::{Console, OpenBoard, board, console};
 
 use crate::pty::{pseudo_terminal, this_program};
 use crate::snapshot::snapshot;
@@ -44,6 +44,7 @@ fn child() {
         "survivor" => survivor(),
         "flood" => flood(),
         "suspend" => suspend(),
+        "suspend twice" => suspend_twice(),
         "resize" => resized(),
         "rows of a child" => rows_of_a_child(),
         "redirect" => redirect(),
@@ -252,6 +253,7 @@ fn resized() {
     let (_job, board) = open();
     let _capture = Capture::start(&board).expect("a capture");
     println("ready");
+    board.show_elapsed();
     let script = "while test \"$(stty size <&2)\" = '20 60'; do :; done; stty size <&2";
     assert!(shell(script).status().expect("a shell").success());
 }
@@ -280,6 +282,27 @@ fn suspend() {
     drop(capture);
     job.finish();
     board.shutdown();
+}
+
+/// Suspends nested, with a panic, and until the end of the capture and of the board.
+fn suspend_twice() {
+    let (_job, board) = open();
+    let capture = Capture::start(&board).expect("a capture");
+    board.suspend(|| {
+        eprintln("one");
+        console::suspend(|| println("two"));
+        eprintln("three");
+    });
+    println("captured");
+    assert!(catch_unwind(|| console::suspend(|| resume_unwind(Box::new("as it does")))).is_err());
+    println("captured again");
+    drop(capture);
+    board.flush();
+    console::suspend(|| {
+        println("four");
+        drop(board);
+        println("five");
+    });
 }
 
 /// Writes more than a terminal accepts while it is not read.
@@ -575,6 +598,12 @@ fn a_prompt_of_a_child_is_on_the_terminal_while_suspended() {
         lines.sort_unstable();
         assert_eq!(lines, ["Continue? yes", "captured", "captured again"], "{shown}");
     });
+}
+
+#[test]
+fn a_capture_goes_on_after_each_suspension() {
+    let shown = played("suspend twice");
+    assert_eq!(shown, "one\ntwo\nthree\ncaptured\ncaptured again\nfour\nrow: … abandoned\nfive");
 }
 
 #[test]

@@ -2,12 +2,16 @@
 //! process.
 
 use std::fs::{self, File};
+use std::future::pending;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::panic::{catch_unwind, resume_unwind};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::panic::{self, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +26,18 @@ use crate::support::within_a_minute;
 /// The variable that selects the part of a child process, run by the test `child`.
 pub(crate) const PART: &str = "ACTIVE_STATUS_PART";
 
+/// The variable with the script of a shell.
+const SCRIPT: &str = "ACTIVE_STATUS_SCRIPT";
+
+/// The variable that selects the part of a job of a shell. In the shell it is the command.
+const JOB: &str = "ACTIVE_STATUS_JOB";
+
+/// The variable with the path of the socket of a test.
+const SOCKET: &str = "ACTIVE_STATUS_SOCKET";
+
+/// The prompt of a shell.
+const PROMPT: &str = "prompt> ";
+
 /// Runs a part in a child process, which has a terminal. It does nothing otherwise.
 #[test]
 fn child() {
@@ -35,11 +51,22 @@ fn child() {
         Ok("huge") => huge(board()),
         Ok("worker panics") => worker_panics(board()),
         Ok("main panics") => main_panics(),
+        Ok("session") => session(),
         Ok("background") => background(board()),
+        Ok("job control") => job_control(board()),
+        Ok("job control without echo") => job_control(Console::auto().echo(false).open()),
         Ok("two boards") => two_boards(board()),
         Ok("suspend") => suspend(board()),
         Ok("suspend a future") => suspend_a_future(),
+        Ok("end in a suspension") => end_in_a_suspension(board()),
+        Ok("end in a suspended future") => end_in_a_suspended_future(board()),
+        Ok("drop a suspended future") => drop_a_suspended_future(board()),
+        Ok("end in a panic hook") => end_in_a_panic_hook(),
+        Ok("close while suspended") => close_while_suspended(board()),
+        Ok("suspend on two threads") => suspend_on_two_threads(&board()),
         Ok("without echo") => without_echo(),
+        Ok("exit without echo") => exit_without_echo(),
+        Ok("panic without echo") => panic_without_echo(),
         Ok("exit") => exit(&board()),
         Ok("a thread") => on_a_thread(board()),
         Ok("an executor") => on_an_executor(),
@@ -120,6 +147,44 @@ fn main_panics() {
     assert!(panicked.is_err());
 }
 
+/// Becomes a shell that runs a script in a session on the terminal, or the commands that are
+/// typed on it. The part of its jobs is another.
+fn session() {
+    rustix::process::setsid().expect("a session");
+    rustix::process::ioctl_tiocsctty(io::stderr()).expect("its terminal");
+    let typed = || io::stderr().as_fd().try_clone_to_owned().expect("the terminal");
+    let mut shell = Command::new("sh");
+    match std::env::var(SCRIPT) {
+        Ok(script) => shell.args(["-c", &script]),
+        Err(_) => shell.arg("-i").stdin(typed()),
+    };
+    let part = std::env::var(JOB).expect("a part");
+    let job = format!("'{}' --exact terminal::child --nocapture", this_file());
+    panic!("{}", shell.env(PART, part).env(JOB, job).env("PS1", PROMPT).exec());
+}
+
+/// The path of this program.
+fn this_file() -> String {
+    let program = std::env::current_exe().expect("this program");
+    program.into_os_string().into_string().expect("a name in UTF-8")
+}
+
+/// Shows a row, and for each byte of the test another text and a line, also behind a shell.
+fn job_control(board: OpenBoard) {
+    let mut test = UnixStream::connect(std::env::var_os(SOCKET).expect("a path")).expect("a test");
+    let job = board.add_job("job: ");
+    board.flush();
+    let mut number = [0];
+    while test.read(&mut number).is_ok_and(|count| count == 1) {
+        job.set_text(format_args!("text {}", number[0]));
+        board.println(format_args!("line {}", number[0]));
+        board.flush();
+        test.write_all(&number).expect("a test");
+    }
+    job.finish();
+    board.shutdown();
+}
+
 /// Updates its row for each line of stdin, then prints two lines.
 fn background(board: OpenBoard) {
     let job = board.add_job("job: ");
@@ -144,6 +209,29 @@ fn without_echo() {
         read_byte();
     });
     say("resumed");
+    read_byte();
+}
+
+fn exit_without_echo() {
+    let board = Console::auto().echo(false).open();
+    let _job = board.add_job("job: ");
+    board.flush();
+    say("ready");
+    read_byte();
+    std::process::exit(0);
+}
+
+fn panic_without_echo() {
+    let panicked = catch_unwind(|| {
+        let board = Console::auto().echo(false).open();
+        let _job = board.add_job("job: ");
+        board.flush();
+        say("ready");
+        read_byte();
+        panic!("as it does");
+    });
+    assert!(panicked.is_err());
+    say("caught");
     read_byte();
 }
 
@@ -208,6 +296,94 @@ fn suspend_a_future() {
         job.finish();
     };
     smol::block_on(Console::auto().run_while(events, Timer::after, work));
+}
+
+/// Answers a question, and ends the board before the suspension.
+fn end_in_a_suspension(board: OpenBoard) {
+    let _job = board.add_job("job: ");
+    board.flush();
+    console::suspend(|| {
+        let _ = writeln!(io::stderr(), "Continue? no");
+        board.shutdown();
+        let _ = writeln!(io::stderr(), "stopped");
+    });
+}
+
+fn end_in_a_suspended_future(board: OpenBoard) {
+    let _job = board.add_job("job: ");
+    board.flush();
+    smol::block_on(console::suspend_async(async {
+        let _ = writeln!(io::stderr(), "Continue? no");
+        smol::future::yield_now().await;
+        board.shutdown();
+        let _ = writeln!(io::stderr(), "stopped");
+    }));
+}
+
+/// The board belongs to a future that is dropped while it is suspended.
+fn drop_a_suspended_future(board: OpenBoard) {
+    let _job = board.add_job("job: ");
+    board.flush();
+    let question = console::suspend_async(async move {
+        let _board = board;
+        let _ = writeln!(io::stderr(), "Continue? no");
+        pending::<()>().await;
+    });
+    assert_eq!(smol::block_on(smol::future::poll_once(question)), None);
+    let _ = writeln!(io::stderr(), "stopped");
+}
+
+/// A hook that was installed before the console shuts the board down.
+fn end_in_a_panic_hook() {
+    static BOARD: Mutex<Option<OpenBoard>> = Mutex::new(None);
+    panic::set_hook(Box::new(|_| {
+        let _ = writeln!(io::stderr(), "Continue? no");
+        drop(BOARD.lock().expect("no panics").take());
+        let _ = writeln!(io::stderr(), "stopped");
+    }));
+    let board = Console::auto().open();
+    let _job = board.add_job("job: ");
+    board.flush();
+    *BOARD.lock().expect("no panics") = Some(board);
+    assert!(thread::spawn(|| panic!("as it does")).join().is_err());
+}
+
+/// Another thread shuts the board down while a question is asked.
+fn close_while_suspended(board: OpenBoard) {
+    let _job = board.add_job("job: ");
+    board.flush();
+    let closing = console::suspend(|| {
+        let _ = write!(io::stderr(), "Continue? ");
+        board.close();
+        let closing = thread::spawn(|| board.shutdown());
+        read_byte();
+        let _ = writeln!(io::stderr(), "no");
+        closing
+    });
+    closing.join().expect("no panic");
+    let _ = writeln!(io::stderr(), "stopped");
+}
+
+/// The suspensions of two threads overlap, and the board is flushed in between.
+fn suspend_on_two_threads(board: &OpenBoard) {
+    let job = board.add_job("job: ");
+    board.flush();
+    let barrier = &Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            console::suspend(|| barrier.wait());
+            job.set_text("goes on");
+            board.flush();
+            barrier.wait();
+        });
+        console::suspend(|| {
+            barrier.wait();
+            let _ = write!(io::stderr(), "Continue? ");
+            barrier.wait();
+            let _ = writeln!(io::stderr(), "yes");
+        });
+    });
+    job.finish();
 }
 
 /// Draws every second until stdin ends.
@@ -469,9 +645,9 @@ fn is_asleep(process: Pid) -> bool {
 }
 
 /// The screen after a process was stopped for some seconds, as by Ctrl-Z, while
-/// another one wrote `$ fg`, and has drawn again.
-fn after_a_stop(part: &str) -> String {
-    let mut scene = Scene::start(part, (40, 10), &[]);
+/// another one wrote `shell`, and has drawn again.
+fn after_a_stop(part: &str, variables: &[(&str, &str)], shell: &str) -> String {
+    let mut scene = Scene::start(part, (40, 10), variables);
     let mut bytes = scene.read_until("\u{1b}[?2026l");
     let process = Pid::from_child(&scene.process);
     // A stop during a write looks like a stalled terminal.
@@ -494,7 +670,7 @@ fn after_a_stop(part: &str) -> String {
     while let Ok(frame) = frames.recv_timeout(Duration::from_secs(4)) {
         bytes += &frame;
     }
-    bytes += "$ fg\r\n";
+    bytes += shell;
     kill_process(process, Signal::CONT).expect("a process to go on");
     bytes += &frames.iter().collect::<String>();
     let scene = reader.join().expect("frames");
@@ -506,7 +682,8 @@ fn after_a_stop(part: &str) -> String {
 fn after_a_stop_the_board_continues_below_the_shell() {
     within_a_minute(|| {
         let parts = ["a thread", "an executor"];
-        let scenes = parts.map(|part| thread::spawn(move || after_a_stop(part)));
+        let after = |part| after_a_stop(part, &[], "$ fg\r\n");
+        let scenes = parts.map(|part| thread::spawn(move || after(part)));
         for (part, scene) in parts.iter().zip(scenes) {
             let screen = scene.join().expect("a screen");
             let lines: Vec<&str> = screen.lines().collect();
@@ -515,6 +692,15 @@ fn after_a_stop_the_board_continues_below_the_shell() {
             assert_eq!(lines[1], "$ fg", "{part}: {screen}");
             assert!(lines[2].starts_with("elapsed time: "), "{part}: {screen}");
         }
+    });
+}
+
+#[test]
+fn after_a_stop_without_a_shell_the_board_is_drawn_in_place() {
+    within_a_minute(|| {
+        let variables = [(JOB, "a thread"), (SCRIPT, "eval \"exec $ACTIVE_STATUS_JOB\"")];
+        let screen = after_a_stop("session", &variables, "");
+        assert_eq!(screen.matches("elapsed time: ").count(), 1, "{screen}");
     });
 }
 
@@ -535,17 +721,8 @@ fn copy_and(word: &str) -> String {
 }
 
 #[test]
-fn script_records_a_live_board() {
-    if !is_installed("script", "--version") {
-        return;
-    }
-    let seen = within_a_minute(|| {
-        let mut script = this_program_in("script");
-        script.args(["-qec", &copy_and("true"), "/dev/null"]).env(PART, "copy");
-        let output = script.output().expect("script");
-        assert!(output.status.success());
-        String::from_utf8(output.stdout).expect("whole characters")
-    });
+fn a_board_is_live_in_the_foreground_of_a_session() {
+    let seen = in_a_session("copy", "eval \"$ACTIVE_STATUS_JOB\"");
     assert!(seen.contains('\x1b'), "no live board");
     assert_eq!(screen(&seen, (80, 24)), "copy: a.txt ✘ no space");
 }
@@ -629,9 +806,180 @@ fn a_suspended_board_leaves_the_terminal_to_a_prompt() {
     });
 }
 
+/// The screen after a part on a small terminal.
+fn played(part: &'static str) -> String {
+    within_a_minute(move || {
+        let (status, bytes) = Scene::start(part, (40, 10), &[]).end();
+        assert!(status.success(), "{part}: {bytes:?}");
+        screen(&bytes, (40, 10))
+    })
+}
+
+// Rule 21
+#[test]
+fn a_board_may_end_inside_of_a_suspension() {
+    for part in ["end in a suspension", "end in a suspended future", "drop a suspended future"] {
+        let expected = "Continue? no\njob: … abandoned\nstopped";
+        assert_eq!(played(part), expected, "{part}");
+    }
+}
+
+// Rule 21
+#[test]
+fn a_board_may_end_inside_of_a_panic_hook() {
+    assert_eq!(played("end in a panic hook"), "Continue? no\njob: … abandoned\nstopped");
+}
+
+// Rule 21
+#[test]
+fn a_board_that_closes_while_suspended_is_drawn_afterwards() {
+    within_a_minute(|| {
+        let mut scene = Scene::start("close while suspended", (40, 10), &[]);
+        let mut bytes = scene.read_until("Continue? ");
+        go_on(&mut scene);
+        bytes += &scene.end().1;
+        let shown = screen(&bytes, (40, 10));
+        assert_eq!(shown, "Continue? no\njob: … abandoned\nstopped");
+    });
+}
+
+#[test]
+fn rows_return_after_the_last_of_several_suspensions() {
+    assert_eq!(played("suspend on two threads"), "Continue? yes\njob: goes on ✔");
+}
+
 fn echoes(scene: &Scene) -> bool {
     let modes = tcgetattr(&scene.terminal).expect("its modes");
     modes.local_modes.contains(LocalModes::ECHO)
+}
+
+#[test]
+fn without_echo_the_modes_are_restored_by_a_panic_and_an_exit() {
+    within_a_minute(|| {
+        for (part, word) in [("panic without echo", Some("caught")), ("exit without echo", None)] {
+            let mut scene = Scene::start(part, (40, 10), &[]);
+            scene.hear("ready");
+            assert!(!echoes(&scene), "{part}");
+            go_on(&mut scene);
+            if let Some(word) = word {
+                // The process goes on, so it has restored them itself.
+                scene.hear(word);
+                assert!(echoes(&scene), "{part}");
+                go_on(&mut scene);
+            }
+            scene.process.wait().expect("its status");
+            while !echoes(&scene) {
+                thread::yield_now();
+            }
+        }
+    });
+}
+
+/// A shell with job control on a terminal, and the board that it starts.
+struct JobControl {
+    shell: Scene,
+    job: UnixStream,
+    /// Everything that the terminal has received.
+    seen: String,
+}
+
+impl JobControl {
+    /// Starts the shell, and a part in its foreground.
+    fn start(part: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("active-status-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let variables = [(JOB, part), (SOCKET, path.to_str().expect("a name in UTF-8"))];
+        let mut shell = Scene::start("session", (40, 20), &variables);
+        let mut seen = shell.read_until(PROMPT);
+        writeln!(shell.terminal, "eval \"${JOB}\"").expect("a terminal");
+        let job = listener.accept().expect("a board").0;
+        fs::remove_file(path).expect("the socket");
+        seen += &shell.read_until("\u{1b}[?2026l");
+        Self { shell, job, seen }
+    }
+
+    /// Types a text, and reads the terminal until it shows another.
+    fn type_until(&mut self, text: &str, until: &str) {
+        self.shell.terminal.write_all(text.as_bytes()).expect("a terminal");
+        self.seen += &self.shell.read_until(until);
+    }
+
+    /// Makes the board show a number, and waits until it is shown, or has waited in vain.
+    fn update(&mut self, number: u8) {
+        self.job.write_all(&[number]).expect("a board");
+        self.job.read_exact(&mut [0]).expect("an answer");
+    }
+
+    /// Ends the board, then the shell, and returns the lines on the screen.
+    fn end(mut self) -> Vec<String> {
+        drop(self.job);
+        self.seen += &self.shell.read_until(PROMPT);
+        self.shell.terminal.write_all(b"exit\n").expect("a terminal");
+        self.seen += &self.shell.end().1;
+        let screen = screen(&self.seen, (40, 20));
+        screen.lines().filter(|line| !line.is_empty()).map(String::from).collect()
+    }
+}
+
+// Rule 16
+#[test]
+fn a_board_that_is_sent_to_the_background_returns_below() {
+    let lines = within_a_minute(|| {
+        let mut shell = JobControl::start("job control");
+        shell.update(1);
+        shell.type_until("\x1a", PROMPT);
+        shell.type_until("bg\n", PROMPT);
+        let before = shell.seen.len();
+        shell.update(2);
+        shell.type_until("echo typed >&2\n", PROMPT);
+        shell.update(3);
+        assert!(!shell.seen[before..].contains("\u{1b}"), "{:?}", &shell.seen[before..]);
+        shell.type_until("fg\n", "text 3");
+        shell.end()
+    });
+    let text = lines.join("\n");
+    let shown = text.split_once("line 1\n").expect(&text).1;
+    // The row of the time before, and everything that the shell has written.
+    let (before, shown) = shown.split_once(&format!("{PROMPT}bg\n")).expect(&text);
+    assert!(before.starts_with("job: text 1\n"), "{text}");
+    assert!(shown.contains(&format!("{PROMPT}echo typed >&2\ntyped\n{PROMPT}fg\n")), "{text}");
+    let end = format!("line 2\nline 3\njob: text 3 ✔\n{PROMPT}exit");
+    assert!(shown.ends_with(&end), "{text}");
+    assert_eq!(text.matches("job: text").count(), 2, "{text}");
+}
+
+#[test]
+fn without_echo_a_stop_restores_the_modes_until_the_board_is_back() {
+    within_a_minute(|| {
+        let mut shell = JobControl::start("job control without echo");
+        for number in [1, 2] {
+            assert!(!echoes(&shell.shell), "while rows are shown");
+            shell.type_until("\x1a", PROMPT);
+            while !echoes(&shell.shell) {
+                thread::yield_now();
+            }
+            shell.type_until("fg\n", "\n");
+            shell.update(number);
+        }
+        assert!(!echoes(&shell.shell), "while rows are shown again");
+        // In the background, the shell keeps its modes.
+        shell.type_until("\x1a", PROMPT);
+        while !echoes(&shell.shell) {
+            thread::yield_now();
+        }
+        shell.type_until("bg\n", PROMPT);
+        shell.update(3);
+        assert!(echoes(&shell.shell), "in the background");
+        shell.type_until("fg\n", "text 3");
+        assert!(!echoes(&shell.shell), "in the foreground again");
+        shell.type_until("\x03", PROMPT);
+        while !echoes(&shell.shell) {
+            thread::yield_now();
+        }
+    });
 }
 
 #[test]
@@ -662,35 +1010,28 @@ fn without_echo_the_modes_are_restored_however_the_process_ends() {
     });
 }
 
-/// What a terminal shows of the part `background` behind a shell with job control, after
-/// the shell command `before`. `None` if `script` is not installed.
-fn in_the_background(before: &'static str) -> Option<String> {
-    if !is_installed("script", "--version") {
-        return None;
-    }
-    Some(within_a_minute(move || {
-        let program = std::env::current_exe().expect("this program");
-        let words = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("words after {before}"));
-        let part = format!(
-            "{before}; set -m; echo before; yes '' | head -n 400000 | \
-             '{}' --exact terminal::child --nocapture >'{}' & wait; echo after",
-            program.to_str().expect("a name in UTF-8"),
-            words.to_str().expect("a name in UTF-8"),
-        );
-        let mut script = this_program_in("script");
-        script.args(["-qec", &part, "/dev/null"]).env(PART, "background").env("SHELL", "/bin/sh");
-        let output = script.output().expect("script");
-        assert!(output.status.success());
-        let words = fs::read_to_string(words).expect("the words of the process");
-        assert!(words.contains("done"), "the work was stopped");
-        String::from_utf8(output.stdout).expect("whole characters")
-    }))
+/// What a terminal shows of a part and its shell, which runs a script.
+fn in_a_session(part: &'static str, script: &'static str) -> String {
+    within_a_minute(move || {
+        let variables = [(JOB, part), (SCRIPT, script)];
+        let (status, seen) = Scene::start("session", (80, 24), &variables).end();
+        assert!(status.success(), "{seen:?}");
+        seen
+    })
+}
+
+/// What a terminal shows of the part `background` behind a shell with job control.
+fn in_the_background(script: &'static str) -> String {
+    in_a_session("background", script)
 }
 
 // Rule 16
 #[test]
 fn a_board_in_the_background_erases_nothing() {
-    let Some(seen) = in_the_background("true") else { return };
+    let seen = in_the_background(
+        "set -m; echo before >&2; yes '' | head -n 400000 | eval \"$ACTIVE_STATUS_JOB\" & wait $!
+         echo after >&2",
+    );
     assert!(!seen.contains("\x1b[1A") && !seen.contains("\x1b[2A"), "{seen:?}");
     let shown = screen(&seen, (80, 24));
     assert_eq!(shown, "before\nline 0\nline 1\njob: 400000 ✔\nafter");
@@ -699,7 +1040,10 @@ fn a_board_in_the_background_erases_nothing() {
 // Rule 16
 #[test]
 fn a_terminal_that_stops_background_output_does_not_stop_the_work() {
-    let Some(seen) = in_the_background("stty tostop") else { return };
+    let seen = in_the_background(
+        "stty tostop <&2; set -m; echo before >&2; yes '' | head -n 400000 | \
+         eval \"$ACTIVE_STATUS_JOB\" & wait $! && echo after >&2",
+    );
     assert_eq!(screen(&seen, (80, 24)), "before\nafter");
 }
 
