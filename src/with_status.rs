@@ -86,6 +86,7 @@ pub struct StatusOptions<F = ()> {
     initial_text: String,
     complete_text: String,
     style: ProgressStyle,
+    transient: bool,
     on_item: F,
 }
 
@@ -97,6 +98,7 @@ impl StatusOptions {
             initial_text: "waiting".to_owned(),
             complete_text: DONE.to_owned(),
             style: ProgressStyle::bar(),
+            transient: false,
             on_item: (),
         }
     }
@@ -104,8 +106,9 @@ impl StatusOptions {
     /// Fails the job of a worker whose last item is an `Err`; see
     /// [`WithStatus::fail_on_err`].
     pub fn fail_on_err(self) -> StatusOptions<FailOnErr> {
-        let Self { prefix, initial_text, complete_text, style, on_item } = self;
-        StatusOptions { prefix, initial_text, complete_text, style, on_item: FailOnErr(on_item) }
+        let Self { prefix, initial_text, complete_text, style, transient, on_item } = self;
+        let on_item = FailOnErr(on_item);
+        StatusOptions { prefix, initial_text, complete_text, style, transient, on_item }
     }
 }
 
@@ -132,6 +135,33 @@ impl<F> StatusOptions<F> {
     /// closure, as in [`JobOptions::style`].
     pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
         self.style = style.into();
+        self
+    }
+
+    /// Sets whether the row of a worker leaves no trace once it is done, as with
+    /// [`JobOptions::transient`]. The rows of workers that fail, panic or are dropped stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{StatusOptions, run_workers};
+    /// use futures::{FutureExt, StreamExt, stream};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let options = StatusOptions::new().transient(true).fail_on_err();
+    /// let workers = options.wrap(&board, |id, _job| {
+    ///     let item = if id.get() == 2 { Err("no disk") } else { Ok(()) };
+    ///     stream::iter([item])
+    /// });
+    /// assert_eq!(run_workers(3, workers).count().now_or_never(), Some(3));
+    /// let mut screen = Screen::new(60, 10);
+    /// let rows = screen.show(&mut events).rows();
+    /// assert_eq!(rows.len(), 1);
+    /// assert!(rows[0].contains("no disk"));
+    /// ```
+    pub fn transient(mut self, transient: bool) -> Self {
+        self.transient = transient;
         self
     }
 
@@ -189,7 +219,7 @@ impl<F> StatusOptions<F> {
 
     fn job(&self, id: WorkerId) -> JobOptions {
         let options = JobOptions::from((self.prefix)(id)).text(&self.initial_text);
-        options.style(self.style.clone())
+        options.style(self.style.clone()).transient(self.transient)
     }
 }
 
@@ -205,6 +235,7 @@ impl<F> fmt::Debug for StatusOptions<F> {
             .field("initial_text", &self.initial_text)
             .field("complete_text", &self.complete_text)
             .field("style", &self.style)
+            .field("transient", &self.transient)
             .finish_non_exhaustive()
     }
 }

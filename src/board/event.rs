@@ -226,6 +226,9 @@ pub struct Row {
     /// finishes it. It is `false` in every row that a board adds.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub detached: bool,
+    /// Whether the row leaves no trace if its job [finishes](Outcome::Finished).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
+    pub transient: bool,
 }
 
 impl Row {
@@ -264,6 +267,12 @@ impl Row {
         self
     }
 
+    /// Sets whether the row leaves no trace if its job finishes.
+    pub const fn with_transient(mut self, transient: bool) -> Self {
+        self.transient = transient;
+        self
+    }
+
     /// Applies a change of the job to its row.
     ///
     /// # Examples
@@ -291,6 +300,11 @@ impl Row {
             ProgressChange::Set(progress) => self.progress = Some(progress.clone()),
         }
         self.detached |= change.detached;
+    }
+
+    /// Returns `true` if the row leaves no trace after this outcome.
+    pub(crate) fn vanishes(&self, outcome: &Outcome) -> bool {
+        self.transient && *outcome == Outcome::Finished
     }
 
     /// Returns `true` if the close of the board finishes the job instead of abandoning
@@ -444,6 +458,7 @@ impl From<Option<Progress>> for ProgressChange {
 /// A run that `Console::json` records begins with a header, which is not an event.
 ///
 /// - `at` is in seconds, exact to the nanosecond for the first twelve days.
+/// - An `added` event has `"transient":true` if its row is transient.
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,
 ///   `progress` (`null` if it was cleared) and `detached` (always `true`).

@@ -272,6 +272,7 @@ impl JobOptions {
             elapsed: false,
             progress: None,
             detached: false,
+            transient: false,
         };
         Self { row, style: ProgressStyle::bar() }
     }
@@ -303,6 +304,35 @@ impl JobOptions {
     /// Sets whether the row shows the time since it was added, after its text.
     pub const fn elapsed(mut self, elapsed: bool) -> Self {
         self.row.elapsed = elapsed;
+        self
+    }
+
+    /// Sets whether the row leaves no trace if the job finishes.
+    ///
+    /// The row disappears when the job [finishes](Outcome::Finished); after any other
+    /// outcome it stays. A log has no line for the finish. The job is counted like any
+    /// other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::JobOptions;
+    /// use active_status::testing::{Screen, VirtualClock};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(40, 10);
+    /// let fetch = |page: &str| board.add_job(JobOptions::from(page).transient(true));
+    /// let (good, bad) = (fetch("a.example"), fetch("b.example"));
+    /// good.finish();
+    /// bad.fail("not found");
+    ///
+    /// let rows = screen.show(&mut events).rows();
+    /// assert_eq!(rows.len(), 1);
+    /// assert!(rows[0].contains("b.example") && rows[0].contains("not found"));
+    /// assert_eq!(screen.model().counts().finished, 1);
+    /// ```
+    pub const fn transient(mut self, transient: bool) -> Self {
+        self.row.transient = transient;
         self
     }
 

@@ -196,7 +196,11 @@ impl Model {
 
     /// Moves the row of a job that ends below those that completed before it.
     fn complete(&mut self, mut row: JobRow, outcome: Option<Outcome>, at: Duration) {
-        self.counts.add(outcome.as_ref().unwrap_or(&Outcome::Finished));
+        let counted = outcome.as_ref().unwrap_or(&Outcome::Finished);
+        self.counts.add(counted);
+        if row.data.vanishes(counted) {
+            return self.index.add_vanished(&row);
+        }
         row.end(outcome, at);
         if let Some(above) = self.completed.back() {
             // Rows leave from the top, so none may stop being bold before the one above

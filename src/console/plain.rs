@@ -123,6 +123,9 @@ impl Plain {
     ) {
         self.forget(job, entry);
         self.counts.add(outcome);
+        if entry.row.vanishes(outcome) {
+            return;
+        }
         let state = entry.state(job);
         let (verb, in_or_after, message) = match outcome {
             Outcome::Finished => ("finished", "in", ""),
@@ -542,6 +545,19 @@ mod tests {
         let mut log = Log::default();
         log.add(1, row("copy: ", "")).text(1, "done").end(1, Outcome::Finished);
         log.at(9.0).contains(&["   0 copy: done (finished)"]);
+    }
+
+    // Rule 5
+    #[test]
+    fn a_transient_row_has_a_line_only_for_an_end_that_is_no_finish() {
+        let mut log = Log::default();
+        for job in 1..=3 {
+            log.add(job, row("fetch: ", "").with_transient(true));
+        }
+        log.text(1, "a").end(1, Outcome::Finished).end(2, Outcome::Failed("gone".into())).close();
+        let expected =
+            ["fetch: (failed): gone", "fetch: (abandoned)", "1 done, 1 failed, 1 abandoned in 0s"];
+        log.contains(&expected.map(|line| format!("   0 {line}")).each_ref().map(String::as_str));
     }
 
     #[test]

@@ -388,6 +388,7 @@ fn options_are_the_first_row() {
         .status(Status::Success)
         .pinned(true)
         .elapsed(true)
+        .transient(true)
         .total(3);
     let job = board.add_job(options);
     job.set_text("later");
@@ -397,6 +398,7 @@ fn options_are_the_first_row() {
         .with_status(Status::Success)
         .with_pinned(true)
         .with_elapsed(true)
+        .with_transient(true)
         .with_progress(Progress::new(0, 3));
     assert_eq!(row, expected);
 }

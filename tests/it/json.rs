@@ -41,10 +41,11 @@ const ALL: [&str; 12] = [
 
 /// More lines of every kind: with every state of each field, with times that need all
 /// digits, and with the shortest and the longest time.
-const MORE: [&str; 20] = [
+const MORE: [&str; 21] = [
     r#"{"event":"added","at":1e-9,"job":18446744073709551615,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
     r#"{"event":"added","at":0.1,"job":3,"prefix":"p","text":"t\n","status":"error","pinned":false,"elapsed":true,"progress":{"position":0,"total":0,"text":""}}"#,
     r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"warning","pinned":true,"elapsed":false,"progress":{"position":18446744073709551615,"total":18446744073709551615,"text":null}}"#,
+    r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null,"transient":true}"#,
     r#"{"event":"changed","at":1036799.999999999,"job":1,"prefix":""}"#,
     r#"{"event":"changed","at":123456.789012345,"job":1,"text":""}"#,
     r#"{"event":"changed","at":2.0,"job":1,"status":"normal"}"#,
@@ -260,10 +261,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     let progress = option::of(progress).boxed();
     let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
     let status = select(statuses.to_vec()).boxed();
-    let row = (any_text(), any_text(), status.clone(), any::<(bool, bool)>(), progress.clone());
-    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed), progress)| {
+    let row =
+        (any_text(), any_text(), status.clone(), any::<(bool, bool, bool)>(), progress.clone());
+    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed, transient), progress)| {
         let row = Row::new(prefix).with_text(text).with_status(status);
-        row.with_pinned(pinned).with_elapsed(elapsed).with_progress(progress)
+        let row = row.with_pinned(pinned).with_elapsed(elapsed).with_transient(transient);
+        row.with_progress(progress)
     });
     let texts = (option::of(any_text()), option::of(any_text()));
     let change = (texts, option::of(status), option::of(progress), any::<bool>());

@@ -127,6 +127,56 @@ fn events_that_make_no_sense_change_nothing() {
     assert_eq!(Frame::new(&model, 80, 24, seconds(3)).to_string(), "a ✔\n");
 }
 
+// Rule 5
+#[test]
+fn a_transient_row_stays_unless_its_job_finished() {
+    let ends = [
+        Outcome::Finished,
+        Outcome::Failed("why".into()),
+        Outcome::Cancelled,
+        Outcome::Panicked,
+        Outcome::Abandoned,
+    ];
+    for outcome in ends {
+        let mut model = Model::new();
+        add(&mut model, 1, row("a").with_transient(true), seconds(0));
+        end(&mut model, 1, outcome.clone(), seconds(1));
+        let shown = Frame::new(&model, 80, 24, seconds(1)).to_string();
+        assert_eq!(shown.is_empty(), outcome == Outcome::Finished, "{outcome:?}: {shown}");
+    }
+    let mut model = Model::new();
+    let mut detached = row("a").with_transient(true);
+    detached.detached = true;
+    add(&mut model, 1, detached, seconds(0));
+    model.apply(&Event::Closed { at: seconds(1) });
+    assert_eq!(Frame::new(&model, 80, 24, seconds(1)).to_string(), "");
+    assert_eq!(model.counts().finished, 1);
+    assert_eq!(model.next_change(seconds(1)), None);
+}
+
+proptest! {
+    // Rule 5
+    #[test]
+    fn a_board_is_as_if_transient_jobs_that_finished_had_never_been(
+        jobs in prop::collection::vec((any::<bool>(), any::<bool>(), 0..3u64), 0..12),
+    ) {
+        let (mut all, mut some) = (Model::new(), Model::new());
+        for ((transient, finishes, wait), id) in jobs.into_iter().zip(1..) {
+            let at = seconds(id + wait);
+            let outcome = if finishes { Outcome::Finished } else { Outcome::Cancelled };
+            let row = row(&id.to_string()).with_transient(transient);
+            for model in [&mut all, &mut some].into_iter().take(2 - usize::from(transient && finishes)) {
+                add(model, id, row.clone(), at);
+                change(model, id, Change::default().with_status(Status::Success), at);
+                end(model, id, outcome.clone(), at);
+            }
+            let frame = |model| Frame::new(model, 80, 24, at).to_string();
+            prop_assert_eq!(frame(&all), frame(&some));
+            prop_assert_eq!(all.next_change(at), some.next_change(at));
+        }
+    }
+}
+
 /// A step of a schedule.
 #[derive(Clone, Debug)]
 enum Step {

@@ -68,9 +68,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     let outcomes = [Outcome::Finished, Outcome::Failed("x".into()), Outcome::Cancelled];
     let outcome = proptest::sample::select(outcomes.to_vec());
     let at = Duration::ZERO;
-    let row = (any::<bool>(), any::<bool>());
-    let row =
-        row.prop_map(|(pinned, elapsed)| Row::default().with_pinned(pinned).with_elapsed(elapsed));
+    let row = any::<(bool, bool, bool)>().prop_map(|(pinned, elapsed, transient)| {
+        Row::default().with_pinned(pinned).with_elapsed(elapsed).with_transient(transient)
+    });
     prop_oneof![
         4 => (job(), row).prop_map(move |(job, row)| Event::Added { at, job, row }),
         12 => (job(), change).prop_map(move |(job, change)| Event::Changed { at, job, change }),

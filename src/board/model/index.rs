@@ -88,6 +88,11 @@ impl Index {
         self.updates.add(row.updated);
     }
 
+    /// Adds a row that has completed and is not shown.
+    pub(crate) fn add_vanished(&mut self, row: &JobRow) {
+        self.sums.add_completed(row);
+    }
+
     pub(crate) fn remove_completed(&mut self, row: &JobRow) {
         self.updates.remove(row.updated);
     }
