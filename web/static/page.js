@@ -46,6 +46,7 @@ function receive(message) {
   if (message.reset) {
     rows.clear();
     past = [];
+    chosenAt = groupsAt = -Infinity;
     $("past").replaceChildren();
     $("title").textContent = document.title = message.title;
   }
@@ -62,6 +63,7 @@ function receive(message) {
       const before = rows.get(item.id);
       const same = before && before.text === item.text && before.status === item.status;
       item.bold = same ? before.bold : item.updated + 1;
+      item.group = before && before.prefix === item.prefix ? before.group : groupOf(item);
       rows.set(item.id, item);
     } else {
       if (item.id) rows.delete(item.id);
@@ -282,9 +284,11 @@ function draw() {
   const now = boardTime(), found = words();
   const all = [...rows.values()];
   const running = all.filter((row) => !row.pinned), pinned = all.filter((row) => row.pinned);
-  drawGroups(running);
+  // Before other changes, so that its look at the place of the scroll bar is cheap.
+  drawPast(found);
+  drawGroups(running, now);
   let wanted = running;
-  if (group !== null) wanted = wanted.filter((row) => groupOf(row) === group);
+  if (group !== null) wanted = wanted.filter((row) => row.group === group);
   if (found.length) wanted = wanted.filter((row) => matches(row, found));
   const shown = choose(wanted, now);
 
@@ -313,7 +317,6 @@ function draw() {
   $("pinned-part").hidden = pinned.length === 0;
   $("empty").hidden = closed || running.length > 0;
   document.body.classList.toggle("ended", closed);
-  drawPast(found);
   drawCounts();
   clearTimeout(timer);
   // Ages change every second, and bold rows when their second is over.
@@ -323,38 +326,42 @@ function draw() {
 
 function drawPast(found) {
   const part = $("past-part"), list = $("past");
-  const bottom = part.scrollTop + part.clientHeight >= part.scrollHeight - 8;
   past = past.slice(-PAST);
-  let added = false;
+  const added = past.some((item) => !item.element);
+  const bottom = added && part.scrollTop + part.clientHeight >= part.scrollHeight - 8;
   for (const item of past) {
-    if (!item.element) {
-      item.element = createPast(item);
-      list.append(item.element);
-      added = true;
-    }
+    if (!item.element) list.append(item.element = createPast(item));
     const hidden = found.length > 0 && !matches(item, found);
     if (item.element.hidden !== hidden) item.element.hidden = hidden;
   }
   while (list.childElementCount > past.length) list.firstChild.remove();
   part.hidden = past.length === 0;
-  if (added && bottom) part.scrollTop = part.scrollHeight;
+  if (bottom) part.scrollTop = part.scrollHeight;
 }
 
-function drawGroups(running) {
-  const groups = new Map();
-  const count = (row, name) => {
-    const key = groupOf(row);
-    let one = groups.get(key);
-    if (!one) groups.set(key, one = { running: 0, failed: 0 });
-    one[name] += 1;
-  };
-  if (running.length > SHOWN) {
-    for (const row of running) count(row, "running");
-    for (const item of past) {
-      if (item.outcome === "failed" || item.outcome === "panicked") if (groups.has(groupOf(item))) count(item, "failed");
-    }
+/** The number of running and failed rows by group, at most a second old. */
+let groups = new Map(), groupsAt = -Infinity;
+
+function countGroups(running, now) {
+  if (now - groupsAt < 1) return;
+  groups = new Map();
+  groupsAt = now;
+  if (running.length <= SHOWN) return;
+  for (const row of running) {
+    const one = groups.get(row.group);
+    if (one) one.running += 1;
+    else groups.set(row.group, { running: 1, failed: 0 });
   }
-  if (groups.size < 2 || groups.size > running.length / 2) groups.clear();
+  for (const item of past) {
+    const failed = item.outcome === "failed" || item.outcome === "panicked";
+    const one = failed && groups.get(groupOf(item));
+    if (one) one.failed += 1;
+  }
+  if (groups.size < 2 || groups.size > running.length / 2) groups = new Map();
+}
+
+function drawGroups(running, now) {
+  countGroups(running, now);
   if (!groups.has(group)) group = null;
   $("groups-part").hidden = groups.size === 0;
   const list = $("groups");
@@ -378,7 +385,8 @@ function drawGroups(running) {
     const { running, failed } = groups.get(key);
     set(item.running, `${key} · ${numbers.format(running)} running`);
     set(item.failed, failed ? `, ${numbers.format(failed)} failed` : "");
-    item.button.setAttribute("aria-pressed", String(group === key));
+    const pressed = String(group === key);
+    if (item.button.ariaPressed !== pressed) item.button.ariaPressed = pressed;
   });
 }
 

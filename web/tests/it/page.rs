@@ -190,8 +190,9 @@ fn of_10_000_rows_the_important_ones_are_shown() {
     jobs[7_777].set_status(Status::Error);
     browser.wait_for(&format!("{RUNNING}.filter((text) => text === 'trouble').length"), 1);
 
-    let groups = browser.texts("#groups li");
-    assert_eq!((groups.len(), &*groups[7]), (20, "n07 · 500 running"));
+    let groups = "[...document.querySelectorAll('#groups li')].map((one) => one.textContent)";
+    browser.wait_for(&format!("{groups}[7]"), "n07 · 500 running");
+    browser.wait_for(&format!("{groups}.length"), 20);
     browser.evaluate("document.querySelectorAll('#groups button')[7].click()");
     browser.wait_for("document.querySelector('#more').textContent", "… +300 more");
     browser.evaluate("document.querySelectorAll('#groups button')[7].click()");

@@ -1,9 +1,13 @@
 //! The answers of a page, without a server.
 
+use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
-use active_status::{Job, JobOptions, Outcome};
-use active_status_web::{PageOptions, Token};
+use active_status::testing::VirtualClock;
+use active_status::{Job, JobOptions, Outcome, board};
+use active_status_web::{Page, PageOptions, Token};
+use futures_lite::future::{block_on, poll_once};
 use http::{Request, StatusCode};
 use serde_json::Value;
 
@@ -145,6 +149,35 @@ fn a_page_whose_feed_is_dropped_has_ended() {
     let mut viewer = get(&page, "/events", &[]);
     assert_eq!(data(&next(&mut viewer).expect("a message"))["closed"], true);
     assert_eq!(poll(&mut viewer), Poll::Ready(None));
+}
+
+#[test]
+fn viewers_hear_of_changes_four_times_per_second_and_else_every_5_s() {
+    let clock = VirtualClock::new();
+    let sleeps = clock.clone();
+    let (board, events) = board();
+    let (page, feed) = Page::new(events, move |time| sleeps.sleep(time));
+    let mut feed = pin!(feed);
+    let mut round = || assert!(block_on(poll_once(feed.as_mut())).is_none());
+    let job = board.add_job("copy: ");
+    round();
+    let mut viewer = get(&page, "/events", &[]);
+    assert!(next(&mut viewer).is_some());
+
+    job.set_text("new");
+    round();
+    clock.advance(Duration::from_millis(249));
+    round();
+    assert_eq!(next(&mut viewer), None);
+    clock.advance(Duration::from_millis(1));
+    round();
+    assert!(next(&mut viewer).is_some_and(|message| message.contains("new")));
+
+    clock.advance(Duration::from_millis(4_750));
+    assert_eq!(next(&mut viewer), None);
+    round();
+    assert_eq!(next(&mut viewer).as_deref(), Some(":\n\n"));
+    assert_eq!(next(&mut viewer), None);
 }
 
 #[test]
