@@ -11,7 +11,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, StdoutLock, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,12 +20,12 @@ use std::{env, fmt, thread};
 
 use active_status::{Board, Console, Job, JobOptions, ProgressStyle, StatusOptions, run_workers};
 use async_channel::Receiver;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use smol::stream::{self, StreamExt};
 
 const USAGE: &str = "usage: checksum [--workers N] [PATH]";
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments = match Arguments::parse(env::args_os().skip(1)) {
         Ok(arguments) => arguments,
         Err(problem) => {
@@ -74,32 +74,35 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     total.set_prefix(format_args!("0/{files} files"));
     total.start_progress(entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add));
     let (sender, receiver) = async_channel::unbounded();
-    for entry in entries {
-        sender.try_send(entry).expect("the channel is open and has no limit");
+    for batch in batches(entries) {
+        sender.try_send(batch).expect("the channel is open and has no limit");
     }
     drop(sender);
 
     let options = StatusOptions::new().style(ProgressStyle::bytes());
     let pool = options.wrap(board, |_, job| {
         let (folder, total) = (Arc::clone(&folder), total.clone());
-        let worker = Worker { folder, entries: receiver.clone(), job, total };
+        let worker = Worker { folder, batches: receiver.clone(), job, total };
         stream::unfold(worker, |worker| async move {
-            let sum = worker.next().await?;
-            Some((sum, worker))
+            let sums = worker.next().await?;
+            Some((sums, worker))
         })
     });
-    let mut sums = run_workers(arguments.workers, pool);
+    let mut pool = run_workers(arguments.workers, pool);
     let mut lines = Lines::new(board);
     let mut done = 0;
-    while let Some(sum) = sums.next().await {
-        match sum {
-            Ok(sum) => lines.print(&sum.line())?,
-            Err(unreadable) => {
-                unreadable.show(board);
-                failures += 1;
+    while let Some(sums) = pool.next().await {
+        done += sums.len();
+        for sum in sums {
+            match sum {
+                Ok(sum) => lines.print(&sum.line())?,
+                Err(unreadable) => {
+                    unreadable.show(board);
+                    failures += 1;
+                }
             }
         }
-        done += 1;
+        lines.flush()?;
         total.set_prefix(format_args!("{done}/{files} files"));
     }
     total.finish();
@@ -137,9 +140,8 @@ impl Arguments {
     }
 }
 
-/// Two workers per core: one hashes while the other passes its checksum on.
 fn default_workers() -> usize {
-    2 * thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// A regular file.
@@ -162,81 +164,105 @@ impl Unreadable {
     }
 }
 
-/// Finds the regular files in a folder and below it, and reports the number found
-/// so far.
+/// Finds the regular files in a folder and below it. Reports the number found so far
+/// once per folder.
 fn walk(folder: &Path, found: impl Fn(usize)) -> (Vec<Entry>, Vec<Unreadable>) {
     let mut entries = Vec::new();
     let mut unreadable = Vec::new();
-    let mut names = vec![PathBuf::new()];
-    while let Some(name) = names.pop() {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(name) = folders.pop() {
         let path = folder.join(&name);
-        match visit(&path, |child| names.push(name.join(child))) {
-            Ok(Some(size)) => {
-                entries.push(Entry { name, size });
-                found(entries.len());
+        let children = match fs::read_dir(&path) {
+            Ok(children) => children,
+            Err(error) => {
+                unreadable.push(Unreadable { path, error });
+                continue;
             }
-            Ok(None) => {}
-            Err(error) => unreadable.push(Unreadable { path, error }),
+        };
+        for child in children {
+            let child = match child {
+                Ok(child) => child,
+                Err(error) => {
+                    unreadable.push(Unreadable { path, error });
+                    break;
+                }
+            };
+            let name = name.join(child.file_name());
+            match child.metadata() {
+                Ok(child) if child.is_dir() => folders.push(name),
+                Ok(child) if child.is_file() => entries.push(Entry { name, size: child.len() }),
+                Ok(_) => {}
+                Err(error) => unreadable.push(Unreadable { path: folder.join(name), error }),
+            }
         }
+        found(entries.len());
     }
     (entries, unreadable)
 }
 
-/// Returns the size of a regular file, and calls `child` for each entry of a folder.
-fn visit(path: &Path, mut child: impl FnMut(OsString)) -> io::Result<Option<u64>> {
-    let metadata = fs::symlink_metadata(path)?;
-    if metadata.is_dir() {
-        for entry in fs::read_dir(path)? {
-            child(entry?.file_name());
+/// Groups files so that a batch has at most 256 files, and at most 4 MiB unless it is a
+/// single file. To pass a small file to another thread costs more than to hash it.
+fn batches(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut batches: Vec<Vec<Entry>> = Vec::new();
+    let mut bytes = 0_u64;
+    for entry in entries {
+        bytes = bytes.saturating_add(entry.size);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < 256 && bytes <= 4 << 20 => batch.push(entry),
+            _ => {
+                bytes = entry.size;
+                batches.push(vec![entry]);
+            }
         }
     }
-    Ok(metadata.is_file().then_some(metadata.len()))
+    batches
 }
 
-/// Hashes one file after another until the channel is empty.
+/// Hashes one batch after another until the channel is empty.
+#[derive(Clone)]
 struct Worker {
     folder: Arc<Path>,
-    entries: Receiver<Entry>,
+    batches: Receiver<Vec<Entry>>,
     job: Job,
     total: Job,
 }
 
 impl Worker {
-    async fn next(&self) -> Option<Result<Sum, Unreadable>> {
-        let Ok(Entry { name, size }) = self.entries.recv().await else {
+    async fn next(&self) -> Option<Vec<Result<Sum, Unreadable>>> {
+        let Ok(batch) = self.batches.recv().await else {
             self.job.clear_progress();
             return None;
         };
-        self.job.set_text(file_in_folder(&name));
+        let worker = self.clone();
+        // Reading and hashing block, so they run on the thread pool of smol.
+        let hash_all = move || {
+            let mut buffer = vec![0; 64 * 1024];
+            batch.into_iter().map(|entry| worker.hash(entry, &mut buffer)).collect()
+        };
+        Some(smol::unblock(hash_all).await)
+    }
+
+    fn hash(&self, Entry { name, size }: Entry, buffer: &mut [u8]) -> Result<Sum, Unreadable> {
+        self.job.set_text(name.display());
         self.job.start_progress(size);
         let path = self.folder.join(&name);
-        let jobs = [self.job.clone(), self.total.clone()];
-        // Reading and hashing block, so they run on the thread pool of smol.
-        let sum = smol::unblock(move || {
-            let hashed = hash(&path, |bytes| jobs.iter().for_each(|job| job.tick_by(bytes)));
-            hashed.map_err(|error| Unreadable { path, error })
+        let hashed = hash(&path, buffer, |bytes| {
+            self.job.tick_by(bytes);
+            self.total.tick_by(bytes);
         });
-        Some(sum.await.map(|digest| Sum { digest, name }))
-    }
-}
-
-/// Puts the file name first, so that a narrow row still shows it.
-fn file_in_folder(name: &Path) -> String {
-    match (name.file_name(), name.parent()) {
-        (Some(file), Some(folder)) if folder != "" => {
-            format!("{} in {}", file.display(), folder.display())
+        match hashed {
+            Ok(digest) => Ok(Sum { digest, name }),
+            Err(error) => Err(Unreadable { path, error }),
         }
-        _ => name.display().to_string(),
     }
 }
 
-fn hash(path: &Path, mut count: impl FnMut(u64)) -> io::Result<String> {
+fn hash(path: &Path, buffer: &mut [u8], mut count: impl FnMut(u64)) -> io::Result<Digest> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
     loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hasher.finalize())),
+        match file.read(buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
             Ok(length) => {
                 hasher.update(&buffer[..length]);
                 count(length as u64);
@@ -247,13 +273,11 @@ fn hash(path: &Path, mut count: impl FnMut(u64)) -> io::Result<String> {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub(crate) type Digest = [u8; 32];
 
 /// The checksum of a file.
 struct Sum {
-    digest: String,
+    digest: Digest,
     name: PathBuf,
 }
 
@@ -261,29 +285,41 @@ impl Sum {
     /// Returns the line that `sha256sum` prints. A name with a newline, a return or a
     /// backslash is escaped, and the line then starts with a backslash.
     fn line(&self) -> Vec<u8> {
-        let mut line = format!("{}  ", self.digest).into_bytes();
         // `sha256sum` reads standard input for `-`.
         let name = if self.name == Path::new("-") { Path::new("./-") } else { &self.name };
-        for &byte in name.as_os_str().as_encoded_bytes() {
-            match byte {
-                b'\\' => line.extend(br"\\"),
-                b'\n' => line.extend(br"\n"),
-                b'\r' => line.extend(br"\r"),
-                _ => line.push(byte),
-            }
+        let name = name.as_os_str().as_encoded_bytes();
+        let mut line = Vec::with_capacity(2 * self.digest.len() + name.len() + 3);
+        if name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+            line.push(b'\\');
         }
-        if line.contains(&b'\\') {
-            line.insert(0, b'\\');
+        line.extend(hex(&self.digest));
+        line.extend(b"  ");
+        for part in name.split_inclusive(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+            match part.split_last() {
+                Some((b'\\', part)) => line.extend([part, br"\\"].concat()),
+                Some((b'\n', part)) => line.extend([part, br"\n"].concat()),
+                Some((b'\r', part)) => line.extend([part, br"\r"].concat()),
+                _ => line.extend(part),
+            }
         }
         line.push(b'\n');
         line
     }
 }
 
+pub(crate) fn hex(digest: &Digest) -> [u8; 64] {
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    digits
+}
+
 /// The destination of the lines: standard output, or the space above the board if
 /// both are on a terminal.
 enum Lines<'a> {
-    Stdout(io::StdoutLock<'static>),
+    Stdout(BufWriter<StdoutLock<'static>>),
     Board(&'a Board),
 }
 
@@ -292,7 +328,7 @@ impl<'a> Lines<'a> {
         if io::stdout().is_terminal() && io::stderr().is_terminal() {
             Self::Board(board)
         } else {
-            Self::Stdout(io::stdout().lock())
+            Self::Stdout(BufWriter::new(io::stdout().lock()))
         }
     }
 
@@ -303,6 +339,13 @@ impl<'a> Lines<'a> {
                 board.println(String::from_utf8_lossy(line).trim_end_matches('\n'));
                 Ok(())
             }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::Board(_) => Ok(()),
         }
     }
 }
