@@ -73,12 +73,14 @@ pub mod merge {
     pub use crate::pool::{Join, Key, Keyed, KeyedEnds, KeyedNextMany, NextMany, Once, TryJoin};
 }
 
-/// Adapters for the workers of a pool: tasks, ordered items, events, and restarts.
+/// Parts of pools: tasks, ordered items, ends of workers, restarts, and workers that come
+/// and go.
 #[cfg(feature = "std")]
 pub mod workers {
     pub use crate::pool::{
-        Cause, Driver, Failure, InOrder, Numbered, Panic, Remote, Reorder, Supervised, Task, Tasks,
-        TrySupervised, WithEvents, WorkerEvent, remote, reorder, supervise, try_supervise,
+        Cause, Driver, Failure, InOrder, Numbered, Panic, Pool, PoolHandle, Remote, Reorder,
+        Stopped, Supervised, Task, Tasks, TrySupervised, UntilStopped, WithEvents, Worker,
+        WorkerEvent, WorkerState, remote, reorder, supervise, try_supervise, until_stopped,
         with_events,
     };
 }

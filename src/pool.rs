@@ -3,6 +3,8 @@
 mod budget;
 mod contention;
 mod coop;
+#[cfg(feature = "std")]
+mod dynamic;
 mod iter;
 mod join;
 mod key;
@@ -39,6 +41,8 @@ use core::num::NonZeroUsize;
 
 use futures_core::Stream;
 
+#[cfg(feature = "std")]
+pub use dynamic::{Pool, PoolHandle, Stopped, UntilStopped, Worker, WorkerState, until_stopped};
 pub use iter::{IntoIter, Iter, IterMut, IterPinMut};
 pub use join::{Join, TryJoin};
 pub use key::Key;

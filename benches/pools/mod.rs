@@ -4,7 +4,9 @@ use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::task::Poll;
 
-use active_status::workers::{WorkerEvent, reorder, supervise, try_supervise, with_events};
+use active_status::workers::{
+    Pool as Resizable, Worker, WorkerEvent, reorder, supervise, try_supervise, with_events,
+};
 use active_status::{WorkQueue, map_workers, run_workers};
 use futures::{Stream, StreamExt, stream};
 
@@ -15,7 +17,7 @@ const WORKERS: usize = 8;
 /// A pool and the function that runs it for the given number of items.
 pub(crate) type Pool = (&'static str, fn(usize));
 
-pub(crate) const POOLS: [Pool; 12] = [
+pub(crate) const POOLS: [Pool; 16] = [
     ("run_workers", |items| {
         let each = items / WORKERS;
         drain(run_workers(WORKERS, |id| stream::iter(each * id.index()..each * (id.index() + 1))));
@@ -38,6 +40,33 @@ pub(crate) const POOLS: [Pool; 12] = [
         let workers =
             try_supervise(fails, move |failure| (failure.failures < each).then(|| ready(())));
         drain(run_workers(WORKERS, workers));
+    }),
+    ("Pool", |items| {
+        let each = items / WORKERS;
+        drain(Resizable::with_workers(WORKERS, |worker: Worker| {
+            let index = worker.id().index();
+            stream::iter(each * index..each * (index + 1))
+        }));
+    }),
+    ("Pool, with_events", |items| {
+        let each = items / WORKERS;
+        let workers = with_events(move |_: Worker| stream::iter(0..each));
+        drain(Resizable::with_workers(WORKERS, workers).map(|(_, event)| event));
+    }),
+    ("Pool, with_events by id", |items| {
+        let each = items / WORKERS;
+        let mut workers = with_events(move |_| stream::iter(0..each));
+        let pool = Resizable::with_workers(WORKERS, |worker: Worker| workers(worker.id()));
+        drain(pool.map(|(_, event): (_, WorkerEvent<usize>)| event));
+    }),
+    ("WorkQueue, weighted seats 3 : 1", |items| {
+        // One clone per seat: the first worker has three turns per round.
+        let queue = WorkQueue::new(source(items));
+        let seats = (0..WORKERS / 4).flat_map(|_| {
+            let (heavy, light) = (WorkQueue::new(queue.clone()), WorkQueue::new(queue.clone()));
+            [heavy.clone(), heavy.clone(), heavy, light]
+        });
+        drain(seats.collect::<active_status::Merge<_>>());
     }),
     ("WorkQueue", |items| {
         let queue = WorkQueue::new(source(items));

@@ -5,6 +5,7 @@ mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;
 mod console;
+mod dynamic;
 mod event;
 mod events;
 mod frame;
