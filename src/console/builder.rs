@@ -149,6 +149,9 @@ impl Console<Auto> {
     /// is set to a value other than `0` or `false`. `ACCESSIBLE` is for screen readers,
     /// which need lines that do not change: the console then writes at least one line per
     /// 30 s, even on a terminal. A console with another [`output`](Self::output) is plain.
+    ///
+    /// On Windows, `TERM` need not be set if the console interprets escape sequences. Older
+    /// consoles are made to do so.
     pub fn auto() -> Self {
         Self::new(Kind::Auto)
     }

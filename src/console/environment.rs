@@ -31,24 +31,25 @@ impl Environment {
     /// Reads the environment of standard error.
     pub(crate) fn of_stderr() -> Self {
         let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
-        Self::new(terminal, cfg!(windows), |name| std::env::var_os(name))
+        Self::new(terminal, escapes_enabled(), |name| std::env::var_os(name))
     }
 
     /// Returns the environment of an output other than standard error. It does not count
     /// as a terminal, and its locale is unknown.
     pub(crate) fn of_other() -> Self {
-        Self {
-            locale: OsString::new(),
-            ..Self::new(false, cfg!(windows), |name| std::env::var_os(name))
-        }
+        Self { locale: OsString::new(), ..Self::new(false, None, |name| std::env::var_os(name)) }
     }
 
-    fn new(terminal: bool, windows: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn new(
+        terminal: bool,
+        escapes: Option<bool>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Self {
         let read = |name: &str| variable(name).unwrap_or_default();
         Self {
             terminal,
             term: read("TERM"),
-            capable: is_capable(windows, read),
+            capable: is_capable(escapes, read),
             ci: read("CI"),
             accessible: read("ACCESSIBLE"),
             no_color: read("NO_COLOR"),
@@ -97,13 +98,26 @@ impl Environment {
     }
 }
 
+/// Makes a console of Windows interpret escape sequences, which older ones do not do by
+/// default. Returns whether it does; `None` on other systems.
+fn escapes_enabled() -> Option<bool> {
+    #[cfg(windows)]
+    return anstyle_query::windows::enable_ansi_colors();
+    #[cfg(not(windows))]
+    None
+}
+
 /// Returns `true` if the terminal interprets escape sequences. Shells on Windows do not set
-/// `TERM`; the terminals there identify themselves by other variables.
-fn is_capable(windows: bool, read: impl Fn(&str) -> OsString) -> bool {
+/// `TERM`. If the console there does not enable `escapes`, for example because standard
+/// output is a file, the terminal identifies itself by other variables.
+fn is_capable(escapes: Option<bool>, read: impl Fn(&str) -> OsString) -> bool {
     const WINDOWS: [&str; 4] = ["WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"];
     let term = read("TERM");
     let known = || WINDOWS.into_iter().any(|name| !read(name).is_empty());
-    let capable = if windows { known() || read("ConEmuANSI") == "ON" } else { !term.is_empty() };
+    let capable = match escapes {
+        Some(escapes) => escapes || known() || read("ConEmuANSI") == "ON",
+        None => !term.is_empty(),
+    };
     capable && term != "dumb"
 }
 
@@ -168,7 +182,7 @@ mod tests {
     use super::*;
 
     fn environment(terminal: bool, variables: &[(&str, &str)]) -> Environment {
-        Environment::new(terminal, false, |name| {
+        Environment::new(terminal, None, |name| {
             let found = variables.iter().find(|variable| variable.0 == name);
             found.map(|variable| variable.1.into())
         })
@@ -200,22 +214,25 @@ mod tests {
 
     // Rule 22
     #[test]
-    fn on_windows_rows_are_live_on_a_terminal_that_names_itself() {
-        for (variables, live) in [
-            (&[][..], false),
-            (&[("WT_SESSION", "a-b-c")], true),
-            (&[("ConEmuANSI", "ON")], true),
-            (&[("ConEmuANSI", "OFF")], false),
-            (&[("TERM_PROGRAM", "vscode")], true),
-            (&[("TERM", "xterm-256color")], true),
-            (&[("WT_SESSION", "a-b-c"), ("TERM", "dumb")], false),
-            (&[("WT_SESSION", "a-b-c"), ("CI", "true")], false),
+    fn on_windows_rows_are_live_if_the_console_interprets_escapes() {
+        for (escapes, variables, live) in [
+            (true, &[][..], true),
+            (true, &[("TERM", "dumb")], false),
+            (true, &[("CI", "true")], false),
+            (false, &[], false),
+            (false, &[("WT_SESSION", "a-b-c")], true),
+            (false, &[("ConEmuANSI", "ON")], true),
+            (false, &[("ConEmuANSI", "OFF")], false),
+            (false, &[("TERM_PROGRAM", "vscode")], true),
+            (false, &[("TERM", "xterm-256color")], true),
+            (false, &[("WT_SESSION", "a-b-c"), ("TERM", "dumb")], false),
+            (false, &[("WT_SESSION", "a-b-c"), ("CI", "true")], false),
         ] {
-            let environment = Environment::new(true, true, |name| {
+            let environment = Environment::new(true, Some(escapes), |name| {
                 let found = variables.iter().find(|variable| variable.0 == name);
                 found.map(|variable| variable.1.into())
             });
-            assert_eq!(environment.is_live(), live, "{variables:?}");
+            assert_eq!(environment.is_live(), live, "{escapes} {variables:?}");
         }
     }
 
