@@ -9,6 +9,7 @@ pub(crate) mod job;
 pub(crate) mod lock;
 pub(crate) mod model;
 mod notify;
+mod partial;
 pub(crate) mod unpark;
 
 use std::collections::VecDeque;
@@ -203,7 +204,8 @@ impl Board {
         wait.wait(FLUSH);
     }
 
-    /// Returns a writer that prints its lines above the rows, for loggers.
+    /// Returns a writer that prints its lines above the rows, for loggers. A partial line is
+    /// shown below the rows until it ends.
     ///
     /// # Examples
     ///
@@ -215,13 +217,14 @@ impl Board {
     /// let (board, mut events) = board();
     /// let mut log = board.writer();
     /// write!(log, "disk is ").unwrap();
-    /// assert_eq!(events.try_recv(), None);
+    /// let Some(Event::Partial { text, .. }) = events.try_recv() else { unreachable!() };
+    /// assert_eq!(text, "disk is ");
     /// writeln!(log, "full").unwrap();
     /// let Some(Event::Line { text, .. }) = events.try_recv() else { unreachable!() };
     /// assert_eq!(text, "disk is full");
     /// ```
     pub fn writer(&self) -> BoardWriter {
-        BoardWriter { board: self.clone(), partial: Vec::new() }
+        BoardWriter { board: self.clone(), number: self.link.add_writer(), is_partial: false }
     }
 
     /// Closes the board.
@@ -282,15 +285,20 @@ impl Future for PrintLines {
 
 /// A writer that prints the lines written to it above the rows of its board.
 ///
-/// A line is printed when its newline is written, or when the writer is dropped; flushing
-/// does not end a line. Bytes that are not UTF-8 are replaced. A partial line longer than
-/// 16 MiB is printed as a line. Writing never fails and never waits.
+/// A line is printed when its newline is written, or when the writer is dropped or the board
+/// closed; flushing does not end a line. Until then, a live console shows the partial line
+/// below the rows. If several writers have one, that of the writer that has written last is
+/// shown. Bytes that are not UTF-8 are replaced. A partial line longer than 16 MiB is
+/// printed as a line. Writing never fails and never waits.
 ///
 /// A writer keeps its board open until [`Board::close`] is called.
 #[derive(Debug)]
 pub struct BoardWriter {
     board: Board,
-    partial: Vec<u8>,
+    /// The number of the writer on its board.
+    number: u64,
+    /// Whether the board has a partial line of this writer.
+    is_partial: bool,
 }
 
 impl BoardWriter {
@@ -299,9 +307,11 @@ impl BoardWriter {
 
     /// Prints the partial line, followed by `bytes`.
     fn print(&mut self, bytes: &[u8]) {
-        let mut line = mem::take(&mut self.partial);
-        line.extend_from_slice(bytes);
-        self.board.print(&String::from_utf8_lossy(&line));
+        if mem::take(&mut self.is_partial) {
+            self.board.link.print_partial(self.number, bytes);
+        } else {
+            self.board.print(&String::from_utf8_lossy(bytes));
+        }
     }
 }
 
@@ -314,9 +324,11 @@ impl io::Write for BoardWriter {
             }
             None => bytes,
         };
-        self.partial.extend_from_slice(rest);
-        if self.partial.len() > Self::MOST {
-            self.print(&[]);
+        if !rest.is_empty() {
+            self.is_partial = true;
+            if self.board.link.append_partial(self.number, rest) > Self::MOST {
+                self.print(&[]);
+            }
         }
         Ok(bytes.len())
     }
@@ -328,7 +340,7 @@ impl io::Write for BoardWriter {
 
 impl Drop for BoardWriter {
     fn drop(&mut self) {
-        if !self.partial.is_empty() {
+        if self.is_partial {
             self.print(&[]);
         }
     }

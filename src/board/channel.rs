@@ -17,8 +17,10 @@ use async_channel::{Receiver, Sender};
 use crate::board::event::JobId;
 use crate::board::flush::Mark;
 use crate::board::job::state::JobState;
+use crate::board::lines;
 use crate::board::lock::ignore_poison;
 use crate::board::notify::Notify;
+use crate::board::partial::Partials;
 
 /// A message from a handle to the events. It holds no sender, so that the queue does not
 /// keep its channel open.
@@ -31,6 +33,8 @@ pub(crate) enum Message {
     Ended(Arc<JobState>),
     /// A line was printed.
     Line(String),
+    /// The partial lines of the writers changed.
+    Partials,
     /// A flush waits for everything before this message to be shown.
     Mark(Mark),
 }
@@ -49,6 +53,7 @@ pub(crate) struct BoardState {
     closed: OnceLock<Duration>,
     notify: Notify,
     lines: Mutex<Lines>,
+    partials: Mutex<Partials>,
     /// Notified when lines were taken or the board has closed.
     room: Condvar,
 }
@@ -64,6 +69,7 @@ pub(crate) fn channel(
         closed: OnceLock::new(),
         notify: Notify::new(),
         lines: Mutex::default(),
+        partials: Mutex::default(),
         room: Condvar::new(),
     });
     (Arc::new(Link { sender, shared: Arc::clone(&shared) }), receiver, shared)
@@ -107,6 +113,34 @@ impl Link {
         drop(lines);
         self.shared.notify.notify();
         open
+    }
+
+    /// Returns the number of a new writer.
+    pub(crate) fn add_writer(&self) -> u64 {
+        self.shared.partials().add_writer()
+    }
+
+    /// Appends to the partial line of a writer, unless the board is closed. Returns the length
+    /// of the line.
+    pub(crate) fn append_partial(&self, writer: u64, bytes: &[u8]) -> usize {
+        if self.is_closed() {
+            return 0;
+        }
+        let (queue, length) = self.shared.partials().append(writer, bytes);
+        if queue {
+            self.send(Message::Partials);
+        }
+        length
+    }
+
+    /// Prints the partial line of a writer, followed by `bytes`.
+    pub(crate) fn print_partial(&self, writer: u64, bytes: &[u8]) {
+        let (queue, mut line) = self.shared.partials().take(writer);
+        line.extend_from_slice(bytes);
+        self.print(lines(&String::from_utf8_lossy(&line)));
+        if queue {
+            self.send(Message::Partials);
+        }
     }
 
     /// Waits until there is room for a line and queues it, or drops it if the board is closed.
@@ -201,6 +235,11 @@ impl BoardState {
         self.room.notify_all();
         waiting.into_iter().for_each(Waker::wake);
         result
+    }
+
+    /// Returns the partial lines of the writers.
+    pub(crate) fn partials(&self) -> MutexGuard<'_, Partials> {
+        ignore_poison(self.partials.lock())
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {

@@ -428,7 +428,7 @@ impl From<Option<Progress>> for ProgressChange {
 }
 
 /// Something that happened on a board: a job was added, changed or ended; a line was
-/// printed; the board closed.
+/// printed, or a part of it; the board closed.
 ///
 /// A job is added once and ends at most once, with its changes in between. The last event
 /// is [`Event::Closed`]. The close [abandons](Outcome::Abandoned) the jobs that are still
@@ -451,6 +451,7 @@ impl From<Option<Progress>> for ProgressChange {
 /// {"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}
 /// {"event":"changed","at":0.1,"job":1,"text":"a.txt","progress":{"position":3,"total":5,"text":null}}
 /// {"event":"ended","at":0.25,"job":1,"outcome":"failed","message":"no disk"}
+/// {"event":"partial","at":0.28,"text":"a printed "}
 /// {"event":"line","at":0.3,"text":"a printed line"}
 /// {"event":"closed","at":0.3}
 /// ```
@@ -530,6 +531,14 @@ pub enum Event {
         /// The line, without a newline.
         text: String,
     },
+    /// The partial line of a [writer](crate::Board::writer) changed.
+    Partial {
+        /// When the change was taken from the board.
+        #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+        at: Duration,
+        /// The first 1 KiB of the partial line; empty once it has ended.
+        text: String,
+    },
     /// The board closed. This is the last event.
     Closed {
         /// When the board closed.
@@ -546,18 +555,18 @@ impl Event {
             | Self::Changed { at, .. }
             | Self::Ended { at, .. }
             | Self::Line { at, .. }
+            | Self::Partial { at, .. }
             | Self::Closed { at } => *at,
         }
     }
 
-    /// Returns the id of the job that the event is about; `None` for a line and the
-    /// close.
+    /// Returns the id of the job that the event is about; `None` for lines and the close.
     pub const fn job(&self) -> Option<JobId> {
         match self {
             Self::Added { job, .. } | Self::Changed { job, .. } | Self::Ended { job, .. } => {
                 Some(*job)
             }
-            Self::Line { .. } | Self::Closed { .. } => None,
+            Self::Line { .. } | Self::Partial { .. } | Self::Closed { .. } => None,
         }
     }
 }

@@ -276,6 +276,7 @@ impl Events {
             Message::Updated(state) => self.read_update(&state),
             Message::Ended(state) => self.read_end(&state),
             Message::Line(line) => self.read_line(line),
+            Message::Partials => self.read_partials(),
             Message::Mark(mark) => self.marks.push(mark),
         }
     }
@@ -315,13 +316,23 @@ impl Events {
         self.read.extend(lines.map(|text| Event::Line { at, text }));
     }
 
+    fn read_partials(&mut self) {
+        let at = self.now();
+        let changed = self.board.partials().read();
+        self.read.extend(changed.map(|text| Event::Partial { at, text }));
+    }
+
     /// Reads the remaining states of the jobs, once the board is closed and its channel
     /// is empty: an update may have been written but not queued.
     fn finish(&mut self) {
         while let Some((_, state)) = self.running.pop_first() {
             self.read_end(&state);
         }
-        let at = self.board.closed().unwrap_or_else(|| self.now());
+        let now = self.now();
+        let partial = self.board.partials().take_all();
+        self.read.extend(partial.map(|text| Event::Line { at: now, text }));
+        self.read_partials();
+        let at = self.board.closed().unwrap_or(now);
         self.read.push_back(Event::Closed { at });
         self.finished = true;
     }
@@ -407,6 +418,7 @@ impl Drop for Events {
         // The handles keep the channel alive, so its messages are dropped here.
         while self.receiver.try_recv().is_ok() {}
         self.board.make_room(|_| ());
+        let _lines = self.board.partials().take_all();
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Model {
     index: Index,
     /// The outcomes of the jobs that ended.
     counts: Counts,
+    /// The partial line of a writer; empty if there is none.
+    partial: String,
     closed: bool,
 }
 
@@ -75,6 +77,7 @@ impl Model {
         match event {
             Event::Line { text, .. } => self.print(text),
             _ if self.closed => {}
+            Event::Partial { text, .. } => self.partial.clone_from(text),
             Event::Added { at, job, row } => self.add(*job, row, *at),
             Event::Changed { at, job, change } => self.change(*job, change, *at),
             Event::Ended { at, job, outcome } => self.end(*job, outcome, *at),
@@ -126,6 +129,11 @@ impl Model {
         &self.running
     }
 
+    /// Returns the partial line of a writer; it is empty if there is none.
+    pub(crate) fn partial(&self) -> &str {
+        &self.partial
+    }
+
     /// Returns the running rows of a class, most recently updated first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         self.index.ranked(class)
@@ -175,6 +183,7 @@ impl Model {
     /// Ends every running job.
     fn close(&mut self, at: Duration) {
         self.closed = true;
+        self.partial.clear();
         let pinned = |wanted| {
             let of_kind = self.running.iter().filter(move |(_, row)| row.data.pinned == wanted);
             of_kind.map(|(&job, _)| job)

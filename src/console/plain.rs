@@ -52,6 +52,8 @@ impl Plain {
                 self.write_waiting(*at, out);
                 self.write_line(*at, out, format_args!("{text}"));
             }
+            // Printed once it has ended.
+            Event::Partial { .. } => {}
             Event::Closed { at } => self.close(*at, out),
         }
     }

@@ -75,11 +75,49 @@ fn a_written_line_waits_for_its_newline() {
     let mut writer = board.writer();
     writer.write_all(b"one").unwrap();
     writer.flush().unwrap();
-    assert_eq!(snapshot(&mut events), Vec::<String>::new());
+    assert_eq!(snapshot(&mut events), ["~ one"]);
     writer.write_all(b" and\ntwo\nthr").unwrap();
-    assert_eq!(snapshot(&mut events), ["| one and", "| two"]);
+    assert_eq!(snapshot(&mut events), ["| one and", "| two", "~ thr"]);
     writer.write_all(b"ee\n").unwrap();
-    assert_eq!(snapshot(&mut events), ["| three"]);
+    assert_eq!(snapshot(&mut events), ["| three", "~ "]);
+}
+
+// Rule 20
+#[test]
+fn the_partial_line_that_was_written_last_is_shown() {
+    let (board, mut events) = board();
+    let (mut one, mut two) = (board.writer(), board.writer());
+    write!(one, "one").unwrap();
+    write!(two, "two").unwrap();
+    assert_eq!(snapshot(&mut events), ["~ two"]);
+    drop(two);
+    assert_eq!(snapshot(&mut events), ["| two", "~ one"]);
+    write!(one, "{}", "!".repeat(5_000)).unwrap();
+    let shown = format!("~ one{}", "!".repeat(1_021));
+    assert_eq!(snapshot(&mut events), [shown]);
+}
+
+// Rule 2
+#[test]
+fn pending_changes_of_partial_lines_are_one_event() {
+    let (board, mut events) = board();
+    let mut writer = board.writer();
+    (0..1_000).for_each(|_| write!(writer, ".").unwrap());
+    assert_eq!(snapshot(&mut events), [format!("~ {}", ".".repeat(1_000))]);
+    (0..1_000).for_each(|_| write!(board.writer(), "").unwrap());
+    assert_eq!(snapshot(&mut events), Vec::<String>::new());
+}
+
+// Rules 20, 21
+#[test]
+fn a_partial_line_is_printed_when_its_board_closes() {
+    let (board, mut events) = board();
+    let mut writer = board.writer();
+    write!(writer, "one").unwrap();
+    assert_eq!(snapshot(&mut events), ["~ one"]);
+    board.close();
+    write!(writer, " and two").unwrap();
+    assert_eq!(snapshot(&mut events), ["| one", "~ ", "closed"]);
 }
 
 // Rule 20
@@ -128,7 +166,7 @@ fn an_endless_line_is_broken() {
     let piece = vec![b'x'; 1 << 20];
     (0..20).for_each(|_| writer.write_all(&piece).unwrap());
     let lines: Vec<usize> = snapshot(&mut events).iter().map(String::len).collect();
-    assert_eq!(lines, [2 + (17 << 20)]);
+    assert_eq!(lines, [2 + 1024, 2 + (17 << 20)]);
 }
 
 // Rule 19

@@ -908,3 +908,19 @@ fn the_frame_interval_can_be_chosen() {
     bytes += &show.frame();
     assert_eq!(screen(&bytes), "copy: a");
 }
+
+// Rule 20
+#[test]
+fn a_partial_line_is_below_the_rows_until_it_ends() {
+    let time = VirtualClock::new();
+    let (board, mut show) = shown(Console::live(), &time);
+    let _job = board.add_job("copy: ");
+    let mut writer = board.writer();
+    write!(writer, "Continue? ").unwrap();
+    let mut bytes = show.frame();
+    assert_eq!(screen(&bytes), "copy:\nContinue?");
+    writeln!(writer, "yes").unwrap();
+    time.advance(millis(100));
+    bytes += &show.frame();
+    assert_eq!(screen(&bytes), "Continue? yes\ncopy:");
+}

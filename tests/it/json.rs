@@ -24,7 +24,7 @@ use crate::harness::{Reporter, Show, blocked, millis, wrote};
 use crate::snapshot::change_of;
 use crate::support::Parent;
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     r#"{"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"a","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
     r#"{"event":"added","at":0.0,"job":2,"prefix":"","text":"","status":"success","pinned":true,"elapsed":true,"progress":{"position":1,"total":null,"text":"x"}}"#,
     r#"{"event":"changed","at":0.1,"job":1}"#,
@@ -36,6 +36,7 @@ const ALL: [&str; 12] = [
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"panicked"}"#,
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"abandoned"}"#,
     r#"{"event":"line","at":1.849448205,"text":"\"\u001b[1mü"}"#,
+    r#"{"event":"partial","at":0.28,"text":"a printed "}"#,
     r#"{"event":"closed","at":0.3}"#,
 ];
 
@@ -65,7 +66,7 @@ const MORE: [&str; 21] = [
     r#"{"event":"closed","at":1036800.000000001}"#,
 ];
 
-fn all() -> [Event; 12] {
+fn all() -> [Event; 13] {
     let job = JobId::new(1).unwrap();
     let full = Row::default()
         .with_status(Status::Success)
@@ -93,6 +94,7 @@ fn all() -> [Event; 12] {
         ended(Outcome::Panicked),
         ended(Outcome::Abandoned),
         Event::Line { at: Duration::from_nanos(1_849_448_205), text: "\"\x1b[1mü".into() },
+        Event::Partial { at: millis(280), text: "a printed ".into() },
         Event::Closed { at: millis(300) },
     ]
 }
@@ -155,14 +157,14 @@ fn an_invalid_line_is_an_error_and_the_next_one_is_read() {
         (r#"{"event":"ended","at":1,"job":1,"outcome":"failed"}"#, "missing field `message`"),
         (r#"{"event":"closed","at":1} x"#, "trailing characters at line 1 column 27"),
     ] {
-        let lines = [ALL[11], line, ALL[11]].join("\n");
+        let lines = [ALL[12], line, ALL[12]].join("\n");
         let read = read(lines.as_bytes());
         let [Ok(before), Err(error), Ok(after)] = &read[..] else { panic!("{read:?}") };
         assert_eq!((before, after), (&closed, &closed));
         assert!(error.starts_with("line 2 is not an event: "), "{error}");
         assert!(error.contains(what), "{line}: {error}");
     }
-    let broken = [b"\xff\n", ALL[11].as_bytes()].concat();
+    let broken = [b"\xff\n", ALL[12].as_bytes()].concat();
     assert!(matches!(&read(&broken)[..], [Err(_), Ok(event)] if *event == closed));
 }
 
@@ -286,6 +288,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         changed.prop_map(|(at, job, change)| Event::Changed { at, job, change }),
         (at.clone(), job, outcome).prop_map(|(at, job, outcome)| Event::Ended { at, job, outcome }),
         (at.clone(), any_text()).prop_map(|(at, text)| Event::Line { at, text }),
+        (at.clone(), any_text()).prop_map(|(at, text)| Event::Partial { at, text }),
         at.prop_map(|at| Event::Closed { at }),
     ]
 }

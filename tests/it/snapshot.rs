@@ -16,7 +16,7 @@ pub(crate) fn printed(line: impl Into<String>) -> Event {
 }
 
 /// Formats an event: `1 added: a: text`, `1: text x; 3/5`, `1 finished`, `| line`,
-/// `closed`.
+/// `~ partial line`, `closed`.
 pub(crate) fn describe(event: &Event) -> String {
     match event {
         Event::Added { job, row, .. } => {
@@ -27,6 +27,7 @@ pub(crate) fn describe(event: &Event) -> String {
         Event::Changed { job, change, .. } => format!("{job}: {}", update(change)),
         Event::Ended { job, outcome, .. } => format!("{job} {}", end(outcome)),
         Event::Line { text, .. } => format!("| {text}"),
+        Event::Partial { text, .. } => format!("~ {text}"),
         Event::Closed { .. } => "closed".into(),
         other => panic!("{other:?}"),
     }

@@ -76,6 +76,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         12 => (job(), change).prop_map(move |(job, change)| Event::Changed { at, job, change }),
         3 => (job(), outcome).prop_map(move |(job, outcome)| Event::Ended { at, job, outcome }),
         3 => "[a-c]{0,2}".prop_map(printed),
+        2 => "[a-c]{0,2}".prop_map(move |text| Event::Partial { at, text }),
         1 => Just(Event::Closed { at }),
     ]
 }
@@ -129,6 +130,15 @@ fn at_most_three_events_per_job_are_queued() {
     let _taken = backlog(&mut eager);
     assert_eq!(format!("{lazy:?}"), "Tee { pending: 3, ended: false, .. }");
     assert_eq!(backlog(&mut lazy), ["1 added: a: ", "1: text 100; 100", "1 failed: no"]);
+}
+
+#[test]
+fn partial_lines_that_follow_each_other_merge() {
+    let partial = |text: &str| Some(Event::Partial { at: Duration::ZERO, text: text.into() });
+    let steps = vec![partial("a"), partial("ab"), Some(printed("abc")), partial(""), partial("d")];
+    let [mut eager, mut lazy] = tee(script(steps));
+    assert_eq!(backlog(&mut eager), ["~ a", "~ ab", "| abc", "~ ", "~ d"]);
+    assert_eq!(backlog(&mut lazy), ["~ ab", "| abc", "~ d"]);
 }
 
 #[test]

@@ -253,6 +253,12 @@ impl Backlog {
             Event::Closed { .. } => self.changes.clear(),
             Event::Line { text, .. } if !self.lines.admit(text.len()) => return,
             Event::Line { .. } => {}
+            Event::Partial { .. } => {
+                if let Some(last @ Event::Partial { .. }) = self.pending.back_mut() {
+                    last.clone_from(event);
+                    return;
+                }
+            }
         }
         self.pending.push_back(event.clone());
     }

@@ -50,6 +50,8 @@ impl Frame {
         let (columns, rows) = screen_size(columns, rows);
         let (columns, room) = (usize::from(columns) - 1, usize::from(rows) - 1);
         let pen = Pen { theme, columns, now };
+        let partial = pen.partial(model.partial()).filter(|_| room > 1);
+        let room = room - usize::from(partial.is_some());
         let leaving = leaving(model, room, now);
         let mut above: Vec<Line> = model.pending().iter().map(|gone| commit(gone, pen)).collect();
         above.extend(model.completed().range(..leaving).map(|row| pen.committed(row)));
@@ -57,6 +59,7 @@ impl Frame {
         let mut live: Vec<Line> = staying.map(|row| pen.live(row)).collect();
         let shown = self.choose(model, room, now);
         draw_running(model, &shown, room, pen, &mut live);
+        live.extend(partial);
         Self { above, live, shown }
     }
 

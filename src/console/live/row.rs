@@ -89,6 +89,18 @@ impl Pen<'_> {
         Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
     }
 
+    /// Draws the partial line of a writer, if there is one.
+    pub(crate) fn partial(self, line: &str) -> Option<Line> {
+        let text = self.theme.cut(&self.theme.clean(line, self.columns), self.columns);
+        let faint = text.len();
+        (!text.is_empty()).then_some(Line::Row {
+            text,
+            status: Status::Normal,
+            weight: Weight::Normal,
+            faint,
+        })
+    }
+
     /// Draws prefix, text, elapsed time, progress, and either the outcome or the time
     /// since the last update. If these parts do not fit, the text is cut first, then the
     /// bar, then everything before the outcome, then the end of the row. A `whole` row
