@@ -14,11 +14,12 @@ use crate::io::{stdio, terminal};
 /// when Ctrl-Z stops it. Modes that another program has changed since are left alone. The
 /// shell waits for `cat`, because signals interrupt `wait` in every shell.
 const GUARD: &str = r#"trap '' INT QUIT HUP TERM TSTP TTIN TTOU
-on=$(stty -g <&2) && stty -echo <&2 && off=$(stty -g <&2) && echo ready || exit
+on=$(stty -g <&2) && stty -echo <&2 && off=$(stty -g <&2) || exit
 restore() { [ "$(stty -g <&2)" != "$off" ] || stty "$on" <&2; }
 exec 3<&0
 cat <&3 >/dev/null &
 trap restore TSTP
+echo ready
 while wait $!; [ $? -gt 128 ]; do :; done
 restore"#;
 
