@@ -14,7 +14,7 @@ use crate::board::Board;
 use crate::board::event::{Outcome, Status};
 use crate::board::job::style::ProgressStyle;
 use crate::board::job::{Job, JobOptions, format};
-use crate::pool::{Failure, WorkerId};
+use crate::pool::{Failure, Worker, WorkerId, WorkerState};
 
 /// Gives each worker of a pool a row on the board.
 ///
@@ -86,7 +86,8 @@ pub struct StatusOptions<F = ()> {
     initial_text: String,
     complete_text: String,
     style: ProgressStyle,
-    transient: bool,
+    /// `None` for the default, which depends on what uses the options.
+    transient: Option<bool>,
     on_item: F,
 }
 
@@ -98,7 +99,7 @@ impl StatusOptions {
             initial_text: "waiting".to_owned(),
             complete_text: DONE.to_owned(),
             style: ProgressStyle::bar(),
-            transient: false,
+            transient: None,
             on_item: (),
         }
     }
@@ -141,6 +142,8 @@ impl<F> StatusOptions<F> {
     /// Sets whether the row of a worker leaves no trace once it is done, as with
     /// [`JobOptions::transient`]. The rows of workers that fail, panic or are dropped stay.
     ///
+    /// The default is `true` for [`map_workers`](Self::map_workers), and otherwise `false`.
+    ///
     /// # Examples
     ///
     /// ```
@@ -161,7 +164,7 @@ impl<F> StatusOptions<F> {
     /// assert!(rows[0].contains("no disk"));
     /// ```
     pub fn transient(mut self, transient: bool) -> Self {
-        self.transient = transient;
+        self.transient = Some(transient);
         self
     }
 
@@ -207,7 +210,7 @@ impl<F> StatusOptions<F> {
     {
         let board = board.as_ref().clone();
         move |id| {
-            let job = board.add_job(self.job(id));
+            let job = self.add_row(&board, id);
             // The clone outlives a constructor that panics, so that its row
             // ends as panicked.
             let stream = constructor(id, job.clone());
@@ -217,9 +220,76 @@ impl<F> StatusOptions<F> {
         }
     }
 
+    /// Wraps a constructor of workers into one for a [`Pool`](crate::workers::Pool).
+    ///
+    /// As [`wrap`](Self::wrap); the constructor receives the handle of the worker instead
+    /// of its id. While the worker is paused or stops, a mark after the prefix of its row
+    /// says so: `(pausing)`, `(paused)` or `(stopping)`. The text stays the worker's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::StatusOptions;
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::workers::Pool;
+    /// use futures::{FutureExt, StreamExt, stream};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(60, 10);
+    /// let workers = StatusOptions::new().wrap_worker(&board, |worker, job| {
+    ///     let items = stream::iter(1..).take_until(worker.stopped());
+    ///     items.inspect(move |n| job.set_text(format_args!("item {n}")))
+    /// });
+    /// let mut pool = Pool::with_workers(2, workers);
+    /// let handle = pool.handle();
+    /// assert_eq!(pool.by_ref().take(2).count().now_or_never(), Some(2));
+    ///
+    /// handle.workers()[0].stop();
+    /// handle.pause();
+    /// assert_eq!(pool.next().now_or_never(), None);
+    /// let rows = ["worker  1: done ✔", "worker  2: (paused) item 1"];
+    /// assert_eq!(screen.show(&mut events).rows(), rows);
+    /// ```
+    pub fn wrap_worker<B, S, C>(
+        self,
+        board: &B,
+        mut constructor: C,
+    ) -> impl FnMut(Worker) -> WithStatus<S, F> + use<B, S, C, F>
+    where
+        B: AsRef<Board>,
+        S: Stream,
+        F: OnItem<S::Item> + Clone,
+        C: FnMut(Worker, Job) -> S,
+    {
+        let board = board.as_ref().clone();
+        move |worker| {
+            let job = self.add_row(&board, worker.id());
+            let marked = job.clone();
+            worker.watch(move |worker| mark_state(worker, &marked));
+            mark_state(&worker, &job);
+            // As in `wrap`: the clone outlives a constructor that panics.
+            let stream = constructor(worker, job.clone());
+            let on_item = self.on_item.clone();
+            let complete_text = self.complete_text.clone();
+            WithStatus { stream, on_item, complete_text, row: OpenRow::new(job) }
+        }
+    }
+
+    /// Adds the row of a worker, whose prefix may be marked.
+    fn add_row(&self, board: &Board, id: WorkerId) -> Job {
+        let prefix = (self.prefix)(id);
+        let job = board.add_job(self.options(prefix.clone()));
+        job.allow_marks(prefix, self.initial_text.clone());
+        job
+    }
+
     fn job(&self, id: WorkerId) -> JobOptions {
-        let options = JobOptions::from((self.prefix)(id)).text(&self.initial_text);
-        options.style(self.style.clone()).transient(self.transient)
+        self.options((self.prefix)(id))
+    }
+
+    fn options(&self, prefix: String) -> JobOptions {
+        let options = JobOptions::from(prefix).text(&self.initial_text);
+        options.style(self.style.clone()).transient(self.transient == Some(true))
     }
 }
 
@@ -240,14 +310,36 @@ impl<F> fmt::Debug for StatusOptions<F> {
     }
 }
 
+/// Marks the row of a worker with the state of the worker.
+fn mark_state(worker: &Worker, job: &Job) {
+    loop {
+        let state = worker.state();
+        job.mark_state(match state {
+            WorkerState::Pausing => "(pausing) ",
+            WorkerState::Paused => "(paused) ",
+            WorkerState::Stopping => "(stopping) ",
+            WorkerState::Running | WorkerState::Gone => "",
+        });
+        // Another thread may have changed the state meanwhile, and marked the row before.
+        if worker.state() == state {
+            return;
+        }
+    }
+}
+
 /// Shows on the row of each worker that it restarts, and why.
 ///
 /// Wraps a policy of [`supervise`](crate::workers::supervise) or
 /// [`try_supervise`](crate::workers::try_supervise). While a worker rests, its row
 /// reads `restarting (3): connection reset`, with the number of its failures and in
-/// the color of [`Status::Warning`]. Then the row reads `restarted (3)` until the
-/// worker sets a text, and its status is normal again. A failure without a restart
-/// leaves the row as it is.
+/// the color of [`Status::Warning`]. Then the mark `(restarted 3)` follows the prefix of
+/// the row, and the row starts again with its initial text. The mark stays, even when the
+/// row has ended; the status is normal again with the next item of the worker. A row that
+/// no [`StatusOptions`] added has no marks: it reads `restarted (3)` until the worker sets
+/// a text. A failure without a restart leaves the row as it is.
+///
+/// With [`until_stopped`](crate::workers::until_stopped), wrap the policy in that first:
+/// `report_restarts(until_stopped(policy))`.
 ///
 /// # Examples
 ///
@@ -277,7 +369,7 @@ impl<F> fmt::Debug for StatusOptions<F> {
 ///
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(pool.next().now_or_never(), Some(Some(Ok(1))));
-/// assert_eq!(screen.show(&mut events).rows(), ["worker  1: restarted (1)"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["worker  1: (restarted 1) waiting"]);
 /// ```
 pub fn report_restarts<A, E, B, P>(
     mut policy: P,
@@ -306,6 +398,13 @@ pin_project! {
         job: Job,
         failures: u32,
     }
+
+    // With the next item of the worker, or its end.
+    impl<B> PinnedDrop for Restart<B> {
+        fn drop(this: Pin<&mut Self>) {
+            this.job.set_status(Status::Normal);
+        }
+    }
 }
 
 impl<B: Future> Future for Restart<B> {
@@ -313,10 +412,7 @@ impl<B: Future> Future for Restart<B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        this.rest.poll(cx).map(|_| {
-            this.job.set_status(Status::Normal);
-            this.job.set_text(format_args!("restarted ({})", this.failures));
-        })
+        this.rest.poll(cx).map(|_| this.job.mark_restarts(*this.failures))
     }
 }
 
@@ -340,6 +436,20 @@ impl AsRef<Self> for Job {
 impl AsRef<Job> for (WorkerId, Job) {
     fn as_ref(&self) -> &Job {
         &self.1
+    }
+}
+
+/// The row of a worker whose constructor receives its handle and a [`Job`].
+impl AsRef<Job> for (Worker, Job) {
+    fn as_ref(&self) -> &Job {
+        &self.1
+    }
+}
+
+/// The handle of a worker whose constructor receives it and a [`Job`].
+impl AsRef<Worker> for (Worker, Job) {
+    fn as_ref(&self) -> &Worker {
+        &self.0
     }
 }
 

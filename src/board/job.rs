@@ -187,6 +187,26 @@ impl Job {
     }
 }
 
+// For `with_status`.
+impl Job {
+    /// Lets marks follow the prefix, which is that of this new job.
+    pub(crate) fn allow_marks(&self, prefix: String, initial_text: String) {
+        self.state.allow_marks(prefix, initial_text);
+    }
+
+    /// Sets what the pool does with the worker, as a mark after the prefix until the job
+    /// ends.
+    pub(crate) fn mark_state(&self, state: &'static str) {
+        self.update(|job| job.mark_state(state));
+    }
+
+    /// Marks the prefix with the number of restarts, and sets the initial text; without
+    /// marks, sets a text that says so.
+    pub(crate) fn mark_restarts(&self, restarts: u32) {
+        self.update(|state| state.mark_restarts(restarts));
+    }
+}
+
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job")

@@ -22,7 +22,7 @@ use crate::pool::worker_events::{Panic, catch};
 ///
 /// - `Some(future)` restarts the worker when the future is ready. The future is the
 ///   time that the worker rests: a timer of the executor, or
-///   [`ready(())`](std::future::ready).
+///   [`ready(())`](std::future::ready). It is dropped with the next item of the worker.
 /// - `None` ends the worker as it failed: a worker that ended is over, and a panic
 ///   continues.
 ///
@@ -231,8 +231,10 @@ pin_project! {
         // `None` before the first turn, and while the worker rests.
         #[pin]
         stream: Option<S>,
+        // Dropped with the next item, so that it can undo what it showed.
         #[pin]
         rest: Option<B>,
+        rests: bool,
         failures: u32,
         consecutive: u32,
         // True while a turn runs, and afterwards if it panicked.
@@ -247,6 +249,7 @@ impl<A, S, B, C> Lives<A, S, B, C> {
             constructor,
             stream: None,
             rest: None,
+            rests: false,
             failures: 0,
             consecutive: 0,
             over: false,
@@ -269,12 +272,13 @@ impl<A: Clone, S: Stream, B: Future, C: FnMut(A) -> S> Lives<A, S, B, C> {
             return Poll::Ready(Ok(None));
         }
         *this.over = true;
-        if let Some(rest) = this.rest.as_mut().as_pin_mut() {
+        if *this.rests {
+            let rest = this.rest.as_mut().as_pin_mut().expect("it was set at the failure");
             if rest.poll(cx).is_pending() {
                 *this.over = false;
                 return Poll::Pending;
             }
-            this.rest.set(None);
+            *this.rests = false;
         }
         let polled = catch(|| {
             if this.stream.is_none() {
@@ -291,8 +295,11 @@ impl<A: Clone, S: Stream, B: Future, C: FnMut(A) -> S> Lives<A, S, B, C> {
             }
             Ok(Poll::Ready(Some(item))) => match check(item) {
                 Ok(item) => {
+                    if *this.consecutive != 0 {
+                        *this.consecutive = 0;
+                        this.rest.set(None);
+                    }
                     *this.over = false;
-                    *this.consecutive = 0;
                     return Poll::Ready(Ok(Some(item)));
                 }
                 Err(error) => Cause::Failed(error),
@@ -313,8 +320,10 @@ impl<A: Clone, S: Stream, B: Future, C: FnMut(A) -> S> Lives<A, S, B, C> {
             failures: *this.failures,
             consecutive: *this.consecutive,
         };
+        this.rest.set(None);
         let Some(rest) = policy(failure) else { return Poll::Ready(Err(cause)) };
         this.rest.set(Some(rest));
+        *this.rests = true;
         *this.over = false;
         // One failure per turn.
         cx.waker().wake_by_ref();
@@ -389,7 +398,7 @@ impl<A, S, B, C> Lives<A, S, B, C> {
         f.debug_struct(name)
             .field("failures", &self.failures)
             .field("consecutive", &self.consecutive)
-            .field("resting", &self.rest.is_some())
+            .field("resting", &self.rests)
             .field("ended", &self.over)
             .finish_non_exhaustive()
     }

@@ -24,7 +24,8 @@ impl<F> StatusOptions<F> {
     ///
     /// With [`fail_on_err`](StatusOptions::fail_on_err), a result that is an `Err`
     /// fails the row, which stays on the board with the error. The worker continues
-    /// with a new row.
+    /// with a new row. The row of a worker that just finishes leaves no trace, unless
+    /// [`transient(false)`](Self::transient) says otherwise.
     ///
     /// # Examples
     ///
@@ -67,6 +68,7 @@ impl<F> StatusOptions<F> {
         F: OnItem<R> + Clone,
         G: AsyncFn(Job, I::Item) -> R,
     {
+        let options = Self { transient: Some(self.transient != Some(false)), ..self };
         let items = FromIter::new(items);
         let board = board.as_ref().clone();
         let len = items.exact_len();
@@ -81,10 +83,10 @@ impl<F> StatusOptions<F> {
                     async move { function(job, item).await }
                 },
                 running: None,
-                on_item: self.on_item.clone(),
-                row: OpenRow::new(board.add_job(self.job(id))),
-                complete_text: self.complete_text.clone(),
-                next_row: NextRow { board: board.clone(), options: self.job(id) },
+                on_item: options.on_item.clone(),
+                row: OpenRow::new(board.add_job(options.job(id))),
+                complete_text: options.complete_text.clone(),
+                next_row: NextRow { board: board.clone(), options: options.job(id) },
                 total: total.clone(),
                 id,
             }

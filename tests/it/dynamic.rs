@@ -1,6 +1,7 @@
 //! Pools whose workers come and go: orders from anywhere, and when a pool ends.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -11,12 +12,15 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use active_status::testing::VirtualClock;
+use active_status::status::report_restarts;
+use active_status::testing::{Screen, VirtualClock};
 use active_status::workers::{
-    Failure, Pool, PoolHandle, Stopped, Worker, WorkerEvent, WorkerState, supervise, until_stopped,
-    with_events,
+    Failure, Pool, PoolHandle, Stopped, Worker, WorkerEvent, WorkerState, supervise, try_supervise,
+    until_stopped, with_events,
 };
-use active_status::{WorkQueue, run_workers};
+use active_status::{
+    Board, Event, Events, Job, Outcome, StatusOptions, WorkQueue, board, run_workers,
+};
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt, stream};
 
@@ -984,6 +988,193 @@ fn an_aborted_worker_returns_its_task() {
     handle.add().unwrap();
     handle.workers()[0].abort();
     assert_eq!(parent.drain(&mut pool), [(2, 7)]);
+}
+
+// On a board.
+
+/// The rows of a board after the events so far.
+struct Rows {
+    events: Events,
+    screen: Screen,
+}
+
+impl Rows {
+    fn new(clock: &VirtualClock) -> (Board, Self) {
+        let (board, events) = clock.board();
+        (board, Self { events, screen: Screen::new(70, 20) })
+    }
+
+    fn show(&mut self) -> Vec<String> {
+        self.screen.show(&mut self.events).rows().to_vec()
+    }
+}
+
+// Rule 7
+#[test]
+fn a_row_shows_what_the_pool_does_with_its_worker() {
+    let (board, mut rows) = Rows::new(&VirtualClock::new());
+    let (mut constructor, built) = scripted(&[Step::Idle, Step::Item, Step::Idle]);
+    let workers = StatusOptions::new().wrap_worker(&board, |worker, job| {
+        job.set_text("item 1");
+        constructor(worker)
+    });
+    let mut pool = Pool::with_workers(1, workers);
+    let (worker, parent) = (pool.handle().workers().remove(0), Parent::new());
+    assert_waits(&parent, &mut pool);
+    assert_eq!(rows.show(), ["worker  1: item 1"]);
+    worker.pause();
+    assert_eq!(rows.show(), ["worker  1: (pausing) item 1"]);
+    built.borrow()[0].wake();
+    assert_eq!(parent.drain(&mut pool), [1]);
+    assert_eq!(rows.show(), ["worker  1: (paused) item 1"]);
+    worker.resume();
+    assert_eq!(rows.show(), ["worker  1: item 1"]);
+    worker.stop();
+    assert_eq!(rows.show(), ["worker  1: (stopping) item 1"]);
+    worker.abort();
+    assert_eq!(poll_on(&parent, &mut pool), Poll::Ready(None));
+    let row = rows.show().remove(0);
+    assert!(row.starts_with("worker  1: item 1 "), "{row}");
+}
+
+// Rule 7
+#[test]
+fn a_row_that_ends_loses_its_mark() {
+    let (board, mut rows) = Rows::new(&VirtualClock::new());
+    let workers = StatusOptions::new().wrap_worker(&board, |worker, job| {
+        let id = worker.id().get();
+        worker.stop();
+        stream::poll_fn(move |_| {
+            if id == 1 {
+                job.fail("no disk");
+                return Poll::Pending;
+            }
+            Poll::Ready(None::<()>)
+        })
+    });
+    let mut pool = Pool::with_workers(2, workers);
+    let _handle = pool.handle();
+    assert!(poll_on(&Parent::new(), &mut pool).is_pending());
+    assert_eq!(rows.show(), ["worker  1: waiting ✘ no disk", "worker  2: done ✔"]);
+}
+
+#[test]
+fn a_new_prefix_keeps_the_mark() {
+    let (board, mut rows) = Rows::new(&VirtualClock::new());
+    let workers = StatusOptions::new().wrap_worker(&board, |worker: Worker, job: Job| {
+        worker.pause();
+        job.set_prefix("a.example: ");
+        endless(worker)
+    });
+    let mut pool = Pool::with_workers(1, workers);
+    assert_waits(&Parent::new(), &mut pool);
+    assert_eq!(rows.show(), ["a.example: (paused) waiting"]);
+    pool.handle().resume();
+    assert_eq!(rows.show(), ["a.example: waiting"]);
+}
+
+#[test]
+fn a_worker_that_begins_paused_has_the_mark_at_once() {
+    let (board, mut rows) = Rows::new(&VirtualClock::new());
+    let workers = StatusOptions::new().wrap_worker(&board, |worker, _| endless(worker));
+    let mut pool = Pool::new(workers).stay_open();
+    let handle = pool.handle();
+    handle.pause();
+    handle.add().unwrap();
+    assert_waits(&Parent::new(), &mut pool);
+    assert_eq!(rows.show(), ["worker  1: (paused) waiting"]);
+}
+
+// Rule 7
+#[test]
+fn a_row_shows_the_lives_of_its_worker() {
+    let clock = VirtualClock::new();
+    let (board, mut rows) = Rows::new(&clock);
+    let constructor = |(worker, job): (Worker, Job)| {
+        let items = stream::iter([Ok(1), Err("connection reset by peer")]);
+        let items = items.inspect(move |_| job.set_text("item 1"));
+        items.take_until(worker.stopped())
+    };
+    let policy = report_restarts(until_stopped(|_: Failure<'_, (Worker, Job), &str>| {
+        Some(clock.sleep(Duration::from_secs(1)))
+    }));
+    let mut supervised = try_supervise(constructor, policy);
+    let workers = StatusOptions::new().wrap_worker(&board, |worker, job| supervised((worker, job)));
+    let mut pool = Pool::with_workers(1, workers);
+    let (handle, parent) = (pool.handle(), Parent::new());
+    assert_eq!(parent.drain(&mut pool), [Ok(1)]);
+    assert_eq!(rows.show(), ["worker  1: restarting (1): connection reset by peer"]);
+    handle.pause();
+    let pausing = "worker  1: (pausing) restarting (1): connection reset by peer";
+    assert_eq!(rows.show(), [pausing]);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(parent.drain(&mut pool), [Ok(1)]);
+    assert_eq!(rows.show(), ["worker  1: (paused) (restarted 1) item 1"]);
+    handle.resume();
+    parent.drain(&mut pool);
+    let resting = "worker  1: (restarted 1) restarting (2): connection reset by peer";
+    assert_eq!(rows.show(), [resting]);
+    handle.stop();
+    assert_eq!(poll_on(&parent, &mut pool), Poll::Ready(None));
+    assert_eq!(rows.show(), ["worker  1: (restarted 2) done ✔"], "the stop cuts the rest short");
+}
+
+#[test]
+fn every_worker_that_comes_and_goes_has_its_outcome() {
+    let (board, mut events) = board();
+    let workers = StatusOptions::new().wrap_worker(&board, |worker, job: Job| {
+        let id = worker.id().get();
+        assert!(id != 5, "constructor");
+        let items = stream::iter(0..).take_until(worker.stopped());
+        items.inspect(move |&n: &u32| match id {
+            1 if n == 2 => panic!("poll"),
+            2 if n == 2 => job.fail("no disk"),
+            _ => {}
+        })
+    });
+    let mut pool = Pool::with_workers(4, workers);
+    let (handle, parent) = (pool.handle(), Parent::new());
+    parent.items(&mut pool, 8);
+    assert_eq!(panic_of(|| parent.poll(&mut pool)), "poll");
+    parent.items(&mut pool, 3);
+    handle.add().unwrap();
+    assert_eq!(panic_of(|| parent.items(&mut pool, 9)), "constructor");
+    handle.workers()[1].abort();
+    parent.items(&mut pool, 3);
+    handle.stop();
+    parent.drain(&mut pool);
+    let outcomes: BTreeMap<usize, Outcome> = events
+        .drain()
+        .filter_map(|event| match event {
+            Event::Ended { job, outcome, .. } => Some((job.get() as usize, outcome)),
+            _ => None,
+        })
+        .collect();
+    let failed = Outcome::Failed("no disk".into());
+    let expected = [
+        (1, Outcome::Panicked),
+        (2, failed),
+        (3, Outcome::Cancelled),
+        (4, Outcome::Finished),
+        (5, Outcome::Panicked),
+    ];
+    assert_eq!(outcomes, BTreeMap::from(expected));
+}
+
+#[test]
+fn the_last_of_two_threads_that_give_orders_marks_the_row() {
+    for _ in 0..200 {
+        let (board, mut rows) = Rows::new(&VirtualClock::new());
+        let workers = StatusOptions::new().wrap_worker(&board, |worker, _| endless(worker));
+        let pool = Pool::with_workers(1, workers);
+        let worker = pool.handle().workers().remove(0);
+        let other = worker.clone();
+        let thread = thread::spawn(move || (0..20).for_each(|_| other.resume()));
+        (0..20).for_each(|_| worker.pause());
+        thread.join().unwrap();
+        let mark = if worker.state() == WorkerState::Pausing { "(pausing) " } else { "" };
+        assert_eq!(rows.show(), [format!("worker  1: {mark}waiting")]);
+    }
 }
 
 // Threads.

@@ -12,11 +12,11 @@ use active_status::status::report_restarts;
 use active_status::testing::VirtualClock;
 use active_status::workers::{Cause, Failure, WorkerEvent, supervise, try_supervise, with_events};
 use active_status::{
-    Event, Job, Merge, Outcome, Status, StatusOptions, WorkerId, board, run_workers,
-    wrap_with_status,
+    Event, Events, Job, Merge, Outcome, Status, StatusOptions, WithStatus, WorkerId, board,
+    run_workers, wrap_with_status,
 };
 use futures::stream::FusedStream;
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 
 use crate::support::{Child, Parent, Step, child, panic_of};
 
@@ -361,27 +361,70 @@ fn a_row_shows_a_restart_and_its_reason_in_the_color_of_a_warning() {
     assert_eq!(show(), "Finished");
 }
 
-#[test]
-fn a_row_is_normal_again_when_the_rest_is_over() {
-    let (board, mut events) = board();
-    let policy = report_restarts(|_: Failure<'_, (WorkerId, Job)>| Some(ready(())));
-    let lives = Cell::new(0);
-    let mut worker = supervise(
-        |_: (WorkerId, Job)| {
-            lives.set(lives.get() + 1);
-            child(0, if lives.get() == 1 { &[Step::End] } else { &[Step::Item, Step::Idle] }).0
-        },
-        policy,
-    );
-    let workers = StatusOptions::new().wrap(&board, |id, job| worker((id, job)));
-    let mut pool = run_workers(1, workers);
-    assert_eq!(Parent::new().drain(&mut pool), [0]);
+/// The texts and the statuses of the changes since the last call.
+fn changes(events: &mut Events) -> Vec<(Option<String>, Option<Status>)> {
     let changes = events.drain().filter_map(|event| match event {
         Event::Changed { change, .. } => Some((change.text, change.status)),
         _ => None,
     });
-    let last = changes.last().unwrap();
-    assert_eq!(last, (Some("restarted (1)".into()), Some(Status::Normal)));
+    changes.collect()
+}
+
+#[test]
+fn the_color_of_a_warning_goes_with_the_next_item() {
+    let (board, mut events) = board();
+    let (handles, lives) = (RefCell::new(Vec::new()), Cell::new(0));
+    let mut worker = supervise(
+        |_: (WorkerId, Job)| {
+            lives.set(lives.get() + 1);
+            let steps: &[Step] =
+                if lives.get() == 1 { &[Step::End] } else { &[Step::Idle, Step::Item, Step::Idle] };
+            let (worker, handle) = child(0, steps);
+            handles.borrow_mut().push(handle);
+            worker
+        },
+        report_restarts(|_: Failure<'_, (WorkerId, Job)>| Some(ready(()))),
+    );
+    let workers = StatusOptions::new().wrap(&board, |id, job| worker((id, job)));
+    let mut pool = run_workers(1, workers);
+    let parent = Parent::new();
+    assert!(parent.drain(&mut pool).is_empty());
+    let waiting = (Some("waiting".into()), Some(Status::Warning));
+    assert_eq!(changes(&mut events).pop(), Some(waiting));
+    handles.borrow()[1].wake();
+    assert_eq!(parent.drain(&mut pool), [0]);
+    assert_eq!(changes(&mut events).pop(), Some((None, Some(Status::Normal))));
+}
+
+#[test]
+fn a_row_that_no_options_added_has_the_restart_as_its_text() {
+    let (board, mut events) = board();
+    let lives = lives(&[&[Step::End], &[Step::Idle]]);
+    let mut worker = supervise(
+        move |_: Job| lives(first()),
+        report_restarts(|_: Failure<'_, Job>| Some(ready(()))),
+    );
+    let job = board.add_job("own: ");
+    let mut pool: Merge<_> = [WithStatus::new(worker(job.clone()), job)].into_iter().collect();
+    assert!(Parent::new().drain(&mut pool).is_empty());
+    let (text, _) = changes(&mut events).pop().unwrap();
+    assert_eq!(text.as_deref(), Some("restarted (1)"));
+}
+
+#[test]
+fn a_rest_is_dropped_with_the_next_item() {
+    let token = Rc::new(());
+    let mut worker =
+        supervise(lives(&[&[Step::End], &[Step::Idle, Step::Item, Step::Idle]]), |_| {
+            let token = Rc::clone(&token);
+            Some(async move { drop(Rc::clone(&token)) }.map(move |()| ()))
+        });
+    let mut pool = run_workers(1, &mut worker);
+    let parent = Parent::new();
+    assert!(parent.drain(&mut pool).is_empty());
+    pool.iter_pin_mut().for_each(drop);
+    assert_eq!(parent.drain(&mut pool), [1]);
+    assert_eq!(Rc::strong_count(&token), 1);
 }
 
 #[test]

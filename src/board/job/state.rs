@@ -44,7 +44,27 @@ struct Fields {
     meter: Meter,
     style: ProgressStyle,
     detached: bool,
+    /// `None` unless the prefix may be marked.
+    marks: Option<Box<Marks>>,
     end: Option<Ended>,
+}
+
+/// What precedes the text of a worker's row.
+struct Marks {
+    prefix: String,
+    /// What the pool does with the worker, until the job ends.
+    state: &'static str,
+    restarts: u32,
+    initial_text: String,
+}
+
+impl Marks {
+    fn marked_prefix(&self) -> String {
+        match self.restarts {
+            0 => format!("{}{}", self.prefix, self.state),
+            restarts => format!("{}{}(restarted {restarts}) ", self.prefix, self.state),
+        }
+    }
 }
 
 /// The end of a job: its time, its outcome and the last position.
@@ -70,6 +90,7 @@ impl JobState {
             meter: Meter::new(added),
             style,
             detached: false,
+            marks: None,
             end: None,
         };
         Self {
@@ -123,8 +144,42 @@ impl JobState {
         })
     }
 
-    pub(crate) fn set_prefix(&self, prefix: String) -> bool {
-        self.write(|fields, _| fields.pending.prefix.replace(prefix))
+    pub(crate) fn set_prefix(&self, mut prefix: String) -> bool {
+        self.write(|fields, _| {
+            if let Some(marks) = &mut fields.marks {
+                marks.prefix = prefix;
+                prefix = marks.marked_prefix();
+            }
+            fields.pending.prefix.replace(prefix)
+        })
+    }
+
+    /// Lets marks follow the prefix of a new job.
+    pub(crate) fn allow_marks(&self, prefix: String, initial_text: String) {
+        let marks = Marks { prefix, state: "", restarts: 0, initial_text };
+        self.lock().marks = Some(Box::new(marks));
+    }
+
+    /// Sets what the pool does with the worker, as a mark after the prefix.
+    pub(crate) fn mark_state(&self, state: &'static str) -> bool {
+        self.write(|fields, _| {
+            if let Some(marks) = &mut fields.marks {
+                marks.state = state;
+                fields.pending.prefix = Some(marks.marked_prefix());
+            }
+        })
+    }
+
+    /// Sets the number of restarts, and the text that a new row starts with.
+    pub(crate) fn mark_restarts(&self, restarts: u32) -> bool {
+        self.write(|fields, _| match &mut fields.marks {
+            Some(marks) => {
+                marks.restarts = restarts;
+                fields.pending.prefix = Some(marks.marked_prefix());
+                fields.pending.text = Some(marks.initial_text.clone());
+            }
+            None => fields.pending.text = Some(format!("restarted ({restarts})")),
+        })
     }
 
     pub(crate) fn set_text(&self, text: String) -> bool {
@@ -174,10 +229,17 @@ impl JobState {
 
     /// Ends the job, unless it has already ended. Without an outcome there is no event.
     pub(crate) fn end(&self, at: Duration, outcome: Option<Outcome>) -> bool {
-        let mut fields = self.lock();
+        let fields = &mut *self.lock();
         let first = fields.end.is_none();
         let queue = first && outcome.is_some();
         if first {
+            if let Some(marks) = &mut fields.marks
+                && !marks.state.is_empty()
+            {
+                marks.state = "";
+                fields.pending.prefix = Some(marks.marked_prefix());
+                fields.changed = true;
+            }
             fields.end = Some(Ended { at, outcome, position: self.position.position() });
         }
         queue
