@@ -75,6 +75,9 @@ pub enum Outcome {
     Panicked,
     /// The board closed while the job was running. The row keeps its status.
     Abandoned,
+    /// The process that ran the job is gone, or is not heard any more. How the job ended is
+    /// unknown. The status of the row becomes [`Status::Warning`].
+    Lost,
 }
 
 /// `Ok` converts to [`Outcome::Finished`], `Err` to [`Outcome::Failed`] with the text of
@@ -105,6 +108,8 @@ pub struct Counts {
     pub panicked: usize,
     /// Jobs that were [abandoned](Outcome::Abandoned).
     pub abandoned: usize,
+    /// Jobs that were [lost](Outcome::Lost).
+    pub lost: usize,
 }
 
 impl Counts {
@@ -116,6 +121,7 @@ impl Counts {
             Outcome::Cancelled => &mut self.cancelled,
             Outcome::Panicked => &mut self.panicked,
             Outcome::Abandoned => &mut self.abandoned,
+            Outcome::Lost => &mut self.lost,
         } += 1;
     }
 }
@@ -465,8 +471,8 @@ impl From<Option<Progress>> for ProgressChange {
 ///   `progress` (`null` if it was cleared) and `detached` (always `true`).
 /// - `progress` has a `unit` (`bytes`, `decimal_bytes` or `{"named":"files"}`), a `rate` in
 ///   thousandths per second and `seconds_left` if the style of the job has them.
-/// - `outcome` is `finished`, `failed`, `cancelled`, `panicked` or `abandoned`; only
-///   `failed` has a `message`.
+/// - `outcome` is `finished`, `failed`, `cancelled`, `panicked`, `abandoned` or `lost`;
+///   only `failed` has a `message`.
 ///
 /// Readers should ignore unknown fields, as this crate does.
 ///

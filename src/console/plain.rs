@@ -135,6 +135,7 @@ impl Plain {
             Outcome::Cancelled => ("cancelled", "after", ""),
             Outcome::Panicked => ("panicked", "after", ""),
             Outcome::Abandoned => ("abandoned", "after", ""),
+            Outcome::Lost => ("lost", "after", ""),
         };
         let took = at.saturating_sub(entry.added);
         let took = match took.as_secs() {
@@ -307,6 +308,7 @@ impl fmt::Display for Summary {
             (counts.cancelled, "cancelled"),
             (counts.panicked, "panicked"),
             (counts.abandoned, "abandoned"),
+            (counts.lost, "lost"),
         ];
         for (count, word) in others.into_iter().filter(|&(count, _)| count > 0) {
             write!(f, ", {count} {word}")?;
@@ -529,6 +531,7 @@ mod tests {
             (Outcome::Cancelled, "(cancelled after 2s)"),
             (Outcome::Panicked, "(panicked after 2s)"),
             (Outcome::Abandoned, "(abandoned after 2s)"),
+            (Outcome::Lost, "(lost after 2s)"),
         ] {
             let mut log = Log::default();
             log.at(1.0)

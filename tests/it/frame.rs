@@ -117,6 +117,7 @@ fn an_outcome_is_readable() {
         (Outcome::Cancelled, "copy ⊘ cancelled\n"),
         (Outcome::Panicked, "copy ✘ panicked\n"),
         (Outcome::Abandoned, "copy … abandoned\n"),
+        (Outcome::Lost, "copy ⊘ lost\n"),
     ] {
         let mut board = Board::of(row("copy"));
         board.end(1, outcome);

@@ -24,7 +24,7 @@ use crate::harness::{Reporter, Show, blocked, millis, wrote};
 use crate::snapshot::change_of;
 use crate::support::Parent;
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     r#"{"event":"added","at":0.05,"job":1,"prefix":"copy: ","text":"a","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
     r#"{"event":"added","at":0.0,"job":2,"prefix":"","text":"","status":"success","pinned":true,"elapsed":true,"progress":{"position":1,"total":null,"text":"x"}}"#,
     r#"{"event":"changed","at":0.1,"job":1}"#,
@@ -35,6 +35,7 @@ const ALL: [&str; 13] = [
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"cancelled"}"#,
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"panicked"}"#,
     r#"{"event":"ended","at":0.25,"job":1,"outcome":"abandoned"}"#,
+    r#"{"event":"ended","at":0.25,"job":1,"outcome":"lost"}"#,
     r#"{"event":"line","at":1.849448205,"text":"\"\u001b[1mü"}"#,
     r#"{"event":"partial","at":0.28,"text":"a printed "}"#,
     r#"{"event":"closed","at":0.3}"#,
@@ -66,7 +67,7 @@ const MORE: [&str; 21] = [
     r#"{"event":"closed","at":1036800.000000001}"#,
 ];
 
-fn all() -> [Event; 13] {
+fn all() -> [Event; 14] {
     let job = JobId::new(1).unwrap();
     let full = Row::default()
         .with_status(Status::Success)
@@ -93,6 +94,7 @@ fn all() -> [Event; 13] {
         ended(Outcome::Cancelled),
         ended(Outcome::Panicked),
         ended(Outcome::Abandoned),
+        ended(Outcome::Lost),
         Event::Line { at: Duration::from_nanos(1_849_448_205), text: "\"\x1b[1mü".into() },
         Event::Partial { at: millis(280), text: "a printed ".into() },
         Event::Closed { at: millis(300) },
@@ -157,14 +159,14 @@ fn an_invalid_line_is_an_error_and_the_next_one_is_read() {
         (r#"{"event":"ended","at":1,"job":1,"outcome":"failed"}"#, "missing field `message`"),
         (r#"{"event":"closed","at":1} x"#, "trailing characters at line 1 column 27"),
     ] {
-        let lines = [ALL[12], line, ALL[12]].join("\n");
+        let lines = [ALL[13], line, ALL[13]].join("\n");
         let read = read(lines.as_bytes());
         let [Ok(before), Err(error), Ok(after)] = &read[..] else { panic!("{read:?}") };
         assert_eq!((before, after), (&closed, &closed));
         assert!(error.starts_with("line 2 is not an event: "), "{error}");
         assert!(error.contains(what), "{line}: {error}");
     }
-    let broken = [b"\xff\n", ALL[12].as_bytes()].concat();
+    let broken = [b"\xff\n", ALL[13].as_bytes()].concat();
     assert!(matches!(&read(&broken)[..], [Err(_), Ok(event)] if *event == closed));
 }
 
@@ -174,7 +176,7 @@ const HEADER: &str =
 #[test]
 fn a_header_is_read_and_is_not_an_event() {
     let later = HEADER.replace("copy", "move");
-    let lines = ["", HEADER, ALL[11], &later, ALL[11]].join("\n");
+    let lines = ["", HEADER, ALL[13], &later, ALL[13]].join("\n");
     let mut records = read_records(lines.as_bytes());
     assert_eq!(records.header(), None);
     for program in ["copy", "move"] {
@@ -191,7 +193,7 @@ fn a_header_is_read_and_is_not_an_event() {
 #[test]
 fn a_run_in_an_unknown_format_is_refused() {
     let header = r#"{"event":"run","format":2,"begun":"today"}"#;
-    let lines = [header, ALL[11]].join("\n");
+    let lines = [header, ALL[13]].join("\n");
     let mut records = read_records(lines.as_bytes());
     let error = records.next().unwrap().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
@@ -202,7 +204,7 @@ fn a_run_in_an_unknown_format_is_refused() {
 
 #[test]
 fn a_broken_header_is_an_error_of_its_line() {
-    let lines = [r#"{"event":"run","format":1}"#, ALL[11]].join("\n");
+    let lines = [r#"{"event":"run","format":1}"#, ALL[13]].join("\n");
     let read = read(lines.as_bytes());
     let [Err(error), Ok(_)] = &read[..] else { panic!("{read:?}") };
     assert!(error.starts_with("line 1 is not a header: missing field `version`"), "{error}");
@@ -275,7 +277,13 @@ fn any_event() -> impl Strategy<Value = Event> {
     let change = change.prop_map(|((prefix, text), status, progress, detached)| {
         change_of(prefix, text, status, progress, detached)
     });
-    let outcomes = [Outcome::Finished, Outcome::Cancelled, Outcome::Panicked, Outcome::Abandoned];
+    let outcomes = [
+        Outcome::Finished,
+        Outcome::Cancelled,
+        Outcome::Panicked,
+        Outcome::Abandoned,
+        Outcome::Lost,
+    ];
     let outcome = prop_oneof![select(outcomes.to_vec()), any_text().prop_map(Outcome::Failed)];
     let job = (1..=u64::MAX).prop_map(|id| JobId::new(id).unwrap()).boxed();
     // A time is exact in the first twelve days.

@@ -331,6 +331,7 @@ impl State {
             Some(Outcome::Failed(_)) => ("failed", Some(Status::Error)),
             Some(Outcome::Panicked) => ("panicked", Some(Status::Error)),
             Some(Outcome::Cancelled) => ("cancelled", Some(Status::Warning)),
+            Some(Outcome::Lost) => ("lost", Some(Status::Warning)),
             Some(Outcome::Abandoned) => ("abandoned", None),
             Some(_) => ("other", None),
         };

@@ -63,7 +63,7 @@ impl JobRow {
     pub(crate) fn end(&mut self, outcome: Option<Outcome>, at: Duration) {
         match outcome {
             Some(Outcome::Failed(_) | Outcome::Panicked) => self.data.status = Status::Error,
-            Some(Outcome::Cancelled) => self.data.status = Status::Warning,
+            Some(Outcome::Cancelled | Outcome::Lost) => self.data.status = Status::Warning,
             Some(Outcome::Finished | Outcome::Abandoned) | None => {}
         }
         self.updated = at;

@@ -703,6 +703,7 @@ fn mark(outcome: &Outcome) -> String {
         Outcome::Cancelled => " ⊘ cancelled".into(),
         Outcome::Panicked => " ✘ panicked".into(),
         Outcome::Abandoned => " … abandoned".into(),
+        Outcome::Lost => " ⊘ lost".into(),
     }
 }
 

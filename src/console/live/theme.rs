@@ -15,6 +15,7 @@ use crate::console::text::{clean, cut, width};
 /// | failed | `copy: a.txt ✘ no space` | `copy: a.txt x no space` |
 /// | panicked | `copy: a.txt ✘ panicked` | `copy: a.txt x panicked` |
 /// | cancelled | `copy: a.txt ⊘ cancelled` | `copy: a.txt - cancelled` |
+/// | lost | `copy: a.txt ⊘ lost` | `copy: a.txt - lost` |
 /// | abandoned | `copy: a.txt … abandoned` | `copy: a.txt ~ abandoned` |
 /// | bar | `copy ▓▓▓▓▓░░░░░  50% - 1/2` | `copy #####.....  50% - 1/2` |
 /// | spinner | `copy ⠹ 12` | `copy - 12` |
@@ -105,7 +106,8 @@ impl Theme {
         self
     }
 
-    /// Sets the mark of a job that was [cancelled](Outcome::Cancelled).
+    /// Sets the mark of a job that was [cancelled](Outcome::Cancelled) or
+    /// [lost](Outcome::Lost).
     pub fn cancelled(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
         self.cancelled = mark.into();
         self
@@ -160,6 +162,7 @@ impl Theme {
             Outcome::Cancelled => (&self.cancelled, "cancelled"),
             Outcome::Panicked => (&self.failed, "panicked"),
             Outcome::Abandoned => (&self.abandoned, "abandoned"),
+            Outcome::Lost => (&self.cancelled, "lost"),
         };
         let (mark, message) = (self.clean(mark, columns), self.clean(message, columns));
         let space = if mark.is_empty() || message.is_empty() { "" } else { " " };

@@ -208,7 +208,7 @@ fn every_text_has_contrast_in_both_color_schemes() {
     let site = Site::new();
     let _rows = one_of_each(&site);
     let mut browser = Browser::open(&site.url());
-    browser.wait_for("document.querySelectorAll('.row').length", 11);
+    browser.wait_for("document.querySelectorAll('.row').length", 12);
     let mut pages = Vec::new();
     for scheme in ["light", "dark"] {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
@@ -257,6 +257,7 @@ fn one_of_each(site: &Site) -> Vec<Job> {
         Outcome::Cancelled,
         Outcome::Panicked,
         Outcome::Abandoned,
+        Outcome::Lost,
     ] {
         site.board.add_job("ended: ").end(outcome);
     }
@@ -281,7 +282,7 @@ fn the_accessibility_tree_names_rows_and_bars() {
     let site = Site::new();
     let _rows = one_of_each(&site);
     let mut browser = Browser::open(&site.url());
-    browser.wait_for("document.querySelectorAll('.row').length", 11);
+    browser.wait_for("document.querySelectorAll('.row').length", 12);
     let tree = browser.call("Accessibility.getFullAXTree", json!({}));
     let nodes = tree["nodes"].as_array().expect("nodes");
     let names = |role: &str| -> Vec<&str> {
@@ -301,6 +302,7 @@ fn the_accessibility_tree_names_rows_and_bars() {
             "cancelled",
             "panicked",
             "abandoned",
+            "lost",
             "running",
             "success",
             "warning",
@@ -318,7 +320,7 @@ fn nothing_moves_if_the_user_prefers_that() {
     let site = Site::new();
     let _rows = one_of_each(&site);
     let mut browser = Browser::open(&site.url());
-    browser.wait_for("document.querySelectorAll('.row').length", 11);
+    browser.wait_for("document.querySelectorAll('.row').length", 12);
     let features = json!([{ "name": "prefers-reduced-motion", "value": "reduce" }]);
     browser.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     let moving = browser.evaluate(
