@@ -10,6 +10,8 @@ pub(crate) mod lock;
 pub(crate) mod model;
 mod notify;
 mod partial;
+#[cfg(feature = "relay")]
+pub(crate) mod relayed;
 pub(crate) mod unpark;
 
 use std::collections::VecDeque;

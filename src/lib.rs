@@ -55,6 +55,7 @@
 //!   `no_std + alloc` and contains the pool.
 //! - `serde`: `Serialize` and `Deserialize` for events.
 //! - `json`: writing events as lines of JSON, and reading them.
+//! - `relay`: the jobs of other processes on the board of this one.
 //! - `capture`, on Unix: output of other code appears above the board or goes to files.
 //! - `portable-atomic`: merges on processors without compare-and-swap, such as thumbv6m.
 //! - `tokio`: merges check the cooperative budget of their tokio task, which keeps shares
@@ -92,7 +93,11 @@ pub mod console;
 #[cfg(feature = "std")]
 mod io;
 #[cfg(feature = "std")]
+mod plain_text;
+#[cfg(feature = "std")]
 pub mod record;
+#[cfg(feature = "relay")]
+pub mod relay;
 #[cfg(feature = "std")]
 mod report_progress;
 #[cfg(feature = "std")]
@@ -152,6 +157,7 @@ pub mod event {
     pub use crate::board::events::tee::Tee;
     pub use crate::board::events::{Drain, Ready};
     pub use crate::board::{BoardWriter, PrintLines};
+    pub use crate::plain_text::plain_text;
 }
 
 /// The state and the appearance of a board, computed from its events.

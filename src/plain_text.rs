@@ -1,29 +1,34 @@
-//! Cleaning the texts of jobs and lines, which may come from anywhere.
+//! Texts of other programs, made safe to show.
 
-/// The maximum lengths in bytes of a prefix, of a text, and of a line or a message.
-pub(crate) const PREFIX: usize = 256;
-pub(crate) const TEXT: usize = 1_024;
-pub(crate) const LINE: usize = 4_096;
-
-/// Returns the text without escape sequences, with a space for each other control
-/// character and each bidirectional override, cut to the given number of bytes. A newline
-/// stays if `newlines` is set.
-pub(crate) fn clean(text: &str, bytes: usize, newlines: bool) -> String {
-    let mut cleaned = String::new();
+/// Returns a text without escape sequences, with a space for every other control character
+/// and every character that changes the direction of the text, cut to `bytes` bytes and an
+/// ellipsis.
+///
+/// Such a text cannot change how the text around it is shown. HTML is not escaped.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::event::plain_text;
+///
+/// assert_eq!(plain_text("\x1b[31mred\x1b[0m\tand\nblue", 100), "red and blue");
+/// assert_eq!(plain_text("a long text", 6), "a long…");
+/// ```
+pub fn plain_text(text: &str, bytes: usize) -> String {
+    let mut plain = String::new();
     let mut rest = text.chars();
     while let Some(char) = rest.next() {
-        if cleaned.len() + char.len_utf8() > bytes {
-            cleaned.push('…');
+        if plain.len() + char.len_utf8() > bytes {
+            plain.push('…');
             break;
         }
         match char {
             '\u{1b}' => skip_sequence(&mut rest),
-            '\n' if newlines => cleaned.push('\n'),
-            char if char.is_control() || is_bidi(char) => cleaned.push(' '),
-            char => cleaned.push(char),
+            char if char.is_control() || is_bidi(char) => plain.push(' '),
+            char => plain.push(char),
         }
     }
-    cleaned
+    plain
 }
 
 /// Skips an escape sequence, whose escape character has been read.
@@ -67,10 +72,10 @@ fn is_bidi(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::plain_text;
 
     #[test]
-    fn a_clean_text_has_no_sequences_and_no_controls() {
+    fn a_plain_text_has_no_sequences_and_no_controls() {
         for (text, expected) in [
             ("plain – 東京 🍺", "plain – 東京 🍺"),
             ("\u{1b}[1;31mred\u{1b}[0m", "red"),
@@ -84,15 +89,14 @@ mod tests {
             ("\u{1b}cx", "x"),
             ("<b>&amp;</b>", "<b>&amp;</b>"),
         ] {
-            assert_eq!(clean(text, 1_000, false), expected, "{text:?}");
+            assert_eq!(plain_text(text, 1_000), expected, "{text:?}");
         }
     }
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!(clean("äöü", 6, false), "äöü");
-        assert_eq!(clean("äöü", 5, false), "äö…");
-        assert_eq!(clean("äöü", 0, false), "…");
-        assert_eq!(clean("a\nb", 9, true), "a\nb");
+        assert_eq!(plain_text("äöü", 6), "äöü");
+        assert_eq!(plain_text("äöü", 5), "äö…");
+        assert_eq!(plain_text("äöü", 0), "…");
     }
 }

@@ -50,6 +50,9 @@ pub(crate) struct Link {
 pub(crate) struct BoardState {
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
     jobs: AtomicU64,
+    /// The number of relays.
+    #[cfg(feature = "relay")]
+    relays: AtomicU64,
     closed: OnceLock<Duration>,
     notify: Notify,
     lines: Mutex<Lines>,
@@ -66,6 +69,8 @@ pub(crate) fn channel(
     let shared = Arc::new(BoardState {
         clock: Box::new(clock),
         jobs: AtomicU64::new(0),
+        #[cfg(feature = "relay")]
+        relays: AtomicU64::new(0),
         closed: OnceLock::new(),
         notify: Notify::new(),
         lines: Mutex::default(),
@@ -85,6 +90,19 @@ impl Link {
     pub(crate) fn next_id(&self) -> JobId {
         let id = self.shared.jobs.fetch_add(1, Relaxed) + 1;
         JobId::new(id).expect("fewer than 2^64 jobs")
+    }
+
+    /// Returns the number before the ids of a new relay: each relay has 2^32 ids after
+    /// those of the board, so that its rows stand together.
+    #[cfg(feature = "relay")]
+    pub(crate) fn next_block(&self) -> u64 {
+        (self.shared.relays.fetch_add(1, Relaxed) + 1) << 32
+    }
+
+    /// Returns the number of messages that wait for the reader.
+    #[cfg(feature = "relay")]
+    pub(crate) fn backlog(&self) -> usize {
+        self.sender.len()
     }
 
     /// Queues a message and wakes the reader, unless the board is closed or its events

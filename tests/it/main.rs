@@ -38,6 +38,8 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod queue;
+#[cfg(feature = "relay")]
+mod relay;
 mod remote;
 mod reorder;
 mod replay;

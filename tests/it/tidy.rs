@@ -6,13 +6,15 @@ use crate::repository::{files, read, root};
 
 /// The folders of `src` that the code of each folder may name. `lib.rs` may name all of
 /// them.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("board", &["units"]),
     ("console", &["board", "io", "record", "units"]),
     ("guide", &[]),
     ("io", &["board"]),
+    ("plain_text", &[]),
     ("pool", &[]),
     ("record", &["board"]),
+    ("relay", &["board", "plain_text", "record"]),
     ("report_progress", &["board"]),
     ("testing", &["board", "console"]),
     ("units", &[]),

@@ -8,7 +8,6 @@ mod page;
 #[cfg(feature = "smol")]
 mod serve;
 mod state;
-mod text;
 
 pub use access::{Token, TokenError};
 pub use body::PageBody;

@@ -7,15 +7,19 @@ use std::ops::Bound::{Excluded, Included};
 use std::task::Waker;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, ProgressChange, Row};
+use active_status::event::{Change, Progress, ProgressChange, Row, plain_text};
 use active_status::progress::Unit;
 use active_status::{Event, JobId, Outcome, Status};
 use serde::Serialize;
 
-use crate::text::{LINE, PREFIX, TEXT, clean};
-
 /// The maximum number of ended rows and lines that are kept, and of vanished rows.
 const PAST: usize = 1_000;
+/// The maximum lengths in bytes of a prefix, of a text, and of a printed line.
+const PREFIX: usize = 256;
+const TEXT: usize = 1_024;
+const LINE: usize = 4_096;
+/// The maximum number of lines of the message of a failure.
+const LINES: usize = 16;
 /// The maximum number of items in a message.
 const CHUNK: usize = 256;
 /// The maximum number of viewers.
@@ -175,7 +179,7 @@ enum Shown<'a> {
 impl State {
     pub(crate) fn new(title: &str) -> Self {
         Self {
-            title: clean(title, PREFIX, false),
+            title: plain_text(title, PREFIX),
             boot: RandomState::new().build_hasher().finish(),
             version: 0,
             published: 0,
@@ -195,7 +199,7 @@ impl State {
     pub(crate) fn apply(&mut self, event: Event) {
         match event {
             Event::Line { at, text } => {
-                let text = clean(&text, LINE, false);
+                let text = plain_text(&text, LINE);
                 self.push_past(Item::Line { at, text });
             }
             _ if self.closed => {}
@@ -308,8 +312,8 @@ impl State {
 
     fn change(&mut self, job: JobId, at: Duration, mut change: Change) {
         let Some(running) = self.running.get_mut(&job) else { return };
-        change.prefix = change.prefix.map(|prefix| clean(&prefix, PREFIX, false));
-        change.text = change.text.map(|text| clean(&text, TEXT, false));
+        change.prefix = change.prefix.map(|prefix| plain_text(&prefix, PREFIX));
+        change.text = change.text.map(|text| plain_text(&text, TEXT));
         if let ProgressChange::Set(progress) = &mut change.progress {
             clean_progress(progress);
         }
@@ -345,7 +349,11 @@ impl State {
             return;
         }
         let outcome = outcome.map(|outcome| match outcome {
-            Outcome::Failed(message) => Outcome::Failed(clean(&message, LINE, true)),
+            Outcome::Failed(message) => {
+                // Each line of a message is a cause of the one before it.
+                let lines = message.lines().take(LINES).map(|line| plain_text(line, TEXT));
+                Outcome::Failed(lines.collect::<Vec<_>>().join("\n"))
+            }
             outcome => outcome,
         });
         self.push_past(Item::Ended(Box::new(Ended { job, added, at, row, outcome })));
@@ -378,16 +386,16 @@ impl State {
 }
 
 fn clean_row(row: &mut Row) {
-    row.prefix = clean(&row.prefix, PREFIX, false);
-    row.text = clean(&row.text, TEXT, false);
+    row.prefix = plain_text(&row.prefix, PREFIX);
+    row.text = plain_text(&row.text, TEXT);
     if let Some(progress) = &mut row.progress {
         clean_progress(progress);
     }
 }
 
 fn clean_progress(progress: &mut Progress) {
-    progress.text = progress.text.take().map(|text| clean(&text, PREFIX, false));
+    progress.text = progress.text.take().map(|text| plain_text(&text, PREFIX));
     if let Unit::Named(word) = &mut progress.unit {
-        *word = clean(word, PREFIX, false).into();
+        *word = plain_text(word, PREFIX).into();
     }
 }

@@ -219,6 +219,12 @@ impl JobState {
         })
     }
 
+    /// Merges a change of a job of another board.
+    #[cfg(feature = "relay")]
+    pub(crate) fn relay(&self, change: &Change) -> bool {
+        self.write(|fields, _| fields.pending.merge(change))
+    }
+
     /// Lets the job run without handles.
     pub(crate) fn detach(&self) -> bool {
         self.write(|fields, _| {
@@ -320,7 +326,8 @@ impl JobState {
         if position > 0 {
             fields.counting.get_or_insert(None);
         }
-        if !mem::take(&mut fields.progress_changed) && !moved {
+        let relayed = !change.progress.is_unchanged();
+        if (!mem::take(&mut fields.progress_changed) && !moved) || relayed {
             return change;
         }
         let Some(total) = fields.counting else {

@@ -1,0 +1,358 @@
+//! Relaying the events of other boards: jobs of other processes on the board of this one.
+//!
+//! A child process writes the events of its board as lines of JSON, and its parent reads
+//! them:
+//!
+//! ```no_run
+//! use std::io::{self, BufReader};
+//! use std::process::{Command, Stdio};
+//! use std::thread;
+//!
+//! use active_status::Console;
+//!
+//! # fn child() {
+//! // In the child:
+//! let board = Console::json().output(io::stdout()).open();
+//! # board.shutdown();
+//! # }
+//! # fn main() -> io::Result<()> {
+//! // In the parent:
+//! let board = Console::auto().open();
+//! let mut child = Command::new("child").stdout(Stdio::piped()).spawn()?;
+//! let output = BufReader::new(child.stdout.take().expect("a pipe"));
+//! let relay = board.board().relay("child 1");
+//! let reader = thread::spawn(move || relay.read(output));
+//! child.wait()?;
+//! reader.join().expect("no panic")?;
+//! board.shutdown();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This works on every system, and over `ssh host program`. The jobs that a child leaves
+//! running when its output ends are [lost](Outcome::Lost).
+//!
+//! Requires the feature `relay`.
+
+mod limits;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufRead, ErrorKind};
+use std::time::Duration;
+
+use crate::board::Board;
+use crate::board::event::{Change, Event, JobId, Outcome, Progress, ProgressChange, Row, Unit};
+use crate::board::relayed::RelayedJob;
+use crate::plain_text::plain_text;
+use crate::record::read_records;
+use limits::Bucket;
+
+/// The maximum number of messages on the board before [`Relay::read`] waits.
+const BACKLOG: usize = 4_096;
+/// The maximum position, as on this board.
+const MAX_POSITION: u64 = 1 << 62;
+/// The maximum lengths in bytes of a label, and of a printed line or the line of a message.
+const LABEL: usize = 64;
+const LINE: usize = 4_096;
+
+/// Options of a [`Relay`]. A string converts to options with this label.
+#[must_use = "options do nothing until a relay has them"]
+pub struct RelayOptions {
+    label: String,
+    jobs: usize,
+    text: usize,
+    per_second: u32,
+    rows: Option<Box<RowFilter>>,
+}
+
+type RowFilter = dyn FnMut(&mut Row) -> bool + Send;
+
+impl RelayOptions {
+    /// Creates the default options, with the words that begin every prefix and line.
+    pub fn new(label: impl AsRef<str>) -> Self {
+        let label = plain_text(label.as_ref(), LABEL);
+        Self { label, jobs: 10_000, text: 1_024, per_second: 2_000, rows: None }
+    }
+
+    /// Sets the maximum number of jobs that run at once. The default is 10,000.
+    pub const fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Sets the maximum number of bytes of a prefix or a text. The default is 1,024.
+    pub const fn text(mut self, bytes: usize) -> Self {
+        self.text = bytes;
+        self
+    }
+
+    /// Sets the maximum number of new rows and lines per second. Ten times as many may
+    /// arrive at once. The default is 2,000.
+    pub const fn per_second(mut self, count: u32) -> Self {
+        self.per_second = count;
+        self
+    }
+
+    /// Sets a closure that may change a row before it is added, or refuse it by returning
+    /// `false`.
+    ///
+    /// It is given the row with its label, pinned if the other board has pinned it. Without
+    /// a closure, rows are not pinned, and a pinned row that shows the elapsed time is
+    /// refused.
+    pub fn rows(mut self, rows: impl FnMut(&mut Row) -> bool + Send + 'static) -> Self {
+        self.rows = Some(Box::new(rows));
+        self
+    }
+}
+
+impl From<&str> for RelayOptions {
+    fn from(label: &str) -> Self {
+        Self::new(label)
+    }
+}
+
+impl From<String> for RelayOptions {
+    fn from(label: String) -> Self {
+        Self::new(label)
+    }
+}
+
+impl fmt::Debug for RelayOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayOptions").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    /// Creates a relay, which shows the jobs and lines of another board on this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{Event, board};
+    ///
+    /// let (board, mut events) = board();
+    /// let lines = r#"{"event":"added","at":0.5,"job":1,"prefix":"copy: "}
+    /// {"event":"changed","at":0.6,"job":1,"text":"a.txt"}"#;
+    /// board.relay("child").read(lines.as_bytes()).unwrap();
+    ///
+    /// let Some(Event::Added { row, .. }) = events.try_recv() else { unreachable!() };
+    /// assert_eq!(row.prefix, "child copy: ");
+    /// // The lines end without an end of the job.
+    /// let lost = events.drain().last().unwrap();
+    /// assert!(matches!(lost, Event::Ended { outcome: active_status::Outcome::Lost, .. }));
+    /// ```
+    pub fn relay(&self, options: impl Into<RelayOptions>) -> Relay {
+        let options = options.into();
+        Relay {
+            bucket: Bucket::new(options.per_second, self.now()),
+            next: self.next_block(),
+            board: self.clone(),
+            options,
+            jobs: BTreeMap::new(),
+            delay: None,
+            omitted: 0,
+        }
+    }
+}
+
+/// A relay of the events of another board, which may be of another process: see
+/// [`Board::relay`].
+///
+/// Its rows stand together, in order, below those of this board. Prefixes and lines begin
+/// with its label. Texts are [plain](plain_text). Changes of a job merge until they are
+/// read, as on its own board.
+///
+/// Rows and lines beyond the limits of the [options](RelayOptions) are omitted, and a line
+/// counts them.
+///
+/// When the relay is dropped, the jobs that run are [lost](Outcome::Lost), unless this
+/// board is closed: then they are abandoned. A relay keeps its board open until
+/// [`Board::close`] is called.
+#[must_use = "the jobs of a relay are lost when it is dropped"]
+pub struct Relay {
+    board: Board,
+    options: RelayOptions,
+    /// The running jobs by their ids on the other board.
+    jobs: BTreeMap<JobId, RelayedJob>,
+    /// The last id that was used on this board.
+    next: u64,
+    /// The least difference of the times of arrival and of the events, in nanoseconds.
+    delay: Option<i128>,
+    bucket: Bucket,
+    /// The number of rows and lines that were omitted and not yet counted in a line.
+    omitted: u64,
+}
+
+impl Relay {
+    /// Relays an event of the other board.
+    ///
+    /// All events of the other board must be relayed, in their order. An event that makes
+    /// no sense has no effect. A job that is added again while it is running is lost, and
+    /// then starts over.
+    pub fn apply(&mut self, event: Event) {
+        let at = self.time_here(event.at());
+        match event {
+            Event::Added { job, row, .. } => self.add(job, at, row),
+            Event::Changed { job, change, .. } => {
+                let change = self.clean_change(change);
+                if let Some(running) = self.jobs.get_mut(&job) {
+                    running.change(&change);
+                }
+            }
+            Event::Ended { job, outcome, .. } => {
+                if let Some(running) = self.jobs.remove(&job) {
+                    running.end(at, clean_outcome(outcome));
+                }
+            }
+            Event::Line { text, .. } => {
+                if self.admit() {
+                    let line = plain_text(&format!("{} {text}", self.options.label), LINE);
+                    self.board.println(line);
+                }
+            }
+            // A partial line of this board is its own.
+            Event::Partial { .. } => {}
+            Event::Closed { .. } => {
+                std::mem::take(&mut self.jobs).into_values().for_each(|job| job.close(at));
+            }
+        }
+    }
+
+    /// Relays lines of JSON until they end, on this thread.
+    ///
+    /// Returns the number of lines that were not events, which have no effect. A line has
+    /// at most 1 MiB. While more than 4,096 messages wait for the reader of this board, no
+    /// lines are read, so that a child process with a full pipe merges its updates.
+    ///
+    /// # Errors
+    ///
+    /// Fails if reading fails. The jobs that run are then lost.
+    pub fn read(mut self, reader: impl BufRead) -> io::Result<u64> {
+        let mut invalid = 0;
+        for event in read_records(reader) {
+            match event {
+                Ok(event) => self.apply(event),
+                Err(error) if error.kind() == ErrorKind::InvalidData => invalid += 1,
+                Err(error) => return Err(error),
+            }
+            while self.board.backlog() > BACKLOG && !self.board.is_over() {
+                self.board.flush();
+            }
+        }
+        Ok(invalid)
+    }
+
+    /// Converts a time of the other board to this board: the event with the least delay
+    /// arrived at once, and none is of the future.
+    fn time_here(&mut self, at: Duration) -> Duration {
+        let (now, at) = (self.board.now(), at.as_nanos() as i128);
+        let delay = now.as_nanos() as i128 - at;
+        let delay = self.delay.map_or(delay, |least| least.min(delay));
+        self.delay = Some(delay);
+        let here = (at + delay).max(0).unsigned_abs().min(now.as_nanos());
+        Duration::from_secs((here / 1_000_000_000) as u64)
+            + Duration::from_nanos((here % 1_000_000_000) as u64)
+    }
+
+    fn add(&mut self, job: JobId, at: Duration, mut row: Row) {
+        if let Some(before) = self.jobs.remove(&job) {
+            before.end(at, Outcome::Lost);
+        }
+        row.prefix = self.labeled(&row.prefix);
+        row.text = plain_text(&row.text, self.options.text);
+        if let Some(progress) = &mut row.progress {
+            self.clean_progress(progress);
+        }
+        let accepted = match &mut self.options.rows {
+            Some(rows) => rows(&mut row),
+            None => {
+                let clock = row.pinned && row.elapsed;
+                row.pinned = false;
+                !clock
+            }
+        };
+        if !accepted {
+            return;
+        }
+        if self.jobs.len() >= self.options.jobs {
+            self.omitted += 1;
+        } else if self.admit() {
+            self.next += 1;
+            let id = JobId::new(self.next).expect("a number above 2^32");
+            self.jobs.insert(job, RelayedJob::add(&self.board, id, at, row));
+        }
+    }
+
+    /// Returns `true` if another row or line may be shown now, and first reports those
+    /// that were omitted.
+    fn admit(&mut self) -> bool {
+        if !self.bucket.take(self.board.now()) {
+            self.omitted += 1;
+            return false;
+        }
+        self.report_omitted();
+        true
+    }
+
+    fn report_omitted(&mut self) {
+        let omitted = std::mem::take(&mut self.omitted);
+        if omitted > 0 {
+            let label = &self.options.label;
+            self.board.println(format_args!("{label} … {omitted} rows and lines not shown"));
+        }
+    }
+
+    fn labeled(&self, prefix: &str) -> String {
+        plain_text(&format!("{} {prefix}", self.options.label), self.options.text)
+    }
+
+    fn clean_change(&self, mut change: Change) -> Change {
+        change.prefix = change.prefix.map(|prefix| self.labeled(&prefix));
+        change.text = change.text.map(|text| plain_text(&text, self.options.text));
+        if let ProgressChange::Set(progress) = &mut change.progress {
+            self.clean_progress(progress);
+        }
+        change
+    }
+
+    fn clean_progress(&self, progress: &mut Progress) {
+        progress.position = progress.position.min(MAX_POSITION);
+        progress.total = progress.total.map(|total| total.min(MAX_POSITION));
+        let bytes = self.options.text;
+        progress.text = progress.text.take().map(|text| plain_text(&text, bytes));
+        if let Unit::Named(word) = &mut progress.unit {
+            *word = plain_text(word, bytes).into();
+        }
+    }
+}
+
+fn clean_outcome(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed(message) => {
+            let lines = message.lines().take(16).map(|line| plain_text(line, LINE));
+            Outcome::Failed(lines.collect::<Vec<_>>().join("\n"))
+        }
+        outcome => outcome,
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.report_omitted();
+        let at = self.board.now();
+        for job in std::mem::take(&mut self.jobs).into_values() {
+            job.end(at, Outcome::Lost);
+        }
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay")
+            .field("label", &self.options.label)
+            .field("jobs", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
+}
