@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-use active_status::testing::Sim;
-use active_status::workers::{Failure, WorkerEvent, supervise, with_events};
-use active_status::{
-    Event, Events, Job, JobId, Outcome, WorkQueue, WorkerId, run_workers, wrap_with_status,
+use active_status::status::report_restarts;
+use active_status::testing::{Chance, Sim};
+use active_status::workers::{
+    Cause, Failure, Pool, PoolHandle, Worker, WorkerEvent, supervise, until_stopped, with_events,
 };
-use futures::{StreamExt, stream};
+use active_status::{Event, Job, JobId, Outcome, StatusOptions, WorkQueue};
+use futures::stream::FusedStream;
+use futures::{Stream, StreamExt, stream};
 
 use crate::allocator;
 
@@ -86,13 +88,25 @@ fn random_numbers_are_below_their_limit() {
 struct Log {
     /// The items in the order in which they were done.
     done: Vec<u32>,
-    /// The workers that ended, with whether they panicked.
-    ends: BTreeMap<usize, bool>,
-    failures: u32,
-    /// The outcomes of the rows, in the order of their ids.
-    outcomes: BTreeMap<JobId, Outcome>,
+    /// The workers whose end and whose row have not both been seen, with the outcome.
+    ends: BTreeMap<usize, Outcome>,
+    /// The worker of each row that has not ended.
+    rows: BTreeMap<JobId, usize>,
+    counts: Counts,
     /// The least and the most bytes that were allocated after the first tenth.
     bytes: Option<(isize, isize)>,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    failures: u32,
+    /// The workers that were built.
+    built: u32,
+    ended: u32,
+    panicked: u32,
+    /// The rows of workers that were aborted.
+    cancelled: u32,
+    orders: u32,
 }
 
 impl Log {
@@ -106,36 +120,54 @@ impl Log {
         }
     }
 
-    /// Notes that a worker ended.
-    fn end(&mut self, id: WorkerId, panicked: bool) {
-        assert_eq!(self.ends.insert(id.get(), panicked), None, "worker {id} ended twice");
+    /// Notes how a worker or its row ended. The two must agree.
+    fn end(&mut self, worker: usize, outcome: Outcome) {
+        match self.ends.remove(&worker) {
+            Some(other) => assert_eq!(other, outcome, "worker {worker}"),
+            None => assert_eq!(self.ends.insert(worker, outcome), None),
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Added { job, row, .. } => {
+                self.rows.insert(job, row.prefix.parse().unwrap());
+            }
+            Event::Ended { job, outcome, .. } => {
+                let worker = self.rows.remove(&job).expect("a row ends once");
+                match outcome {
+                    Outcome::Cancelled => self.counts.cancelled += 1,
+                    outcome => self.end(worker, outcome),
+                }
+            }
+            _ => {}
+        }
     }
 }
 
-/// Does the given number of items, with workers that panic at random, are restarted or
-/// given up once in `gives_up` failures, and find more items, while the queue is paused and
-/// resumed.
+/// Does the given number of items in a pool whose workers panic at random, are restarted or
+/// given up once in `gives_up` failures, and find more items, while workers are added,
+/// paused, stopped and aborted and the queue is paused.
 fn chaos(seed: u64, items: u32, gives_up: u64) -> Log {
     let done = Vec::with_capacity(2 * items as usize);
     let log = RefCell::new(Log { done, ..Log::default() });
-    let over = Cell::new(false);
     let queue = WorkQueue::new(stream::iter(0..items));
-    let (log_ref, over, queue) = (&log, &over, &queue);
+    let (log_ref, queue) = (&log, &queue);
     let mut sim = Sim::new(seed);
     let (board, events) = sim.clock().board();
     let chance = sim.chance();
-    let workers = 1 + chance.random(8) as usize;
 
     let chances = chance.clone();
-    let constructor = move |job: Job| {
+    let constructor = move |(worker, job): (Worker, Job)| {
         let chance = chances.clone();
-        queue.tasks().then(move |task| {
+        let tasks = queue.tasks().take_until(worker.stopped());
+        tasks.then(move |task| {
             let (chance, job) = (chance.clone(), job.clone());
             async move {
                 job.set_text(*task);
                 chance.hesitate(MOMENT).await;
                 if chance.one_in(20) {
-                    log_ref.borrow_mut().failures += 1;
+                    log_ref.borrow_mut().counts.failures += 1;
                     // Without a message on standard error.
                     resume_unwind(Box::new("chaos"));
                 }
@@ -147,54 +179,78 @@ fn chaos(seed: u64, items: u32, gives_up: u64) -> Log {
         })
     };
     let chances = chance.clone();
-    let policy = move |failure: Failure<'_, Job>| {
-        let panicked = !failure.cause.to_string().starts_with("ended");
+    let policy = until_stopped(move |failure: Failure<'_, (Worker, Job)>| {
+        let panicked = matches!(failure.cause, Cause::Panicked(_));
         (panicked && !chances.one_in(gives_up)).then(|| chances.hesitate(MOMENT))
-    };
-    let rows = wrap_with_status(&board, supervise(constructor, policy));
-    let mut pool = run_workers(workers, with_events(rows));
+    });
+    let mut supervised = supervise(constructor, report_restarts(policy));
+    let rows = StatusOptions::new().prefix(|id| id.to_string());
+    let rows = rows.wrap_worker(&board, move |worker, job| {
+        log_ref.borrow_mut().counts.built += 1;
+        supervised((worker, job))
+    });
+    let workers = 1 + chance.random(8) as usize;
+    let mut pool = Pool::with_workers(workers, with_events(rows)).stay_open();
+    let handle = pool.handle();
     let chances = chance.clone();
     sim.spawn(async move {
-        while let Some((id, event)) = pool.next().await {
+        while let Some((worker, event)) = pool.next().await {
+            let mut log = log_ref.borrow_mut();
             match event {
                 WorkerEvent::Item(item) => {
-                    log_ref.borrow_mut().item(item, items);
+                    log.item(item, items);
+                    drop(log);
                     if chances.one_in(16) {
                         chances.hesitate(MOMENT).await;
                     }
                 }
-                WorkerEvent::Ended => log_ref.borrow_mut().end(id, false),
-                WorkerEvent::Panicked(_) => log_ref.borrow_mut().end(id, true),
+                WorkerEvent::Ended => {
+                    log.counts.ended += 1;
+                    log.end(worker.id().get(), Outcome::Finished);
+                }
+                WorkerEvent::Panicked(_) => {
+                    log.counts.panicked += 1;
+                    log.end(worker.id().get(), Outcome::Panicked);
+                }
             }
         }
-        // What is left when every worker was given up.
-        let mut rest = queue.tasks();
-        while let Some(task) = rest.next().await {
-            log_ref.borrow_mut().done.push(task.done());
-        }
-        over.set(true);
         board.close();
     });
     sim.spawn(async move {
-        while !over.get() {
-            queue.pause();
-            chance.hesitate(MOMENT).await;
+        while !queue.is_terminated() {
+            log_ref.borrow_mut().counts.orders += 1;
+            give_order(&chance, &handle, queue);
+            chance.hesitate(4 * MOMENT).await;
             queue.resume();
             chance.hesitate(4 * MOMENT).await;
         }
+        handle.stop();
     });
-    sim.spawn(read(events, log_ref));
+    sim.spawn(async move {
+        let mut events = events;
+        while let Some(event) = events.next().await {
+            log_ref.borrow_mut().event(event);
+        }
+    });
     assert_eq!(sim.run(), 0, "seed {seed}: a wake was lost");
     drop(sim);
     log.into_inner()
 }
 
-async fn read(mut events: Events, log: &RefCell<Log>) {
-    while let Some(event) = events.next().await {
-        if let Event::Ended { job, outcome, .. } = event {
-            let twice = log.borrow_mut().outcomes.insert(job, outcome);
-            assert_eq!(twice, None, "a job ended twice");
-        }
+/// Gives a random order to a pool or its queue. Some order leads to an end of every pause.
+fn give_order(chance: &Chance, handle: &PoolHandle, queue: &WorkQueue<impl Stream<Item = u32>>) {
+    let mut workers = handle.workers();
+    let index = chance.random(workers.len() as u64) as usize;
+    let worker = (!workers.is_empty()).then(|| workers.swap_remove(index));
+    match chance.random(8) {
+        0 => handle.resize(chance.random(9) as usize),
+        1 => drop(handle.add().expect("the pool is open")),
+        2 => worker.iter().for_each(Worker::pause),
+        3 => worker.iter().for_each(Worker::stop),
+        4 => worker.iter().for_each(Worker::abort),
+        5 => handle.pause(),
+        6 => handle.resume(),
+        _ => queue.pause(),
     }
 }
 
@@ -206,22 +262,24 @@ fn check(seed: u64, items: u32, gives_up: u64) -> Log {
     done.dedup();
     assert_eq!(done.len(), log.done.len(), "seed {seed}: an item was done twice");
     assert_eq!(done[..items as usize], Vec::from_iter(0..items), "seed {seed}");
-    let outcomes = log.outcomes.values();
-    let panicked: Vec<bool> = outcomes.map(|outcome| *outcome == Outcome::Panicked).collect();
-    assert_eq!(panicked, Vec::from_iter(log.ends.values().copied()), "seed {seed}");
+    assert!(log.ends.is_empty() && log.rows.is_empty(), "seed {seed}: {:?}", log.ends);
+    let Counts { built, ended, panicked, cancelled, .. } = log.counts;
+    assert_eq!(built, ended + panicked + cancelled, "seed {seed}");
     log
 }
 
 #[test]
 fn every_item_is_done_once_in_every_order() {
-    let mut failures = 0;
-    let mut given_up = 0;
+    let mut total = Counts::default();
     for seed in 0..300 {
-        let log = check(seed, 60, 30);
-        failures += log.failures;
-        given_up += log.ends.values().filter(|&&panicked| panicked).count();
+        let counts = check(seed, 60, 30).counts;
+        total.failures += counts.failures;
+        total.panicked += counts.panicked;
+        total.cancelled += counts.cancelled;
+        total.ended += counts.ended;
     }
-    assert!(failures > 500 && given_up > 10, "{failures} failures, {given_up} given up");
+    let Counts { failures, panicked, cancelled, ended, .. } = total;
+    assert!(failures > 500 && panicked > 10 && cancelled > 50 && ended > 500, "{total:?}");
 }
 
 #[test]
@@ -232,9 +290,11 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
-fn a_million_items_with_panics_and_restarts_need_no_more_memory() {
-    let log = check(5, 1_000_000, u64::MAX);
-    assert!(log.failures > 10_000, "{} failures", log.failures);
+fn chaos_over_a_million_items_needs_no_more_memory() {
+    let log = check(5, 1_000_000, 100);
+    let Counts { failures, panicked, cancelled, ended, .. } = log.counts;
+    assert!(failures > 10_000 && panicked > 100, "{:?}", log.counts);
+    assert!(cancelled > 100 && ended > 1_000, "{:?}", log.counts);
     let (least, most) = log.bytes.unwrap();
-    assert!(most - least < 8_192, "{} bytes", most - least);
+    assert!(most - least < 32_768, "{} bytes, {:?}", most - least, log.counts);
 }
