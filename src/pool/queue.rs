@@ -46,6 +46,20 @@ use crate::pool::waiters::{Place, Waiters};
 /// left, and no task is in hand. To keep it open, let the source be the receiver of
 /// a channel, or [`stream::pending`] and call [`close`](Self::close).
 ///
+/// # Weights
+///
+/// A worker that is itself the source of a queue has one turn per round for each clone of
+/// that queue in the merge:
+///
+/// ```
+/// use active_status::{Merge, WorkQueue};
+/// use futures::{StreamExt, executor::block_on, stream};
+///
+/// let [heavy, light] = ['h', 'l'].map(|name| WorkQueue::new(stream::repeat(name)));
+/// let pool: Merge<_> = [heavy.clone(), heavy.clone(), heavy, light].into_iter().collect();
+/// assert_eq!(block_on(pool.take(8).collect::<String>()), "hhhlhhhl");
+/// ```
+///
 /// # Cancel safety
 ///
 /// A clone that is dropped while it waits loses no item: it wakes another clone if

@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread;
 
+use active_status::workers::{Failure, supervise};
 use active_status::{Merge, WorkerId, once, run_workers};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::mpsc;
@@ -360,5 +361,41 @@ fn shares_are_equal_in_nested_merges() {
         }
         let outer: Merge<Merge<Full>> = inner.into_iter().collect();
         current_thread().block_on(shares(outer, 0));
+    });
+}
+
+/// Runs 50 workers that never fail beside 50 that fail after every item, and asserts that
+/// no worker takes turns of another: a restart costs the worker that failed one turn.
+async fn shares_under_restarts() {
+    let (workers, rounds) = (100, 400);
+    let constructor = |id: WorkerId| {
+        let items = if id.get().is_multiple_of(2) { 1 } else { usize::MAX };
+        full(id.index()).take(items)
+    };
+    let policy = |_: Failure<'_, WorkerId>| Some(ready(()));
+    let mut pool = run_workers(workers, supervise(constructor, policy));
+    let mut served = vec![0_usize; workers];
+    for _ in 0..workers / 2 * rounds {
+        served[pool.next().await.unwrap()] += 1;
+    }
+    let shares = |parity: usize| served.iter().copied().skip(parity).step_by(2);
+    for parity in [0, 1] {
+        let (least, most) = (shares(parity).min().unwrap(), shares(parity).max().unwrap());
+        assert!(most - least <= 1, "{served:?}");
+    }
+    let (steady, failing) = (shares(0).sum::<usize>(), shares(1).sum::<usize>());
+    assert!(steady.abs_diff(2 * failing) <= 2 * workers, "{steady} and {failing}");
+}
+
+#[test]
+fn shares_are_equal_under_restarts_on_tokio_current_thread() {
+    within_a_minute(|| current_thread().block_on(shares_under_restarts()));
+}
+
+#[test]
+fn shares_are_equal_under_restarts_on_tokio_multi_thread() {
+    within_a_minute(|| {
+        let runtime = multi_thread();
+        runtime.block_on(runtime.spawn(shares_under_restarts())).unwrap();
     });
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use active_status::workers::{Task, Tasks};
-use active_status::{WorkQueue, run_workers};
+use active_status::{Merge, WorkQueue, run_workers};
 use futures::{FutureExt, Stream, StreamExt, stream};
 
 use crate::support::{Parent, Step, child, panic_of, within_a_minute};
@@ -189,6 +189,45 @@ fn a_woken_worker_that_is_busy_delays_no_item() {
     handle.send();
     assert_eq!(parent.take_wakes(), 1);
     assert_eq!(item(&mut idle), 0);
+}
+
+// Weights.
+
+/// A merge of the clones of a worker, one per seat, and of two workers with one seat.
+fn weighted<S: Stream<Item = char>>(heavy: S, seats: usize, light: [S; 2]) -> Merge<WorkQueue<S>> {
+    let heavy = WorkQueue::new(heavy);
+    let seats = iter::repeat_n(heavy, seats);
+    seats.chain(light.map(WorkQueue::new)).collect()
+}
+
+#[test]
+fn a_worker_with_three_seats_has_three_turns_per_round() {
+    let mut pool = weighted(stream::repeat('h'), 3, ['a', 'b'].map(stream::repeat));
+    let order: String = Parent::new().items(&mut pool, 15).into_iter().collect();
+    assert_eq!(order, "hhhabhhhabhhhab");
+}
+
+#[test]
+fn a_weighted_worker_that_is_woken_waits_for_its_share_at_most() {
+    // The heavy worker has an item now and then, which its next seat takes.
+    let (sender, receiver) = async_channel::unbounded();
+    let light = ['a', 'b'].map(|name| stream::repeat(name).boxed());
+    let mut pool = weighted(receiver.boxed(), 3, light);
+    let parent = Parent::new();
+    for turn in 0..100 {
+        parent.items(&mut pool, turn % 5);
+        sender.try_send('h').unwrap();
+        let items = parent.items(&mut pool, 3);
+        assert!(items.contains(&'h'), "{items:?} in turn {turn}");
+    }
+}
+
+#[test]
+fn a_worker_on_several_seats_ends_on_all_of_them() {
+    let mut pool =
+        weighted(stream::iter("hhhhh".chars()), 3, ["a", "b"].map(|s| stream::iter(s.chars())));
+    let order: String = Parent::new().drain(&mut pool).into_iter().collect();
+    assert_eq!(order, "hhhabhh");
 }
 
 // Pushes.

@@ -1,6 +1,6 @@
 //! Workers that run in separate tasks.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -83,6 +83,21 @@ fn a_stream_that_is_dropped_ends_a_driver_that_waits_for_room() {
     assert_eq!(driving.take_wakes(), 1);
     assert!(drive(&driving, &mut driver).is_ready());
     assert_eq!((handle.polls(), handle.drops()), (1, 1));
+}
+
+#[test]
+fn a_stream_that_is_dropped_in_a_pending_poll_ends_its_driver() {
+    let items = Rc::new(RefCell::new(None));
+    let dropped = Rc::clone(&items);
+    let worker = stream::poll_fn(move |_| -> Poll<Option<u32>> {
+        dropped.borrow_mut().take();
+        Poll::Pending
+    });
+    let (mut driver, stream) = remote(worker, 0);
+    *items.borrow_mut() = Some(stream);
+    // Nothing wakes the driver afterwards.
+    assert!(drive(&Parent::new(), &mut driver).is_ready());
+    assert_eq!(Rc::strong_count(&items), 1);
 }
 
 #[test]

@@ -128,6 +128,25 @@ impl Log {
         }
     }
 
+    /// Notes what a worker yielded. Returns whether it is an item.
+    fn worker_event(&mut self, worker: &Worker, event: WorkerEvent<u32>, items: u32) -> bool {
+        match event {
+            WorkerEvent::Item(item) => {
+                self.item(item, items);
+                return true;
+            }
+            WorkerEvent::Ended => {
+                self.counts.ended += 1;
+                self.end(worker.id().get(), Outcome::Finished);
+            }
+            WorkerEvent::Panicked(_) => {
+                self.counts.panicked += 1;
+                self.end(worker.id().get(), Outcome::Panicked);
+            }
+        }
+        false
+    }
+
     fn event(&mut self, event: Event) {
         match event {
             Event::Added { job, row, .. } => {
@@ -195,23 +214,8 @@ fn chaos(seed: u64, items: u32, gives_up: u64) -> Log {
     let chances = chance.clone();
     sim.spawn(async move {
         while let Some((worker, event)) = pool.next().await {
-            let mut log = log_ref.borrow_mut();
-            match event {
-                WorkerEvent::Item(item) => {
-                    log.item(item, items);
-                    drop(log);
-                    if chances.one_in(16) {
-                        chances.hesitate(MOMENT).await;
-                    }
-                }
-                WorkerEvent::Ended => {
-                    log.counts.ended += 1;
-                    log.end(worker.id().get(), Outcome::Finished);
-                }
-                WorkerEvent::Panicked(_) => {
-                    log.counts.panicked += 1;
-                    log.end(worker.id().get(), Outcome::Panicked);
-                }
+            if log_ref.borrow_mut().worker_event(&worker, event, items) && chances.one_in(16) {
+                chances.hesitate(MOMENT).await;
             }
         }
         board.close();

@@ -1,7 +1,8 @@
 //! Models of a remote worker whose driver and stream are on two threads.
 //! `../wake/models.rs` explains how they are run. A lost wake fails as a deadlock.
 //!
-//! Each of these bugs was seeded, and fails the model beside it:
+//! Each of these bugs was seeded, and fails the model beside it, or the test in
+//! `tests/it/remote.rs`:
 //!
 //! | bug | model |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | the driver's waker is stored in another lock than the check for room | `a_stream_that_is_dropped_…` |
 //! | the end does not wake the stream | `a_driver_that_is_dropped_…` |
 //! | the drop of the stream does not wake the driver | `a_stream_that_is_dropped_…` |
+//! | no check for the drop after a pending poll | the test `a_stream_that_is_dropped_in_…` |
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
