@@ -73,6 +73,13 @@ impl Access {
         }
     }
 
+    /// Creates an access in the foreground, with a clock.
+    #[cfg(test)]
+    pub(crate) fn for_test(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let access = Self::new(Claim::for_test(), false, true);
+        Self { is_foreground: || true, now: Box::new(now), ..access }
+    }
+
     /// Returns `true` if the hook has seen a panic, and so decides where the next frame
     /// is drawn.
     pub(crate) fn sees_panics(&self) -> bool {
@@ -148,11 +155,7 @@ mod tests {
     fn access() -> (Arc<AtomicU64>, Access) {
         let time = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&time);
-        let now = Box::new(move || Duration::from_millis(read.load(Relaxed)));
-        (
-            time,
-            Access { is_foreground: || true, now, ..Access::new(Claim::for_test(), false, true) },
-        )
+        (time, Access::for_test(move || Duration::from_millis(read.load(Relaxed))))
     }
 
     // Rule 18

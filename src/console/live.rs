@@ -1,7 +1,7 @@
 //! Live rows on a terminal.
 
 #[cfg(test)]
-mod emulator;
+pub(crate) mod emulator;
 pub(crate) mod frame;
 pub(crate) mod painter;
 mod row;

@@ -29,12 +29,15 @@ const TERMINAL_CHUNK: usize = 1024;
 const RETRY: Duration = Duration::from_millis(10);
 
 /// The source of the size of the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Size {
     /// Standard error, which is asked for every frame.
     Stderr,
     /// Columns and rows.
     Fixed(u16, u16),
+    /// Columns that a test sets, and rows.
+    #[cfg(test)]
+    Columns(&'static AtomicU64, u16),
 }
 
 impl Size {
@@ -42,6 +45,8 @@ impl Size {
     pub(crate) fn now(self) -> (u16, u16) {
         match self {
             Self::Fixed(columns, rows) => (columns, rows),
+            #[cfg(test)]
+            Self::Columns(columns, rows) => (columns.load(Ordering::Relaxed) as u16, rows),
             Self::Stderr => size_of_stderr().unwrap_or((0, 0)),
         }
     }

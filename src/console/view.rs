@@ -436,6 +436,9 @@ impl Wake for Woken {
 }
 
 #[cfg(test)]
+mod drag;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::board::event::{JobId, Row};

@@ -26,6 +26,13 @@ impl Emulator {
         Self { columns, height, wide, rows, row: 0, column: 0, wraps: true, bold: false }
     }
 
+    /// Gives the terminal another width, and truncates its rows.
+    pub(crate) fn resize(&mut self, columns: usize) {
+        self.columns = columns;
+        self.column = self.column.min(columns - 1);
+        self.rows.iter_mut().for_each(|row| row.truncate(columns));
+    }
+
     /// Returns whether the modes and the style are the initial ones.
     pub(crate) fn is_reset(&self) -> bool {
         self.wraps && !self.bold
