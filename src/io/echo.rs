@@ -36,6 +36,24 @@ fn lock() -> MutexGuard<'static, Echo> {
     ignore_poison(ECHO.lock())
 }
 
+thread_local! {
+    /// Touched by the thread that turns the echo off.
+    static AT_EXIT: AtExit = const { AtExit };
+}
+
+/// Restores the echo when its thread ends, which with most C libraries includes an exit of
+/// the process on this thread. The guard restores the modes only after the exit, when a
+/// shell may have read them already. A console that goes on turns the echo off again.
+struct AtExit;
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        if lock().guard.is_some() {
+            set_echo(true);
+        }
+    }
+}
+
 /// Turns the echo off until the value is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct EchoOff(());
@@ -56,6 +74,7 @@ impl EchoOff {
         let mut ready = [0];
         guard.stdout.take()?.read_exact(&mut ready).ok()?;
         lock().guard = Some(guard);
+        AT_EXIT.with(|_| ());
         Some(Self(()))
     }
 

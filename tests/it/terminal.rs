@@ -868,9 +868,11 @@ fn without_echo_the_modes_are_restored_by_a_panic_and_an_exit() {
                 go_on(&mut scene);
             }
             scene.process.wait().expect("its status");
-            while !echoes(&scene) {
+            // Other C libraries leave the modes to the guard, which is a moment later.
+            while !cfg!(target_env = "gnu") && !echoes(&scene) {
                 thread::yield_now();
             }
+            assert!(echoes(&scene), "{part}");
         }
     });
 }
