@@ -86,17 +86,6 @@ impl Drop for Redirect {
     }
 }
 
-/// Restores the streams if redirects exist. With `panic = "abort"` nothing is dropped, so
-/// the message would never leave the redirect.
-#[cfg(panic = "abort")]
-pub(crate) fn restore() {
-    for stream in [StandardStream::Out, StandardStream::Err] {
-        if let Ok(original) = original(stream) {
-            let _ = stream.point_at(original.as_fd());
-        }
-    }
-}
-
 /// Returns the file that a stream writes to when it is not redirected.
 pub(crate) fn original(stream: StandardStream) -> io::Result<OwnedFd> {
     match &redirects().of(stream).original {
@@ -115,8 +104,10 @@ pub(crate) fn resize((columns, rows): (u16, u16)) {
     }
 }
 
+/// Returns `true` if a stream is redirected, and no pause lets it lead to its original file.
 pub(crate) fn is_redirected(stream: StandardStream) -> bool {
-    redirects().of(stream).original.is_some()
+    let mut redirects = redirects();
+    redirects.pauses == 0 && redirects.of(stream).original.is_some()
 }
 
 /// Returns the number of redirects of standard error that have ended, and the number of

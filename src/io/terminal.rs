@@ -313,8 +313,10 @@ pub(crate) fn install_panic_hook() {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             lock().panics += 1;
+            // Nothing is dropped before the process aborts, so the message would never leave
+            // the redirect.
             #[cfg(all(panic = "abort", unix, feature = "capture"))]
-            crate::io::redirect::restore();
+            std::mem::forget(crate::io::redirect::Pause::begin());
             let terminal = (!is_stderr_redirected()).then(Use::begin);
             let inside = terminal.as_ref().map(|_| Inside::enter());
             previous(info);
