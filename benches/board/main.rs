@@ -2,7 +2,7 @@
 //! cost of drawing this board, and the effects that only a terminal shows.
 //!
 //! `cargo bench --bench board` measures costs, in five minutes. With `-- --terminal`
-//! it measures what a terminal shows, in three minutes. With `-- --test` it makes a
+//! it measures what a terminal shows, in six minutes. With `-- --test` it makes a
 //! short run of everything.
 #![cfg_attr(unix, expect(clippy::print_stdout, reason = "it prints tables"))]
 
@@ -26,7 +26,10 @@ mod updates;
 fn main() {
     #[cfg(unix)]
     match process::part() {
-        Some(part) => run_part(&part),
+        Some(part) => {
+            process::lead_session();
+            run_part(&part);
+        }
         None => measure(),
     }
 }

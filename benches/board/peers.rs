@@ -9,6 +9,7 @@ use active_status::{Console, Job, JobOptions, OpenBoard, Status};
 use clx::progress::{ProgressJob, ProgressJobBuilder, ProgressStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kdam::{Bar, BarBuilder, BarExt};
+use prodash::messages::MessageLevel;
 use prodash::render::line;
 use prodash::tree::{Item, Root};
 
@@ -30,6 +31,10 @@ pub(crate) trait Peer: Sized {
     fn text(job: &Self::Job, number: u64);
     /// Sets one of two statuses.
     fn status(_job: &Self::Job, _number: u64) {}
+    /// Prints a line above the rows. Returns `false` if the library cannot.
+    fn print(&self, _jobs: &[Self::Job], _line: &str) -> bool {
+        false
+    }
     /// Draws the last frame.
     fn close(self, jobs: Vec<Self::Job>);
 }
@@ -68,6 +73,11 @@ impl Peer for ActiveStatus {
         job.set_status(if changes(number) { Status::Normal } else { Status::Warning });
     }
 
+    fn print(&self, _jobs: &[Job], line: &str) -> bool {
+        self.0.println(line);
+        true
+    }
+
     fn close(self, jobs: Vec<Job>) {
         jobs.iter().for_each(Job::finish);
         self.0.shutdown();
@@ -101,6 +111,10 @@ impl Peer for Indicatif {
     #[inline]
     fn text(job: &ProgressBar, number: u64) {
         job.set_message(format!("item {number}"));
+    }
+
+    fn print(&self, _jobs: &[ProgressBar], line: &str) -> bool {
+        self.0.println(line).is_ok()
     }
 
     fn close(self, jobs: Vec<ProgressBar>) {
@@ -144,6 +158,11 @@ impl Peer for Prodash {
     #[inline]
     fn text(job: &Item, number: u64) {
         job.set_name(format!("item {number}"));
+    }
+
+    fn print(&self, jobs: &[Item], line: &str) -> bool {
+        jobs[0].message(MessageLevel::Info, line);
+        true
     }
 
     fn close(self, jobs: Vec<Item>) {
@@ -194,6 +213,11 @@ impl Peer for Nutmeg {
         job.0.update(|rows| rows.0[job.1].0 = format!("item {number}"));
     }
 
+    fn print(&self, _jobs: &[NutmegRow], line: &str) -> bool {
+        self.0.message(format!("{line}\n"));
+        true
+    }
+
     fn close(self, jobs: Vec<NutmegRow>) {
         drop(jobs);
         drop(self.0);
@@ -222,6 +246,10 @@ impl Peer for Kdam {
     #[inline]
     fn text(job: &Mutex<Bar>, number: u64) {
         job.lock().expect("no panics").set_description(format!("item {number}"));
+    }
+
+    fn print(&self, jobs: &[Mutex<Bar>], line: &str) -> bool {
+        jobs[0].lock().expect("no panics").write(line).is_ok()
     }
 
     fn close(self, jobs: Vec<Mutex<Bar>>) {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::pty::{pseudo_terminal, this_program};
 
 /// The variable that names the part of a child process.
-const PART: &str = "ACTIVE_STATUS_BENCH";
+pub(crate) const PART: &str = "ACTIVE_STATUS_BENCH";
 
 /// Returns the part of this process, or `None` in the parent.
 pub(crate) fn part() -> Option<String> {
@@ -30,6 +30,18 @@ pub(crate) fn command(part: &str) -> Command {
     command.env("TERM", "xterm-256color").env(PART, part).stdin(Stdio::null());
     command
 }
+
+/// Makes this process the leader of a session on the terminal that is its stderr, if its
+/// command says so. Such a process is in the foreground.
+pub(crate) fn lead_session() {
+    if env::var_os(SESSION).is_some() {
+        rustix::process::setsid().expect("a session");
+        rustix::process::ioctl_tiocsctty(std::io::stderr()).expect("its terminal");
+    }
+}
+
+/// The variable of a process that leads a session.
+pub(crate) const SESSION: &str = "ACTIVE_STATUS_SESSION";
 
 /// Returns what a process wrote to stdout.
 pub(crate) fn stdout_of(mut child: Child) -> String {

@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, tcgetattr};
 use smol::Timer;
 
-use crate::pty::{self, interrupt, pseudo_terminal, this_program, this_program_in};
+use crate::pty::{self, interrupt, pseudo_terminal, this_program};
 use crate::support::within_a_minute;
 
 /// The variable that selects the part of a child process, run by the test `child`.
@@ -704,52 +704,11 @@ fn after_a_stop_without_a_shell_the_board_is_drawn_in_place() {
     });
 }
 
-/// Whether a program is installed. If not, the test reports that it was skipped.
-fn is_installed(program: &str, version: &str) -> bool {
-    let found = Command::new(program).arg(version).output().is_ok();
-    if !found {
-        let _ = writeln!(io::stderr(), "skipped: {program} is not installed");
-    }
-    found
-}
-
-/// The shell command that runs the part `copy`, then `word`.
-fn copy_and(word: &str) -> String {
-    let program = std::env::current_exe().expect("this program");
-    let program = program.to_str().expect("a name in UTF-8");
-    format!("'{program}' --exact terminal::child --nocapture >/dev/null; {word}")
-}
-
 #[test]
 fn a_board_is_live_in_the_foreground_of_a_session() {
     let seen = in_a_session("copy", "eval \"$ACTIVE_STATUS_JOB\"");
     assert!(seen.contains('\x1b'), "no live board");
     assert_eq!(screen(&seen, (80, 24)), "copy: a.txt ✘ no space");
-}
-
-#[test]
-fn tmux_shows_a_live_board_below_what_was_there() {
-    if !is_installed("tmux", "-V") {
-        return;
-    }
-    let pane = within_a_minute(|| {
-        let server = format!("active-status-test-{}", std::process::id());
-        let tmux = |arguments: &[&str]| {
-            let mut tmux = this_program_in("tmux");
-            tmux.env("LC_ALL", "C.UTF-8").env_remove("TMUX").env(PART, "copy");
-            let output = tmux.args(["-L", &server]).args(arguments).output().expect("tmux");
-            assert!(output.status.success(), "{output:?}");
-            String::from_utf8(output.stdout).expect("whole characters")
-        };
-        let waiting = format!("tmux -L {server} wait-for -S done; cat");
-        let run = format!("echo above; {}", copy_and(&waiting));
-        tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &run]);
-        tmux(&["wait-for", "done"]);
-        let pane = tmux(&["capture-pane", "-p"]);
-        tmux(&["kill-server"]);
-        pane
-    });
-    assert_eq!(pane.trim_end(), "above\ncopy: a.txt ✘ no space");
 }
 
 // Rule 21
