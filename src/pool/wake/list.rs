@@ -1,6 +1,7 @@
 //! The list of woken blocks, and the merge's end of it.
 #![expect(unsafe_code, reason = "the lock-free part of the merge")]
 
+use core::mem;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
@@ -293,12 +294,14 @@ impl Inbox {
 /// Releases the parent's waker, even if wakers of children are still alive.
 impl Drop for Inbox {
     fn drop(&mut self) {
-        // Later wakes do not find PARKED, and what they push is never read. Relaxed:
-        // this thread does not read it either, and if the parent's waker is still
-        // here, no other thread accessed it.
-        let list = self.shared().head.swap(ptr::null_mut(), Ordering::Relaxed);
-        if self.parent == Parent::Parked && list == PARKED {
-            self.parent = Parent::Merge;
+        if self.parent == Parent::Parked {
+            // Later wakes do not find PARKED, and what they push is never read. Relaxed:
+            // this thread does not read it either, and if the parent's waker is still
+            // here, no other thread accessed it.
+            let list = self.shared().head.swap(ptr::null_mut(), Ordering::Relaxed);
+            if list == PARKED {
+                self.parent = Parent::Merge;
+            }
         }
         let parent = self.take_parent();
         let mut slabs = Some(self.slabs);
@@ -309,8 +312,11 @@ impl Drop for Inbox {
                 // SAFETY: no thread writes it.
                 unsafe { *next }
             });
-            // SAFETY: as above, and this releases that hold.
-            unsafe { Slab::release(slab) };
+            // The holds of the blocks that were not handed out go with it. Only the
+            // latest slab has any.
+            let unused = mem::take(&mut self.spare);
+            // SAFETY: as above, and this releases these holds.
+            unsafe { Slab::release(slab, 1 + unused) };
         }
         drop(parent);
     }

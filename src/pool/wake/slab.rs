@@ -6,13 +6,13 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use crate::pool::wake::list::{Block, Shared};
-use crate::pool::wake::sync::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, acquire};
+use crate::pool::wake::sync::{AtomicBool, AtomicPtr, AtomicUsize, Cell, Ordering, release};
 
 /// The header of an allocation that contains several blocks. It is freed when the merge
 /// and all wakers of its blocks are dropped.
 pub(super) struct Slab {
-    /// The number of blocks with a reference, plus one for the inbox. In the first slab
-    /// also one per other slab.
+    /// The number of blocks with a reference or not handed out yet, plus one for the inbox.
+    /// In the first slab also one per other slab.
     holds: AtomicUsize,
     /// The number of blocks.
     blocks: usize,
@@ -30,10 +30,11 @@ pub(super) struct First {
 }
 
 impl First {
-    /// Allocates a first slab for `blocks` blocks, held once.
+    /// Allocates a first slab for `blocks` blocks, held once and by each of them.
     pub(super) fn new(blocks: usize) -> NonNull<Self> {
         let first = Slab::allocate::<Self>(blocks);
-        let slab = Slab { holds: AtomicUsize::new(1), blocks, first, next: Cell::new(None) };
+        let holds = AtomicUsize::new(1 + blocks);
+        let slab = Slab { holds, blocks, first, next: Cell::new(None) };
         let shared = Shared {
             head: AtomicPtr::new(ptr::null_mut()),
             parent: Cell::new(None),
@@ -48,7 +49,7 @@ impl First {
 }
 
 impl Slab {
-    /// Allocates another slab for `blocks` blocks, held once.
+    /// Allocates another slab for `blocks` blocks, held once and by each of them.
     ///
     /// # Safety
     ///
@@ -63,7 +64,7 @@ impl Slab {
         let holds = unsafe { &(*first.as_ptr()).slab.holds };
         // Relaxed: the caller has a hold already.
         holds.fetch_add(1, Ordering::Relaxed);
-        let holds = AtomicUsize::new(1);
+        let holds = AtomicUsize::new(1 + blocks);
         // SAFETY: the allocation is new, large enough and aligned.
         unsafe { slab.write(Self { holds, blocks, first, next: Cell::new(Some(next)) }) };
         slab
@@ -92,11 +93,12 @@ impl Slab {
         ptr::eq(self.first.as_ptr().cast(), self)
     }
 
-    /// Initializes a block of the slab with one reference, which holds the slab.
+    /// Initializes a block of the slab with one reference, which takes over the block's
+    /// hold on the slab.
     ///
     /// # Safety
     ///
-    /// The slab is held, and its block `place` exists and is not in use.
+    /// The slab is held, and its block `place` exists and was not handed out.
     pub(super) unsafe fn hand_out(
         slab: NonNull<Self>,
         place: usize,
@@ -104,8 +106,6 @@ impl Slab {
     ) -> NonNull<Block> {
         // SAFETY: it is held.
         let head = unsafe { slab.as_ref() };
-        // Relaxed: the caller has a hold already.
-        head.holds.fetch_add(1, Ordering::Relaxed);
         let size = if head.is_first() { size_of::<First>() } else { size_of::<Self>() };
         let after = slab.addr().get() + size;
         let start = after.next_multiple_of(align_of::<Block>()) - slab.addr().get();
@@ -127,20 +127,17 @@ impl Slab {
         block
     }
 
-    /// Releases a hold, and frees the slab with the last one.
+    /// Releases holds, and frees the slab with the last one.
     ///
     /// # Safety
     ///
-    /// The caller owns that hold, and does not use the slab afterwards.
-    pub(super) unsafe fn release(slab: NonNull<Self>) {
+    /// The caller owns this number of holds, and does not use the slab afterwards.
+    pub(super) unsafe fn release(slab: NonNull<Self>, count: usize) {
         // SAFETY: it is held.
         let holds = unsafe { &(*slab.as_ptr()).holds };
-        // Release: accesses by this thread happen before the deallocation.
-        if holds.fetch_sub(1, Ordering::Release) != 1 {
+        if !release(holds, count) {
             return;
         }
-        // Acquire: accesses by other threads happen before the deallocation.
-        acquire(holds);
         // SAFETY: this was the last hold.
         let head = unsafe { slab.as_ref() };
         // For the models: deallocation is as exclusive as a write.
@@ -155,7 +152,7 @@ impl Slab {
             // SAFETY: as above, with the layout of the allocation.
             unsafe { Self::free(slab, blocks) };
             // SAFETY: the slab had a hold on the first one.
-            unsafe { Self::release(first.cast()) };
+            unsafe { Self::release(first.cast(), 1) };
         }
     }
 

@@ -34,9 +34,26 @@ impl<T> Cell<T> {
     }
 }
 
+/// Takes the caller's share off a count. Returns whether nothing is left.
+#[inline]
+pub(super) fn release(count: &AtomicUsize, share: usize) -> bool {
+    // Acquire: if nothing else is left, no other thread can add to the count any more, and
+    // what the others did before they released their shares happens before this.
+    if count.load(Ordering::Acquire) == share {
+        return true;
+    }
+    // Release: what this thread did happens before the end.
+    if count.fetch_sub(share, Ordering::Release) != share {
+        return false;
+    }
+    // Acquire: what the other threads did happens before the end.
+    acquire(count);
+    true
+}
+
 /// Synchronizes with the other threads that released this count.
 #[inline]
-pub(super) fn acquire(count: &AtomicUsize) {
+fn acquire(count: &AtomicUsize) {
     if cfg!(active_status_tsan) {
         // ThreadSanitizer does not support fences.
         let _ = count.load(Ordering::Acquire);

@@ -9,7 +9,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::pool::wake::list::{Block, CHILDREN};
 use crate::pool::wake::slab::Slab;
-use crate::pool::wake::sync::{Ordering, acquire};
+use crate::pool::wake::sync::{Ordering, release};
 
 /// The wakers of a block of children.
 pub(in crate::pool) struct Wakers {
@@ -143,18 +143,15 @@ impl Drop for Reference {
     fn drop(&mut self) {
         // SAFETY: the reference keeps it alive.
         let references = unsafe { &(*self.0.as_ptr()).references };
-        // Release: accesses by this thread happen before the end of the block.
-        if references.fetch_sub(1, Ordering::Release) != 1 {
+        if !release(references, 1) {
             return;
         }
-        // Acquire: accesses by other threads happen before the end of the block.
-        acquire(references);
         // SAFETY: the block holds its slab until the release below.
         let block = unsafe { self.0.as_ref() };
         // For the models: the end of the block is as exclusive as a write.
         block.link.with_mut(|_| {});
         // SAFETY: the hold of the block ends with its last reference.
-        unsafe { Slab::release(block.slab) };
+        unsafe { Slab::release(block.slab, 1) };
     }
 }
 
