@@ -5,20 +5,20 @@ use core::iter::{Enumerate, FusedIterator};
 use core::pin::Pin;
 
 use crate::pool::key::{Generations, Key};
-use crate::pool::merge::{Block, Merge};
-use crate::pool::ready::{self, Blocks, BlocksMut};
-use crate::pool::slots::{SlotsIter, SlotsIterMut};
+use crate::pool::merge::Merge;
+use crate::pool::ready;
+use crate::pool::slots::{BlocksIter, BlocksIterMut, SlotsIter, SlotsIterMut};
 
 /// The iterator of [`Merge::iter`].
 pub struct Iter<'a, S> {
     generations: &'a Generations,
-    blocks: Enumerate<Blocks<'a, Block<S>>>,
+    blocks: Enumerate<BlocksIter<'a, S>>,
     block: usize,
     slots: SlotsIter<'a, S>,
 }
 
 impl<'a, S> Iter<'a, S> {
-    pub(super) fn new(generations: &'a Generations, blocks: Blocks<'a, Block<S>>) -> Self {
+    pub(super) fn new(generations: &'a Generations, blocks: BlocksIter<'a, S>) -> Self {
         Self { generations, blocks: blocks.enumerate(), block: 0, slots: SlotsIter::none() }
     }
 }
@@ -32,7 +32,7 @@ impl<'a, S> Iterator for Iter<'a, S> {
                 return Some((self.generations.key(ready::join(self.block, place)), child));
             }
             let (block, children) = self.blocks.next()?;
-            (self.block, self.slots) = (block, children.slots.iter());
+            (self.block, self.slots) = (block, children.iter());
         }
     }
 }
@@ -48,13 +48,13 @@ impl<S> fmt::Debug for Iter<'_, S> {
 /// The iterator of [`Merge::iter_pin_mut`].
 pub struct IterPinMut<'a, S> {
     generations: &'a Generations,
-    blocks: Enumerate<BlocksMut<'a, Block<S>>>,
+    blocks: Enumerate<BlocksIterMut<'a, S>>,
     block: usize,
     slots: SlotsIterMut<'a, S>,
 }
 
 impl<'a, S> IterPinMut<'a, S> {
-    pub(super) fn new(generations: &'a Generations, blocks: BlocksMut<'a, Block<S>>) -> Self {
+    pub(super) fn new(generations: &'a Generations, blocks: BlocksIterMut<'a, S>) -> Self {
         Self { generations, blocks: blocks.enumerate(), block: 0, slots: SlotsIterMut::none() }
     }
 }
@@ -68,7 +68,7 @@ impl<'a, S> Iterator for IterPinMut<'a, S> {
                 return Some((self.generations.key(ready::join(self.block, place)), child));
             }
             let (block, children) = self.blocks.next()?;
-            (self.block, self.slots) = (block, children.slots.iter_pin_mut());
+            (self.block, self.slots) = (block, children);
         }
     }
 }
@@ -118,7 +118,7 @@ impl<S: Unpin> Iterator for IntoIter<S> {
     type Item = (Key, S);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.block < self.merge.ready.len() {
+        while self.block < self.merge.ready.blocks.len() {
             if let Some(taken) = self.merge.take_first(self.block) {
                 return Some(taken);
             }

@@ -42,8 +42,6 @@ enum Block {
 
 struct Each {
     generations: [u32; BITS],
-    /// Places whose generations are exhausted. They are not reused.
-    retired: usize,
 }
 
 impl Generations {
@@ -63,13 +61,9 @@ impl Generations {
         Key { index, generation }
     }
 
-    /// Returns the places of a block that are not reused.
-    pub(super) fn retired(&self, block: usize) -> usize {
-        match self.blocks.get(block) {
-            None | Some(Block::Uniform(_)) => 0,
-            Some(Block::Each(each)) => each.retired,
-            Some(Block::Exhausted) => usize::MAX,
-        }
+    /// Returns whether a block is not reused.
+    pub(super) fn is_exhausted(&self, block: usize) -> bool {
+        matches!(self.blocks.get(block), Some(Block::Exhausted))
     }
 
     fn block(&mut self, block: usize) -> &mut Block {
@@ -79,19 +73,17 @@ impl Generations {
         &mut self.blocks[block]
     }
 
-    /// Notes that a place is reused: keys of its earlier children become stale.
-    pub(super) fn renew(&mut self, index: usize) {
+    /// Notes that a place is reused: keys of its earlier children become stale. Returns
+    /// whether the place may be reused again.
+    pub(super) fn renew(&mut self, index: usize) -> bool {
         let (block, place) = split(index);
         let block = self.block(block);
         if let Block::Uniform(generation) = *block {
-            *block = Block::Each(Box::new(Each { generations: [generation; BITS], retired: 0 }));
+            *block = Block::Each(Box::new(Each { generations: [generation; BITS] }));
         }
-        if let Block::Each(each) = block {
-            each.generations[place] += 1;
-            if each.generations[place] == u32::MAX {
-                each.retired |= 1 << place;
-            }
-        }
+        let Block::Each(each) = block else { return false };
+        each.generations[place] += 1;
+        each.generations[place] < u32::MAX
     }
 
     /// Notes that a block without children forgets which of its places were used: all
@@ -113,7 +105,7 @@ impl Generations {
     /// Advances the count of a place to one before its end.
     #[cfg(all(test, not(active_status_loom)))]
     pub(super) fn wear_out(&mut self, index: usize) {
-        self.renew(index);
+        let _ = self.renew(index);
         let (block, place) = split(index);
         if let Block::Each(each) = &mut self.blocks[block] {
             each.generations[place] = u32::MAX - 1;
@@ -150,16 +142,16 @@ mod tests {
         generations.renew(join(3, 1));
         generations.restart(3);
         assert_eq!([1, 2].map(|place| generations.key(join(3, place))), [key(1, 4), key(2, 4)]);
-        assert_eq!(generations.retired(3), 0);
+        assert!(!generations.is_exhausted(3));
     }
 
     #[test]
     fn a_block_with_exhausted_generations_is_not_reused() {
         let mut generations = Generations { blocks: Vec::from([Block::Uniform(u32::MAX)]) };
-        assert_eq!(generations.retired(0), 0);
+        assert!(!generations.is_exhausted(0));
         generations.restart(0);
-        assert_eq!(generations.retired(0), usize::MAX);
+        assert!(generations.is_exhausted(0));
         generations.restart(0);
-        assert_eq!(generations.retired(0), usize::MAX);
+        assert!(generations.is_exhausted(0));
     }
 }

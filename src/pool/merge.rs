@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 use core::fmt;
-use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -19,7 +18,7 @@ use crate::pool::next_many::NextMany;
 use crate::pool::ready::{self, ReadySet, split};
 use crate::pool::slots::Slots;
 use crate::pool::tree::Tree;
-use crate::pool::wake::{Inbox, Wakers};
+use crate::pool::wake::Inbox;
 
 /// The largest number of slots in a chunk.
 const CHUNK: usize = usize::BITS as usize;
@@ -178,7 +177,7 @@ pub struct Merge<S> {
     /// First, so that it is dropped first: the parent's waker is released
     /// before the drop of any child runs.
     pub(super) inbox: Inbox,
-    pub(super) ready: ReadySet<Block<S>>,
+    pub(super) ready: ReadySet<S>,
     /// The blocks with an empty slot.
     vacancies: Tree,
     /// The block that last lost all of its children. It keeps its chunk, so that a merge
@@ -202,39 +201,13 @@ pub struct Merge<S> {
     pub(super) terminated: bool,
 }
 
-/// A block of children.
-pub(super) struct Block<S> {
-    /// Dropped before the wakers that children may have borrowed.
-    pub(super) slots: Slots<S>,
-    pub(super) wakers: Wakers,
-}
-
 /// Children are pinned in their chunks; nothing in the merge itself is.
 impl<S> Unpin for Merge<S> {}
 
 impl<S> Merge<S> {
     /// Creates a merge without children, which ends at once.
     pub fn new() -> Self {
-        Self::with_blocks(1)
-    }
-
-    fn with_blocks(blocks: usize) -> Self {
-        Self {
-            inbox: Inbox::new(blocks.min(SLAB)),
-            ready: ReadySet::new(),
-            vacancies: Tree::new(),
-            spare: 0,
-            generations: Generations::new(),
-            len: 0,
-            expected: 0,
-            budget: Budget::new(),
-            contention: Contention::new(),
-            coop: Coop::new(),
-            stays_open: false,
-            notes_ends: false,
-            ended: None,
-            terminated: false,
-        }
+        Self::with_capacity(0)
     }
 
     /// Creates a merge without children whose first `children` children are stored
@@ -246,10 +219,25 @@ impl<S> Merge<S> {
     /// of 64, exceeds `isize::MAX` bytes.
     pub fn with_capacity(children: usize) -> Self {
         let blocks = children.div_ceil(CHUNK);
-        let mut merge = Self::with_blocks(blocks.max(1));
-        merge.expected = children;
-        merge.ready.reserve_exact(blocks);
-        merge
+        let inbox = Inbox::new(blocks.clamp(1, SLAB));
+        let mut ready = ReadySet::new();
+        ready.blocks.reserve_exact(blocks);
+        Self {
+            inbox,
+            ready,
+            vacancies: Tree::new(),
+            spare: 0,
+            generations: Generations::new(),
+            len: 0,
+            expected: children,
+            budget: Budget::new(),
+            contention: Contention::new(),
+            coop: Coop::new(),
+            stays_open: false,
+            notes_ends: false,
+            ended: None,
+            terminated: false,
+        }
     }
 
     /// Sets the number of children that are polled before the merge yields to the
@@ -305,17 +293,17 @@ impl<S> Merge<S> {
         let block = self.vacancies.first().unwrap_or_else(|| self.add_block());
         self.add_chunk(block);
         let parent = self.unpark();
-        let vacant = self.vacant(block);
-        let place = vacant.trailing_zeros() as usize;
-        if vacant == 1 << place {
+        let new = self.ready.blocks.insert(block, child);
+        if new.is_full {
             self.vacancies.remove(block);
+        } else {
+            self.vacancies.insert(block);
         }
-        let index = ready::join(block, place);
-        let children = self.ready.get_mut(block).expect("a vacancy is in a block");
-        if children.slots.insert(place, child) {
-            self.generations.renew(index);
+        let index = ready::join(block, new.place);
+        if new.is_reused && !self.generations.renew(index) {
+            self.ready.blocks.retire(block, new.place);
         }
-        self.ready.mark(block, 1 << place);
+        self.ready.mark(block, 1 << new.place);
         self.len += 1;
         self.expected = self.expected.saturating_sub(1);
         self.terminated = false;
@@ -372,7 +360,7 @@ impl<S> Merge<S> {
     where
         S: Unpin,
     {
-        let (place, _) = self.ready.get(block)?.slots.iter().next()?;
+        let (place, _) = self.ready.blocks.get(block)?.iter().next()?;
         let key = self.generations.key(ready::join(block, place));
         Some((key, self.take_out(block, place)?))
     }
@@ -381,13 +369,13 @@ impl<S> Merge<S> {
     where
         S: Unpin,
     {
-        self.forget(block, place);
-        let slots = &mut self.ready.get_mut(block)?.slots;
-        let child = slots.take(place);
-        if slots.occupied() == 0 {
+        self.ready.unmark(block, place);
+        let child = self.ready.blocks.take(block, place, || self.vacancies.insert(block))?;
+        self.len -= 1;
+        if self.ready.blocks.get(block).is_some_and(|slots| slots.occupied() == 0) {
             self.keep_spare(block);
         }
-        child
+        Some(child)
     }
 
     /// Drops all children for which `keep` returns `false`, in place.
@@ -395,9 +383,8 @@ impl<S> Merge<S> {
     /// Children that stay are not polled for it. If none stays, the task that waits for
     /// the merge is woken.
     pub fn retain(&mut self, mut keep: impl FnMut(Key, &S) -> bool) {
-        for block in 0..self.ready.len() {
-            let Some(children) = self.ready.get(block) else { return };
-            let mut left = children.slots.occupied();
+        for block in 0..self.ready.blocks.len() {
+            let mut left = self.ready.blocks.get(block).map_or(0, Slots::occupied);
             while left != 0 {
                 let place = left.trailing_zeros() as usize;
                 left &= left - 1;
@@ -417,15 +404,15 @@ impl<S> Merge<S> {
         let _parent = self.unpark();
         self.len = 0;
         self.ready.unmark_all();
-        for block in 0..self.ready.len() {
+        for block in 0..self.ready.blocks.len() {
             self.generations.restart(block);
-            if self.generations.retired(block) != usize::MAX {
-                self.vacancies.insert(block);
-            } else {
+            if self.generations.is_exhausted(block) {
                 self.vacancies.remove(block);
+            } else {
+                self.vacancies.insert(block);
             }
         }
-        clear_all(&mut self.ready.iter_mut());
+        self.ready.blocks.clear();
     }
 
     /// Frees memory that the present children do not need.
@@ -436,12 +423,12 @@ impl<S> Merge<S> {
     pub fn shrink_to_fit(&mut self) {
         self.free_chunk(self.spare);
         self.generations.shrink_to_fit();
-        self.ready.shrink_to_fit();
+        self.ready.blocks.shrink_to_fit();
         if self.len > 0 {
             return;
         }
         let _parent = self.unpark();
-        for block in 0..self.ready.len() {
+        for block in 0..self.ready.blocks.len() {
             self.generations.restart(block);
         }
         self.inbox = Inbox::new(1);
@@ -457,7 +444,7 @@ impl<S> Merge<S> {
     /// Returns the child, unless it has ended or been removed.
     pub fn get(&self, key: Key) -> Option<&S> {
         let (block, place) = split(key.index);
-        let child = self.ready.get(block)?.slots.get(place)?;
+        let child = self.ready.blocks.get(block)?.get(place)?;
         (self.generations.key(key.index) == key).then_some(child)
     }
 
@@ -473,7 +460,7 @@ impl<S> Merge<S> {
         let parent = self.unpark();
         self.ready.mark(block, 1 << place);
         drop(parent);
-        self.ready.get_mut(block)?.slots.get_pin_mut(place)
+        self.ready.blocks.get_pin_mut(block, place)
     }
 
     /// Iterates over the keys of all children, in the order of their places.
@@ -483,7 +470,7 @@ impl<S> Merge<S> {
 
     /// Iterates over all children with their keys, in the order of their places.
     pub fn iter(&self) -> Iter<'_, S> {
-        Iter::new(&self.generations, self.ready.iter())
+        Iter::new(&self.generations, self.ready.blocks.iter())
     }
 
     /// Iterates over all children mutably, with their keys, in the order of their places.
@@ -504,12 +491,11 @@ impl<S> Merge<S> {
     /// they are not woken.
     pub fn iter_pin_mut(&mut self) -> IterPinMut<'_, S> {
         let parent = self.unpark();
-        for block in 0..self.ready.len() {
-            let children = self.ready.get(block).map_or(0, |block| block.slots.occupied());
-            self.ready.mark(block, children);
+        for block in 0..self.ready.blocks.len() {
+            self.ready.mark(block, usize::MAX);
         }
         drop(parent);
-        IterPinMut::new(&self.generations, self.ready.iter_mut())
+        IterPinMut::new(&self.generations, self.ready.blocks.iter_mut())
     }
 
     /// Sets whether the merge stays open while it has no children: it is then pending, and
@@ -610,26 +596,29 @@ impl<S> Merge<S> {
         TryJoin::new(self)
     }
 
-    /// Adds a block: of the exact size if the number of children to come is known,
-    /// and twice as large as the last block otherwise.
+    /// Adds a block, which is no vacancy yet.
     fn add_block(&mut self) -> usize {
-        let block = self.ready.len();
-        let last = block.checked_sub(1).and_then(|last| self.ready.get(last));
-        let capacity = match self.expected {
-            0 => last.map_or(0, |last| 2 * last.slots.capacity()).clamp(Self::FIRST_CHUNK, CHUNK),
-            expected => expected.min(CHUNK),
-        };
-        let slots = Slots::new(capacity);
+        let block = self.ready.blocks.len();
         // As many blocks of wakers as will be needed, or an eighth more.
         let room = self.expected.div_ceil(CHUNK).max(block / 8).clamp(1, SLAB);
+        let capacity = self.capacity(block);
         let wakers = self.inbox.wakers(block, room);
-        self.ready.push(Block { slots, wakers });
+        self.ready.push(capacity, wakers);
         self.vacancies.grow(block + 1);
-        if self.generations.retired(block) == usize::MAX {
+        if self.generations.is_exhausted(block) {
             return self.add_block();
         }
-        self.vacancies.insert(block);
         block
+    }
+
+    /// Returns the number of slots of a new block: exact if the number of children to
+    /// come is known, and twice as large as the block before otherwise.
+    fn capacity(&self, block: usize) -> usize {
+        if self.expected > 0 {
+            return self.expected.min(CHUNK);
+        }
+        let before = block.checked_sub(1).and_then(|before| self.ready.blocks.get(before));
+        before.map_or(0, |before| 2 * before.capacity()).clamp(Self::FIRST_CHUNK, CHUNK)
     }
 
     /// The number of slots in the first chunk of a merge whose size is not known in
@@ -639,28 +628,31 @@ impl<S> Merge<S> {
     /// Allocates the chunk of a block that has none, for as many children as there are or
     /// are announced.
     fn add_chunk(&mut self, block: usize) {
-        let children = self.len.max(self.expected).min(CHUNK);
-        let capacity = children.next_power_of_two().clamp(Self::FIRST_CHUNK, CHUNK);
-        if let Some(children) = self.ready.get_mut(block)
-            && children.slots.capacity() == 0
-        {
-            children.slots = Slots::new(capacity);
+        if self.ready.blocks.get(block).is_some_and(|slots| slots.capacity() == 0) {
+            let children = self.len.max(self.expected).min(CHUNK);
+            let capacity = children.next_power_of_two().clamp(Self::FIRST_CHUNK, CHUNK);
+            self.ready.blocks.resize(block, capacity);
         }
     }
 
     /// Frees the chunk of a block without children.
     fn free_chunk(&mut self, block: usize) {
-        let Some(children) = self.ready.get_mut(block) else { return };
-        if children.slots.occupied() != 0 || children.slots.capacity() == 0 {
+        if !self.is_spare(block) {
             return;
         }
-        children.slots = Slots::none();
+        self.ready.blocks.resize(block, 0);
         self.generations.restart(block);
-        if self.generations.retired(block) == 0 {
-            self.vacancies.insert(block);
-        } else {
+        if self.generations.is_exhausted(block) {
             self.vacancies.remove(block);
+        } else {
+            self.vacancies.insert(block);
         }
+    }
+
+    /// Returns whether a block has slots and no children.
+    fn is_spare(&self, block: usize) -> bool {
+        let slots = self.ready.blocks.get(block);
+        slots.is_some_and(|slots| slots.occupied() == 0 && slots.capacity() > 0)
     }
 
     /// Keeps the chunk of a block that lost its last child, or that of the present spare
@@ -668,12 +660,7 @@ impl<S> Merge<S> {
     #[inline(never)]
     fn keep_spare(&mut self, block: usize) {
         let (kept, freed) = (self.spare.min(block), self.spare.max(block));
-        let is_spare = |block| {
-            self.ready.get(block).is_some_and(|children: &Block<S>| {
-                children.slots.occupied() == 0 && children.slots.capacity() > 0
-            })
-        };
-        if kept == freed || !is_spare(self.spare) {
+        if kept == freed || !self.is_spare(self.spare) {
             self.spare = block;
             return;
         }
@@ -681,34 +668,28 @@ impl<S> Merge<S> {
         self.free_chunk(freed);
     }
 
-    /// Returns the slots of a block that may receive a child.
-    fn vacant(&self, block: usize) -> usize {
-        let vacant = self.ready.get(block).map_or(0, |children| children.slots.vacant());
-        vacant & !self.generations.retired(block)
-    }
-
     /// Takes the merge out of its parked state, if it is parked. The result wakes
     /// the task that waits for the merge at the end of its scope.
     fn unpark(&mut self) -> WakeOnDrop {
         let ready = &mut self.ready;
-        WakeOnDrop(self.inbox.unpark(|block, woken| mark_live(ready, block, woken)))
-    }
-
-    /// Forgets a child that is still in its slot.
-    fn forget(&mut self, block: usize, place: usize) {
-        self.ready.unmark(block, place);
-        self.len -= 1;
-        if self.generations.retired(block) & (1 << place) == 0 {
-            self.vacancies.insert(block);
-        }
+        WakeOnDrop(self.inbox.unpark(|block, woken| ready.mark(block, woken)))
     }
 
     /// Drops a child, after the merge has forgotten it.
-    pub(super) fn evict(&mut self, block: usize, place: usize) {
-        self.forget(block, place);
-        let Some(children) = self.ready.get_mut(block) else { return };
-        children.slots.remove(place);
-        if children.slots.occupied() == 0 {
+    fn evict(&mut self, block: usize, place: usize) {
+        self.ready.unmark(block, place);
+        self.len -= 1;
+        if self.ready.blocks.remove(block, place, || self.vacancies.insert(block)) {
+            self.keep_spare(block);
+        }
+    }
+
+    /// As [`evict`](Self::evict), for a child of the present block.
+    #[inline]
+    pub(super) fn evict_present(&mut self, place: usize) {
+        self.len -= 1;
+        let block = self.ready.blocks.index();
+        if self.ready.blocks.remove_present(place, || self.vacancies.insert(block)) {
             self.keep_spare(block);
         }
     }
@@ -821,20 +802,17 @@ impl<S> Extend<S> for Merge<S> {
     fn extend<I: IntoIterator<Item = S>>(&mut self, children: I) {
         let mut children = children.into_iter();
         let announced = children.size_hint().0;
-        self.ready.reserve(announced.div_ceil(CHUNK));
+        self.ready.blocks.reserve(announced.div_ceil(CHUNK));
         self.expected = self.expected.max(announced);
-        while self.vacancies.first().is_some() {
-            let Some(child) = children.next() else { return };
-            self.push(child);
-        }
-        let mut children = children.peekable();
-        while children.peek().is_some() {
+        while let Some(child) = children.next() {
+            if self.vacancies.first().is_some() {
+                self.push(child);
+                continue;
+            }
             let _parent = self.unpark();
             let block = self.add_block();
             let fill = CountOnDrop { merge: self, block };
-            if let Some(added) = fill.merge.ready.get_mut(block) {
-                added.slots.fill(&mut children);
-            }
+            fill.merge.ready.blocks.fill(block, child, &mut children);
         }
     }
 }
@@ -849,32 +827,6 @@ impl<S> fmt::Debug for Merge<S> {
     }
 }
 
-/// Marks woken children as ready, except those that are gone: a waker may
-/// outlive its child.
-#[inline]
-pub(super) fn mark_live<S>(ready: &mut ReadySet<Block<S>>, block: usize, woken: usize) {
-    let live = ready.get(block).map_or(0, |block| block.slots.occupied());
-    ready.mark(block, woken & live);
-}
-
-/// Drops the children of all these blocks and frees their chunks, even after the drop of
-/// a child panics.
-fn clear_all<'a, S: 'a>(blocks: &mut dyn Iterator<Item = &'a mut Block<S>>) {
-    /// Resumes after a panic.
-    struct Rest<'i, 'a, S>(&'i mut dyn Iterator<Item = &'a mut Block<S>>);
-    impl<S> Drop for Rest<'_, '_, S> {
-        fn drop(&mut self) {
-            clear_all(self.0);
-        }
-    }
-    let rest = Rest(blocks);
-    for block in &mut *rest.0 {
-        block.slots.clear();
-        block.slots = Slots::none();
-    }
-    mem::forget(rest);
-}
-
 /// Counts the children of a new block, even if their iterator panics.
 struct CountOnDrop<'a, S> {
     merge: &'a mut Merge<S>,
@@ -884,14 +836,16 @@ struct CountOnDrop<'a, S> {
 impl<S> Drop for CountOnDrop<'_, S> {
     fn drop(&mut self) {
         let Self { merge, block } = self;
-        let children = merge.ready.get(*block).map_or(0, |block| block.slots.occupied());
-        let count = children.count_ones() as usize;
+        let slots = merge.ready.blocks.get(*block);
+        let (children, vacant) = slots.map_or((0, 0), |slots| (slots.occupied(), slots.vacant()));
+        // They fill the first slots.
+        let count = (usize::BITS - children.leading_zeros()) as usize;
         merge.ready.mark(*block, children);
         merge.len += count;
         merge.expected = merge.expected.saturating_sub(count);
         merge.terminated &= count == 0;
-        if merge.vacant(*block) == 0 {
-            merge.vacancies.remove(*block);
+        if vacant != 0 {
+            merge.vacancies.insert(*block);
         }
     }
 }
@@ -912,6 +866,7 @@ mod tests {
     use alloc::rc::Rc;
     use core::cell::Cell;
     use core::iter;
+    use core::mem;
 
     use futures::stream;
 
@@ -1016,7 +971,7 @@ mod tests {
     #[test]
     fn a_known_number_of_children_gets_exact_chunks() {
         let capacities = |merge: &Merge<u8>| -> Vec<usize> {
-            merge.ready.iter().map(|block| block.slots.capacity()).collect()
+            merge.ready.blocks.iter().map(Slots::capacity).collect()
         };
         let known: Merge<u8> = (0..CHUNK as u8 + 7).collect();
         assert_eq!(capacities(&known), [CHUNK, 7]);

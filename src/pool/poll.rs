@@ -6,12 +6,9 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::pool::key::Key;
-use crate::pool::merge::{Merge, mark_live};
+use crate::pool::merge::Merge;
 use crate::pool::ready::{self, Ahead};
 use crate::pool::wake::Park;
-
-/// A child: its block and its place there.
-type Child = (usize, usize);
 
 /// What one call has seen of the present round.
 ///
@@ -29,11 +26,14 @@ impl Round {
     /// The round in which a call begins.
     const PRESENT: Self = Self { is_whole: false, is_fruitless: true };
 
+    /// A round that begins in a call.
+    const WHOLE: Self = Self { is_whole: true, is_fruitless: true };
+
     /// Begins a new round, unless the last one was whole and fruitless.
     #[inline]
     const fn begin(&mut self) -> bool {
         let begins = !(self.is_whole & self.is_fruitless);
-        *self = Self { is_whole: true, is_fruitless: true };
+        *self = Self::WHOLE;
         begins
     }
 }
@@ -56,7 +56,7 @@ impl<S> Merge<S> {
     /// Moves woken children into the ready set.
     #[inline]
     fn take_wakes(&mut self) {
-        self.inbox.take(|block, woken| mark_live(&mut self.ready, block, woken));
+        self.inbox.take(|block, woken| self.ready.mark(block, woken));
     }
 
     /// Takes the wakes before a child poll, unless there is contention. If more have
@@ -83,39 +83,44 @@ impl<S> Merge<S> {
         }
         self.ready.ahead().is_some()
     }
+
+    /// Returns the key of the child that was polled last.
+    pub(super) fn polled_key(&self) -> Key {
+        let (block, place) = self.ready.taken();
+        self.generations.key(ready::join(block, place))
+    }
 }
 
 impl<S: Stream> Merge<S> {
-    /// Polls a child, which is there. One that ends or panics is dropped, and so is one
-    /// that says after an item that no further one follows: a `once` leaves with its
-    /// output.
+    /// Polls the child that the cursor passed last, at this place. One that ends or panics is
+    /// dropped, and so is one that says after an item that no further one follows: a `once`
+    /// leaves with its output.
     #[inline(always)]
-    fn poll_child(&mut self, (block, place): Child) -> Poll<Option<S::Item>> {
-        // Checked before the guard, which a panic would run. The checks below repeat it
-        // and cost nothing.
-        if self.ready.get(block).is_none_or(|children| !children.slots.has(place)) {
+    fn poll_child(&mut self, place: usize) -> Poll<Option<S::Item>> {
+        // The guard computes the place again, which costs less than keeping it meanwhile.
+        let evict = EvictOnDrop { merge: self };
+        let Some((mut child, waker)) = evict.merge.ready.blocks.present_child(place) else {
+            mem::forget(evict);
             missing();
-        }
-        let evict = EvictOnDrop { merge: self, block, place };
-        let Some(children) = evict.merge.ready.get_mut(block) else { missing() };
-        let Some(mut child) = children.slots.get_pin_mut(place) else { missing() };
-        let waker = children.wakers.borrow(place);
+        };
         let polled = child.as_mut().poll_next(&mut Context::from_waker(&waker));
         match polled {
             Poll::Ready(None) => drop(evict),
             Poll::Ready(Some(_)) if child.size_hint().1 == Some(0) => drop(evict),
             Poll::Ready(Some(_)) => mem::forget(evict),
             Poll::Pending => {
-                evict.merge.ready.unmark(block, place);
+                let place = evict.merge.ready.place();
+                evict.merge.ready.blocks.unmark_present(place);
                 mem::forget(evict);
             }
         }
         polled
     }
 
-    /// Returns the next child to poll, if one is ready. Without a child, the result says why.
+    /// Moves the cursor past the next child to poll, if one is ready, and returns its place in the
+    /// present block. Otherwise the result says why there is none.
     #[inline(always)]
-    fn next_child(&mut self, round: &mut Round) -> Result<Child, Step<S::Item>> {
+    fn next_child(&mut self, round: &mut Round) -> Result<usize, Step<S::Item>> {
         loop {
             if let Some(ahead) = self.ready.ahead() {
                 return Ok(self.ready.take(ahead));
@@ -135,14 +140,14 @@ impl<S: Stream> Merge<S> {
     /// Goes on after the poll of a child that yielded no item. Returns `false` if the
     /// executor may have refused the child.
     #[inline(always)]
-    fn go_on(&mut self, child: Child, is_pending: bool, round: &mut Round) -> bool {
+    fn go_on(&mut self, is_pending: bool, round: &mut Round) -> bool {
         if is_pending && self.coop.may_have_refused() {
-            self.keep_turn(child);
+            self.keep_turn();
             return false;
         }
         if self.inbox.has_wakes() {
             self.take_wakes_before_child();
-            round.is_fruitless &= is_pending && self.ready.contains(child);
+            round.is_fruitless &= is_pending && self.ready.is_taken_ready();
         } else {
             round.is_fruitless = false;
         }
@@ -157,17 +162,17 @@ impl<S: Stream> Merge<S> {
             if self.budget.is_spent() && !self.budget.may_go_on(before, cx.waker()) {
                 return Step::Yield;
             }
-            let child = match self.next_child(round) {
-                Ok(child) => child,
+            let place = match self.next_child(round) {
+                Ok(place) => place,
                 Err(step) => return step,
             };
             self.budget.spend();
-            let is_pending = match self.poll_child(child) {
+            let is_pending = match self.poll_child(place) {
                 Poll::Ready(Some(item)) => return Step::Item(item),
                 Poll::Ready(None) => false,
                 Poll::Pending => true,
             };
-            if !self.go_on(child, is_pending, round) {
+            if !self.go_on(is_pending, round) {
                 return Step::Yield;
             }
             if !is_pending && self.ended.is_some() {
@@ -176,11 +181,12 @@ impl<S: Stream> Merge<S> {
         }
     }
 
-    /// Leaves a child ready that was pending, and the cursor before it.
+    /// Leaves the child that was polled ready, and the cursor before it.
     #[cold]
-    fn keep_turn(&mut self, (block, place): Child) {
+    fn keep_turn(&mut self) {
+        let (block, place) = self.ready.taken();
         self.ready.mark(block, 1 << place);
-        self.ready.step_back(place);
+        self.ready.step_back();
         // The child is polled again, which is another pass for the merges in it.
         self.inbox.count_pass();
     }
@@ -224,28 +230,76 @@ impl<S: Stream> Merge<S> {
 
     /// Implements `poll_next`.
     ///
-    /// Chooses between two ways without a separate stack frame.
+    /// Chooses between three ways without a separate stack frame.
     #[inline]
     pub(super) fn poll_item(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
-        if !self.budget.is_spent()
-            && !self.inbox.has_wakes()
-            && let Some(ahead) = self.ready.ahead()
-        {
-            self.poll_present(cx, ahead)
+        if self.budget.is_spent() || self.inbox.has_wakes() {
+            unlikely();
+            self.poll_turn(cx)
+        } else if let Some(ahead) = self.ready.ahead() {
+            self.poll_present(cx, ahead, Round::PRESENT)
         } else {
-            self.poll_on(cx, self.budget.left(), Round::PRESENT)
+            unlikely();
+            self.poll_round(cx)
         }
+    }
+
+    /// Begins a new round in the present block, if it alone has ready children.
+    #[inline(never)]
+    fn poll_round(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
+        if !self.contention.is_found()
+            && let Some(ahead) = self.ready.repeat()
+        {
+            self.inbox.count_pass();
+            self.poll_present(cx, ahead, Round::WHOLE)
+        } else {
+            self.poll_turn(cx)
+        }
+    }
+
+    /// Takes wakes and moves the cursor, as far as there is need, before the short way.
+    /// Leaves everything unusual to the long way.
+    #[inline(never)]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<S::Item>> {
+        let mut round = Round::PRESENT;
+        if !self.budget.is_spent() && !self.contention.is_found() {
+            if self.inbox.has_wakes() {
+                self.take_wakes();
+                if self.inbox.has_wakes() {
+                    self.contention.find();
+                    return self.poll_on(cx, self.budget.left(), round);
+                }
+            }
+            if self.ready.ahead().is_none()
+                && let Some(next) = self.ready.next()
+            {
+                if next.begins_round {
+                    round = Round::WHOLE;
+                }
+                self.ready.advance(next);
+                self.inbox.count_pass();
+            }
+            if let Some(ahead) = self.ready.ahead() {
+                return self.poll_present(cx, ahead, round);
+            }
+        }
+        self.poll_on(cx, self.budget.left(), round)
     }
 
     /// The short way, for a ready child of the present block. The budget is not spent.
     #[inline(never)]
-    fn poll_present(&mut self, cx: &Context<'_>, ahead: Ahead) -> Poll<Option<S::Item>> {
+    fn poll_present(
+        &mut self,
+        cx: &Context<'_>,
+        ahead: Ahead,
+        round: Round,
+    ) -> Poll<Option<S::Item>> {
         self.budget.spend();
-        let child = self.ready.take(ahead);
-        match self.poll_child(child) {
+        let place = self.ready.take(ahead);
+        match self.poll_child(place) {
             Poll::Ready(Some(item)) => Poll::Ready(Some(item)),
-            Poll::Ready(None) => self.poll_after(cx, child, false),
-            Poll::Pending => self.poll_after(cx, child, true),
+            Poll::Ready(None) => self.poll_after(cx, false, round),
+            Poll::Pending => self.poll_after(cx, true, round),
         }
     }
 
@@ -254,15 +308,21 @@ impl<S: Stream> Merge<S> {
     fn poll_after(
         &mut self,
         cx: &Context<'_>,
-        child: Child,
         is_pending: bool,
+        mut round: Round,
     ) -> Poll<Option<S::Item>> {
-        let mut round = Round::PRESENT;
-        if !self.go_on(child, is_pending, &mut round) {
+        if !self.go_on(is_pending, &mut round) {
             return self.yield_now(cx).map(|()| None);
         }
         if !is_pending && self.ended.is_some() {
             return Poll::Pending;
+        }
+        if !self.ready.any()
+            && !self.inbox.has_wakes()
+            && !self.contention.is_found()
+            && let Some(rest) = self.rest(cx)
+        {
+            return rest.map(|()| None);
         }
         self.poll_on(cx, self.budget.left() + 1, round)
     }
@@ -317,12 +377,6 @@ impl<S: Stream> Merge<S> {
         }
     }
 
-    /// Returns the key of the child that was polled last.
-    pub(super) fn polled_key(&self) -> Key {
-        let (block, place) = self.ready.taken();
-        self.generations.key(ready::join(block, place))
-    }
-
     /// Polls for up to `limit` items, and gives each to `add` with the merge.
     /// Returns their number, as `poll_next_many` documents.
     pub(super) fn poll_many(
@@ -356,6 +410,11 @@ impl<S: Stream> Merge<S> {
     }
 }
 
+/// Moves the branch that calls it out of the way of the others.
+#[cold]
+#[inline]
+const fn unlikely() {}
+
 /// Panics, since a ready child is not in its slot. Outlined to keep the poll of a child
 /// short.
 #[cold]
@@ -364,19 +423,18 @@ fn missing() -> ! {
     unreachable!("a ready child is in its slot")
 }
 
-/// Drops a child that ended, or that panicked while it was polled or asked.
+/// Drops the child that the cursor passed last, which ended, or panicked while it was polled
+/// or asked.
 struct EvictOnDrop<'a, S> {
     merge: &'a mut Merge<S>,
-    block: usize,
-    place: usize,
 }
 
 impl<S> Drop for EvictOnDrop<'_, S> {
     fn drop(&mut self) {
-        let Self { merge, block, place } = self;
+        let merge = &mut *self.merge;
         if merge.notes_ends {
-            merge.ended = Some(merge.generations.key(ready::join(*block, *place)));
+            merge.ended = Some(merge.polled_key());
         }
-        merge.evict(*block, *place);
+        merge.evict_present(merge.ready.place());
     }
 }

@@ -3,34 +3,29 @@
 //! These are plain words that only the polling thread uses. A child that yields
 //! an item stays ready, so a busy child costs no atomic operation.
 
-use alloc::vec::Vec;
 use core::num::NonZeroUsize;
-use core::slice;
 
+use crate::pool::slots::Blocks;
 use crate::pool::tree::Tree;
+use crate::pool::wake::Wakers;
 
 const BITS: usize = usize::BITS as usize;
-
-/// The ready bits of a block of children, next to what else a child poll uses.
-struct Entry<T> {
-    ready: usize,
-    block: T,
-}
 
 /// The ready children, and a cursor that passes over them round after round, in
 /// the order of their places.
 ///
 /// A child's index is its block's index times the number of bits in a word, plus
 /// its place in the block.
-pub(super) struct ReadySet<T> {
-    entries: Vec<Entry<T>>,
-    /// The blocks with a ready child.
-    blocks: Tree,
-    /// The block under the cursor. The cursor only moves forward, and from the
-    /// last block back to the first.
-    block: usize,
-    /// The places of that block that the cursor has not passed in this round.
-    open: usize,
+pub(super) struct ReadySet<S> {
+    /// The children, and which of them are ready. The present block is the one under the
+    /// cursor, which only moves forward, and from the last block back to the first.
+    pub(super) blocks: Blocks<S>,
+    /// The ready children of that block that the cursor has not passed in this round.
+    ahead: usize,
+    /// How many places of that block the cursor has passed, with children or without.
+    passed: u32,
+    /// The other blocks with a ready child.
+    others: Tree,
     /// How many blocks there were when the round began. A block added since is
     /// polled from the next round on, so that a round ends however many are added.
     round: usize,
@@ -48,165 +43,157 @@ pub(super) fn join(block: usize, place: usize) -> usize {
     block * BITS + place
 }
 
-impl<T> ReadySet<T> {
-    pub(super) const fn new() -> Self {
-        Self { entries: Vec::new(), blocks: Tree::new(), block: 0, open: 0, round: 0 }
+impl<S> ReadySet<S> {
+    pub(super) fn new() -> Self {
+        // As after a round, so that the first child begins one.
+        let passed = usize::BITS;
+        Self { blocks: Blocks::new(), ahead: 0, passed, others: Tree::new(), round: 0 }
     }
 
-    /// Reserves memory for exactly this many more blocks.
-    pub(super) fn reserve_exact(&mut self, blocks: usize) {
-        self.entries.reserve_exact(blocks);
+    /// Adds a block of this many slots, without children.
+    pub(super) fn push(&mut self, capacity: usize, wakers: Wakers) {
+        self.blocks.push(capacity, wakers);
+        self.others.grow(self.blocks.len());
     }
 
-    /// Reserves memory for at least this many more blocks.
-    pub(super) fn reserve(&mut self, blocks: usize) {
-        self.entries.reserve(blocks);
-    }
-
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.entries.shrink_to_fit();
-    }
-
-    /// Adds a block without ready children.
-    pub(super) fn push(&mut self, block: T) {
-        self.entries.push(Entry { ready: 0, block });
-        self.blocks.grow(self.entries.len());
-    }
-
-    /// Returns how many blocks there are.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn get(&self, block: usize) -> Option<&T> {
-        self.entries.get(block).map(|entry| &entry.block)
-    }
-
-    #[inline]
-    pub(super) fn get_mut(&mut self, block: usize) -> Option<&mut T> {
-        self.entries.get_mut(block).map(|entry| &mut entry.block)
-    }
-
-    pub(super) fn iter(&self) -> Blocks<'_, T> {
-        Blocks(self.entries.iter())
-    }
-
-    pub(super) fn iter_mut(&mut self) -> BlocksMut<'_, T> {
-        BlocksMut(self.entries.iter_mut())
-    }
-
-    /// Adds children of a block to the set.
+    /// Adds children of a block to the set, except those that are gone: a waker may outlive
+    /// its child.
     #[inline]
     pub(super) fn mark(&mut self, block: usize, children: usize) {
-        let ready = &mut self.entries[block].ready;
-        if *ready == 0 && children != 0 {
-            self.blocks.insert(block);
+        let added = self.blocks.mark(block, children);
+        if block == self.blocks.index() {
+            self.ahead |= added.live & self.open();
+        } else if added.first {
+            self.others.insert(block);
         }
-        *ready |= children;
+    }
+
+    /// Returns the places of the present block that the cursor has not passed.
+    #[inline]
+    fn open(&self) -> usize {
+        usize::MAX.checked_shl(self.passed).unwrap_or(0)
     }
 
     /// Removes a child from the set.
     #[inline]
     pub(super) fn unmark(&mut self, block: usize, place: usize) {
-        let ready = &mut self.entries[block].ready;
-        if *ready == 1 << place {
-            self.blocks.remove(block);
+        let was_last = self.blocks.unmark(block, place);
+        if block == self.blocks.index() {
+            self.ahead &= !(1 << place);
+        } else if was_last {
+            self.others.remove(block);
         }
-        *ready &= !(1 << place);
-    }
-
-    /// Returns whether a child is ready.
-    #[inline]
-    pub(super) fn contains(&self, (block, place): (usize, usize)) -> bool {
-        self.entries.get(block).is_some_and(|entry| entry.ready & (1 << place) != 0)
     }
 
     /// Removes all children from the set.
     pub(super) fn unmark_all(&mut self) {
-        while let Some(block) = self.blocks.first() {
-            self.blocks.remove(block);
-            self.entries[block].ready = 0;
+        self.ahead = 0;
+        self.blocks.unmark_all(self.blocks.index());
+        while let Some(block) = self.others.first() {
+            self.others.remove(block);
+            self.blocks.unmark_all(block);
         }
     }
 
     /// Returns whether any child is ready.
     pub(super) fn any(&self) -> bool {
-        !self.blocks.is_empty()
+        self.blocks.ready() != 0 || !self.others.is_empty()
     }
 
     /// Returns the ready children of the present block that are ahead of the cursor.
     #[inline]
     pub(super) fn ahead(&self) -> Option<Ahead> {
-        let ready = self.entries.get(self.block)?.ready;
-        NonZeroUsize::new(ready & self.open).map(Ahead)
+        NonZeroUsize::new(self.ahead).map(Ahead)
     }
 
-    /// Moves the cursor past the first child ahead, and returns its block and place.
+    /// Moves the cursor past the first child ahead, and returns its place in the present
+    /// block.
     #[inline]
-    pub(super) fn take(&mut self, Ahead(ahead): Ahead) -> (usize, usize) {
-        // The places above the lowest of `ahead`.
-        self.open = !(ahead.get() ^ (ahead.get() - 1));
-        (self.block, ahead.trailing_zeros() as usize)
+    pub(super) fn take(&mut self, Ahead(ahead): Ahead) -> usize {
+        self.ahead = ahead.get() & (ahead.get() - 1);
+        let place = ahead.trailing_zeros();
+        self.passed = place + 1;
+        place as usize
     }
 
-    /// Moves the cursor back before a child of its block that it passed.
-    pub(super) fn step_back(&mut self, place: usize) {
-        self.open = usize::MAX << place;
+    /// Moves the cursor back before the child that it passed last.
+    pub(super) fn step_back(&mut self) {
+        self.passed -= 1;
+        self.ahead = self.blocks.ready() & self.open();
+    }
+
+    /// Returns the place in the present block of the child that the cursor passed last. There
+    /// was one.
+    #[inline]
+    pub(super) fn place(&self) -> usize {
+        self.passed as usize - 1
     }
 
     /// Returns the child that the cursor passed last. There was one.
     pub(super) fn taken(&self) -> (usize, usize) {
-        (self.block, self.open.trailing_zeros() as usize - 1)
+        (self.blocks.index(), self.place())
+    }
+
+    /// Returns whether the child that the cursor passed last is ready.
+    #[inline]
+    pub(super) fn is_taken_ready(&self) -> bool {
+        self.blocks.ready() & (1 << self.place()) != 0
+    }
+
+    /// Begins a new round in the present block, if it alone has ready children, and returns
+    /// them. No ready child is ahead of the cursor.
+    #[inline]
+    pub(super) fn repeat(&mut self) -> Option<Ahead> {
+        let ready = NonZeroUsize::new(self.blocks.ready())?;
+        if !self.others.is_empty() {
+            return None;
+        }
+        self.begin(true);
+        Some(Ahead(ready))
     }
 
     /// Returns where the cursor goes when no ready child of its block is ahead: to the next
     /// block with a ready child, of this round or else of a new one.
     #[inline]
     pub(super) fn next(&self) -> Option<Next> {
-        // Most pools have one block.
-        if let [only] = &self.entries[..] {
-            return (only.ready != 0).then_some(Next { block: 0, begins_round: true });
+        if self.others.is_empty() {
+            let block = self.blocks.index();
+            return (self.blocks.ready() != 0).then_some(Next { block, begins_round: true });
         }
-        if self.blocks.is_empty() { None } else { self.next_of_many() }
+        self.next_of_many()
     }
 
     #[inline(never)]
     fn next_of_many(&self) -> Option<Next> {
-        let first = self.blocks.first()?;
-        let ahead = self.blocks.next(self.block + 1).filter(|&block| block < self.round);
-        Some(Next { block: ahead.unwrap_or(first), begins_round: ahead.is_none() })
+        let present = self.blocks.index();
+        if let Some(block) = self.others.next(present + 1).filter(|&block| block < self.round) {
+            return Some(Next { block, begins_round: false });
+        }
+        let first = self.others.first()?;
+        let block = if self.blocks.ready() != 0 { first.min(present) } else { first };
+        Some(Next { block, begins_round: true })
     }
 
     /// Moves the cursor to the start of the [`next`](Self::next) block.
     #[inline]
     pub(super) fn advance(&mut self, next: Next) {
-        self.block = next.block;
-        self.open = usize::MAX;
-        if next.begins_round {
-            self.round = self.entries.len();
+        if next.block != self.blocks.index() {
+            if self.blocks.ready() != 0 {
+                self.others.insert(self.blocks.index());
+            }
+            self.others.remove(next.block);
+            self.blocks.enter(next.block);
         }
+        self.begin(next.begins_round);
     }
-}
 
-/// The blocks of a set.
-pub(super) struct Blocks<'a, T>(slice::Iter<'a, Entry<T>>);
-
-impl<'a, T> Iterator for Blocks<'a, T> {
-    type Item = &'a T;
-
-    fn next(&mut self) -> Option<&'a T> {
-        self.0.next().map(|entry| &entry.block)
-    }
-}
-
-/// The blocks of a set, mutably.
-pub(super) struct BlocksMut<'a, T>(slice::IterMut<'a, Entry<T>>);
-
-impl<'a, T> Iterator for BlocksMut<'a, T> {
-    type Item = &'a mut T;
-
-    fn next(&mut self) -> Option<&'a mut T> {
-        self.0.next().map(|entry| &mut entry.block)
+    /// Moves the cursor to the start of the present block.
+    #[inline]
+    fn begin(&mut self, begins_round: bool) {
+        (self.ahead, self.passed) = (self.blocks.ready(), 0);
+        if begins_round {
+            self.round = self.blocks.len();
+        }
     }
 }
 
@@ -221,14 +208,24 @@ pub(super) struct Next {
     pub(super) begins_round: bool,
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(active_status_loom)))]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::pool::wake::Inbox;
 
     fn set(blocks: usize) -> ReadySet<()> {
         let mut set = ReadySet::new();
-        (0..blocks).for_each(|_| set.push(()));
+        (0..blocks).for_each(|_| push(&mut set));
         set
+    }
+
+    /// Adds a block of children that are not ready.
+    fn push(set: &mut ReadySet<()>) {
+        let block = set.blocks.len();
+        set.push(BITS, Inbox::new(1).wakers(block, 1));
+        set.blocks.fill(block, (), &mut core::iter::repeat(()));
     }
 
     fn take(set: &mut ReadySet<()>, count: usize) -> Vec<usize> {
@@ -239,9 +236,10 @@ mod tests {
                 set.advance(next);
                 continue;
             };
-            let (block, place) = set.take(ahead);
-            order.push(join(block, place));
+            let place = set.take(ahead);
+            let block = set.blocks.index();
             assert_eq!(set.taken(), (block, place));
+            order.push(join(block, place));
         }
         order
     }
@@ -269,7 +267,7 @@ mod tests {
         let mut set = set(1);
         set.mark(0, 0b111);
         assert_eq!(take(&mut set, 1), [0]);
-        set.push(());
+        push(&mut set);
         set.mark(1, 0b1);
         assert_eq!(take(&mut set, 6), [1, 2, 0, 1, 2, BITS]);
     }
@@ -281,8 +279,8 @@ mod tests {
         let mut order = Vec::new();
         for _ in 0..9 {
             order.extend(take(&mut set, 1));
-            set.push(());
-            set.mark(set.len() - 1, 0b1);
+            push(&mut set);
+            set.mark(set.blocks.len() - 1, 0b1);
         }
         let block = |block| join(block, 0);
         assert_eq!(order, [0, 1, 0, 1, block(1), block(2), 0, 1, block(1)]);

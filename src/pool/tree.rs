@@ -25,7 +25,14 @@ impl Tree {
     }
 
     /// Makes room for the numbers below `length`. Members stay members.
+    #[inline]
     pub(super) fn grow(&mut self, length: usize) {
+        if length > BITS {
+            self.grow_levels(length);
+        }
+    }
+
+    fn grow_levels(&mut self, length: usize) {
         let mut words = length.div_ceil(BITS);
         for level in &mut self.levels {
             if level.len() < words {

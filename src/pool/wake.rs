@@ -33,4 +33,4 @@ mod sync;
 mod waker;
 
 pub(super) use list::{Inbox, Park};
-pub(super) use waker::{Wakers, pass_of};
+pub(super) use waker::{Borrowed, Wakers, pass_of};
