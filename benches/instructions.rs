@@ -1,14 +1,16 @@
 //! Instructions per item, which do not depend on the load of the machine, for this crate,
 //! its peers, and a bare loop that polls one child after another.
 //!
-//! `cargo bench --bench instructions` runs itself under valgrind's callgrind. It runs each
-//! scenario for two lengths and takes the difference, which leaves out the set-up. With
-//! `-- --test` it counts this crate only.
+//! `cargo bench --bench instructions` runs itself under valgrind's callgrind, in the profile that
+//! programs are built with by default, and in that of the benches. It runs each scenario for
+//! two lengths and takes the difference, which leaves out the set-up. With `-- --test` it
+//! counts this crate only.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
 mod children;
 mod peers;
 mod pools;
+mod profiles;
 
 use std::env;
 use std::hint::black_box;
@@ -54,8 +56,11 @@ fn main() {
         println!("skipped: valgrind is not installed");
         return;
     }
+    if profiles::run_in_each("instructions") {
+        return;
+    }
     let test = arguments.iter().any(|argument| argument == "--test");
-    let sizes: &[usize] = if test { &[10] } else { &[10, 1_000] };
+    let sizes: &[usize] = if test { &[10] } else { &[1, 10, 1_000] };
     println!("instructions per item\n");
     for &n in sizes {
         let [ready, sparse, burst, build] = SCENARIOS;
@@ -106,11 +111,13 @@ fn find(name: &str, scenario: &str) -> Run {
     row.runs[at]
 }
 
-/// Counts the instructions per item of the rounds after the tenth.
+/// Counts the instructions per item of the rounds after the first ones.
 fn an_item(name: &str, scenario: &str, n: usize) -> f64 {
     let run = find(name, scenario);
-    let items = run(n, LONG) - run(n, SHORT);
-    let more = instructions(name, scenario, n, LONG) - instructions(name, scenario, n, SHORT);
+    // A single child takes the budget of 32 polls several times as well.
+    let [short, long] = if n == 1 { [32 * SHORT, 32 * LONG] } else { [SHORT, LONG] };
+    let items = run(n, long) - run(n, short);
+    let more = instructions(name, scenario, n, long) - instructions(name, scenario, n, short);
     more as f64 / items as f64
 }
 

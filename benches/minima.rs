@@ -1,21 +1,24 @@
 //! The shortest time per item, for this crate, its peers, and a bare loop that polls one
 //! child after another.
 //!
-//! `cargo bench --bench minima`, and `cargo bench --profile release --bench minima` for the
-//! profile that programs are built with. On a shared machine, the minima of rounds in
-//! which all merges alternate are comparable where averages are not. The table says in how
-//! many rounds the bare loop took 1.3 times its minimum or more: the machine was busy then.
+//! `cargo bench --bench minima` runs itself in the profile that programs are built with by
+//! default, and in that of the benches. On a shared machine, the minima of rounds in which all
+//! merges alternate are comparable where averages are not. The table says in how many rounds
+//! the bare loop took 1.3 times its minimum or more: the machine was busy then.
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
 mod children;
 mod peers;
+mod profiles;
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::pin::Pin;
-use std::task::Poll;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 
 use children::{Bare, Once, Ready, poll, signaled, take};
 use peers::{
@@ -28,14 +31,22 @@ type Slice = Box<dyn FnMut()>;
 /// A scenario for `n` children, as a function that makes a slice of a number of items.
 type Prepare = fn(n: usize, items: usize) -> Slice;
 
+/// The number of scenarios.
+const SCENARIOS: usize = 8;
+
 fn main() {
+    if profiles::run_in_each("minima") {
+        return;
+    }
     let test = std::env::args().any(|argument| argument == "--test");
     println!("{}, nanoseconds per item\n", processor());
     let rounds = if test { 2 } else { 300 };
-    let sizes: [&[usize]; 6] = [
+    let sizes: [&[usize]; SCENARIOS] = [
         &[1, 10, 64, 65, 1_000, 100_000],
         &[1_000],
-        &[1_000],
+        &[1, 1_000],
+        &[1, 1_000],
+        &[1, 1_000],
         &[1, 10, 1_000, 10_000],
         &[10, 1_000, 100_000],
         &[1, 10, 1_000],
@@ -44,6 +55,8 @@ fn main() {
         "always ready",
         "always ready, boxed children",
         "always ready, boxed merge",
+        "always ready, behind &mut",
+        "always ready, in a boxed future",
         "sparse",
         "burst",
         "build",
@@ -87,9 +100,11 @@ fn table(scenario: usize, name: &str, sizes: &[usize], rounds: usize) {
 
 /// The minima of all peers, in nanoseconds per item, and the number of busy rounds.
 fn column(scenario: usize, n: usize, rounds: usize) -> (Vec<f64>, usize) {
-    let items = [20_000, 20_000, 20_000, 2_000, 10_000, 2_000][scenario].max(n);
+    const ITEMS: [usize; SCENARIOS] =
+        [20_000, 20_000, 20_000, 20_000, 20_000, 2_000, 10_000, 2_000];
+    let items = ITEMS[scenario].max(n);
     // The others would take too long.
-    let linear = n <= 100 || matches!(scenario, 0..=2);
+    let linear = n <= 100 || matches!(scenario, 0..=4);
     let mut slices: Vec<Option<Slice>> = peers()
         .iter()
         .map(|peer| (linear || !peer.linear).then(|| peer.prepare[scenario](n, items)))
@@ -123,7 +138,7 @@ struct Row {
     name: &'static str,
     /// Whether the cost of an item grows with the number of children.
     linear: bool,
-    prepare: [Prepare; 6],
+    prepare: [Prepare; SCENARIOS],
 }
 
 fn peers() -> [Row; 10] {
@@ -133,10 +148,12 @@ fn peers() -> [Row; 10] {
         P::Merge<Boxed>: 'static,
         P::Merge<children::Signaled>: 'static,
     {
-        let prepare: [Prepare; 6] = [
+        let prepare: [Prepare; SCENARIOS] = [
             always_ready::<P>,
             boxed_children::<P>,
             boxed_merge::<P>,
+            behind_reference::<P>,
+            in_future::<P>,
             sparse::<P>,
             burst::<P>,
             build::<P>,
@@ -183,6 +200,39 @@ where
 {
     let mut merge = Box::pin(P::merge((0..n).map(Ready).collect())) as Boxed;
     Box::new(move || take(&mut merge, items / n * n))
+}
+
+fn behind_reference<P: Peer>(n: usize, items: usize) -> Slice
+where
+    P::Merge<Ready>: 'static,
+{
+    let mut merge = P::merge((0..n).map(Ready).collect());
+    Box::new(move || take(black_box(&mut &mut merge), items / n * n))
+}
+
+/// Awaits items in a task, as programs do.
+fn in_future<P: Peer>(n: usize, items: usize) -> Slice
+where
+    P::Merge<Ready>: 'static,
+{
+    let mut merge = P::merge((0..n).map(Ready).collect());
+    let left = Rc::new(Cell::new(0));
+    let counter = left.clone();
+    let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+        while let Some(item) = merge.next().await {
+            black_box(item);
+            counter.set(counter.get() - 1);
+            if counter.get() == 0 {
+                futures::pending!();
+            }
+        }
+    });
+    Box::new(move || {
+        left.set(items / n * n);
+        while left.get() > 0 {
+            let _ = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
+    })
 }
 
 /// Signals one child, takes its item, and polls once in vain.
