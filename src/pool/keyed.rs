@@ -130,14 +130,13 @@ impl<S> KeyedEnds<S> {
 
     /// Returns the merge itself, to push and remove children.
     pub const fn get_mut(&mut self) -> &mut Merge<S> {
-        self.merge.notes_ends = false;
         &mut self.merge
     }
 
     /// Returns the merge, whose items come without keys and ends.
     pub fn into_inner(self) -> Merge<S> {
         let mut merge = self.merge;
-        (merge.notes_ends, merge.ended) = (false, None);
+        merge.ended = None;
         merge
     }
 }

@@ -175,7 +175,7 @@ impl<S: Stream> Merge<S> {
             if !self.go_on(is_pending, round) {
                 return Step::Yield;
             }
-            if !is_pending && self.ended.is_some() {
+            if !is_pending && self.notes_ends {
                 return Step::Ended;
             }
         }
@@ -314,7 +314,7 @@ impl<S: Stream> Merge<S> {
         if !self.go_on(is_pending, &mut round) {
             return self.yield_now(cx).map(|()| None);
         }
-        if !is_pending && self.ended.is_some() {
+        if !is_pending && self.notes_ends {
             return Poll::Pending;
         }
         if !self.ready.any()
@@ -363,10 +363,7 @@ impl<S: Stream> Merge<S> {
         let mut event = self.ended.take();
         let mut polled = Poll::Pending;
         if event.is_none() {
-            // Stays set after a panic, until the next call.
-            self.notes_ends = true;
-            polled = self.poll_keyed(cx);
-            self.notes_ends = false;
+            polled = NoteEnds::begin(self).merge.poll_keyed(cx);
             if polled.is_pending() {
                 event = self.ended.take();
             }
@@ -421,6 +418,24 @@ const fn unlikely() {}
 #[inline(never)]
 fn missing() -> ! {
     unreachable!("a ready child is in its slot")
+}
+
+/// Lets a merge note ends, until it is dropped or a child panics.
+struct NoteEnds<'a, S> {
+    merge: &'a mut Merge<S>,
+}
+
+impl<'a, S> NoteEnds<'a, S> {
+    const fn begin(merge: &'a mut Merge<S>) -> Self {
+        merge.notes_ends = true;
+        Self { merge }
+    }
+}
+
+impl<S> Drop for NoteEnds<'_, S> {
+    fn drop(&mut self) {
+        self.merge.notes_ends = false;
+    }
 }
 
 /// Drops the child that the cursor passed last, which ended, or panicked while it was polled

@@ -356,3 +356,20 @@ fn children_are_dropped_even_if_the_parents_drop_panics() {
     assert!(handles.iter().all(|handle| handle.drops() == 1));
     handles[129].wake();
 }
+
+#[test]
+fn a_panic_while_ends_are_reported_stalls_no_later_poll() {
+    let mut merge = Merge::new();
+    let lives: [&[Step]; 4] =
+        [&[Step::Panic], &[Step::End], &[Step::End], &[Step::Item, Step::End]];
+    for (number, steps) in lives.into_iter().enumerate() {
+        merge.push(child(number, steps).0);
+    }
+    let (mut events, parent) = (merge.keyed().with_ends(), Parent::new());
+    assert_eq!(panic_of(|| parent.poll(&mut events)), "poll");
+    assert_eq!(parent.poll(events.get_mut()), Poll::Ready(Some(3)));
+    let mut many = Vec::new();
+    events.get_mut().push(child(4, &[Step::End]).0);
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert_eq!(events.get_mut().poll_next_many(cx, &mut many, 9), Poll::Ready(0));
+}
