@@ -62,8 +62,15 @@ impl Bytes<'_> {
             11 | 12 => Op::Remove(self.name()),
             13 => Op::GetPinMut(self.name()),
             14 => Op::Extend { count: self.count(), panics: detail & 7 == 7 },
-            _ if detail == 0 => Op::Clear,
-            _ => Op::Poll,
+            _ => match detail {
+                0 => Op::Clear,
+                1 | 2 => Op::Extract(self.name()),
+                // The bits of a byte, repeated.
+                3 => Op::Retain(usize::from_ne_bytes([self.next(); size_of::<usize>()])),
+                4 | 5 => Op::StayOpen(detail == 4),
+                6..10 => Op::PollEnds,
+                _ => Op::Poll,
+            },
         })
     }
 
@@ -87,6 +94,7 @@ impl Bytes<'_> {
         let byte = self.next();
         let then = match byte & 7 {
             0..3 => Then::Item,
+            5 if byte >> 5 == 3 => Then::Refused,
             3..6 => Then::Pending,
             6 => Then::End,
             _ => Then::Panic,

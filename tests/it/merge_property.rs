@@ -11,6 +11,7 @@ fn any_then() -> impl Strategy<Value = Then> {
     prop_oneof![
         8 => Just(Then::Item),
         8 => Just(Then::Pending),
+        1 => Just(Then::Refused),
         2 => Just(Then::End),
         1 => Just(Then::Panic),
     ]
@@ -33,12 +34,16 @@ fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         100 => Just(Op::Poll),
         20 => (0..40_usize).prop_map(Op::PollMany),
+        20 => Just(Op::PollEnds),
         40 => any_life().prop_map(Op::Push),
         3 => (0..70_usize, prop::bool::weighted(0.2))
             .prop_map(|(count, panics)| Op::Extend { count, panics }),
         60 => (any::<usize>(), prop::bool::weighted(0.05))
             .prop_map(|(name, on_thread)| Op::Wake { name, on_thread }),
-        15 => any::<usize>().prop_map(Op::Remove),
+        10 => any::<usize>().prop_map(Op::Remove),
+        8 => any::<usize>().prop_map(Op::Extract),
+        2 => any::<usize>().prop_map(Op::Retain),
+        5 => any::<bool>().prop_map(Op::StayOpen),
         15 => any::<usize>().prop_map(Op::GetPinMut),
         2 => Just(Op::Clear),
     ]

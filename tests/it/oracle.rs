@@ -8,7 +8,7 @@
 //! round is polled in that round or the next, and whether a stale wake costs a
 //! poll.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::{Debug, Display};
 use std::mem;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 use std::{iter, thread};
 
 use active_status::Merge;
-use active_status::merge::Key;
+use active_status::merge::{Key, KeyedEnds};
 use futures::Stream;
 use futures::stream::FusedStream;
 
@@ -38,6 +38,8 @@ pub(crate) struct Act {
 pub(crate) enum Then {
     Item,
     Pending,
+    /// Pending because the task has no budget left, as the check of the merge says.
+    Refused,
     End,
     Panic,
 }
@@ -72,6 +74,8 @@ pub(crate) enum Op {
     Poll,
     /// Polls for at most this many items.
     PollMany(usize),
+    /// Polls for an item or the end of a child.
+    PollEnds,
     Push(Life),
     /// Extends the merge by `count` children, after which the iterator may panic.
     Extend {
@@ -83,7 +87,11 @@ pub(crate) enum Op {
         on_thread: bool,
     },
     Remove(usize),
+    Extract(usize),
+    /// Keeps the children whose bit is set, by their number modulo the number of bits.
+    Retain(usize),
     GetPinMut(usize),
+    StayOpen(bool),
     Clear,
 }
 
@@ -126,6 +134,11 @@ impl World {
     }
 }
 
+thread_local! {
+    /// Whether the task has budget left.
+    static HAS_BUDGET: Cell<bool> = const { Cell::new(true) };
+}
+
 struct Child {
     id: usize,
     life: Life,
@@ -140,9 +153,10 @@ impl Stream for Child {
         self.world.wakers.borrow_mut()[self.id] = Some(cx.waker().clone());
         let act = self.life.next();
         self.world.wake(&act.wakes, act.on_thread);
+        HAS_BUDGET.set(act.then != Then::Refused);
         match act.then {
             Then::Item => Poll::Ready(Some(self.id)),
-            Then::Pending => Poll::Pending,
+            Then::Pending | Then::Refused => Poll::Pending,
             Then::End => Poll::Ready(None),
             Then::Panic => resume_unwind(Box::new("poll")),
         }
@@ -169,6 +183,10 @@ enum Outcome {
     Item(usize),
     /// The number of items returned by `poll_next_many`.
     Items(usize),
+    /// The end of a child, reported by `with_ends`.
+    End(usize),
+    /// Pending, with the cursor before the child that was refused.
+    Refused,
     Pending,
     Ended,
     Panicked,
@@ -198,6 +216,11 @@ struct Model {
     woken: Vec<usize>,
     parked: bool,
     terminated: bool,
+    stays_open: bool,
+    /// Whether the current poll reports ends.
+    notes_ends: bool,
+    /// The child whose end the next poll for ends reports.
+    noted: Option<usize>,
 }
 
 struct Known {
@@ -262,6 +285,11 @@ impl Round {
         round.fresh.retain(|other| round.ahead.contains(other));
         Some(round)
     }
+
+    /// Moves the cursor back before the child that it passed last.
+    fn step_back(&mut self) {
+        self.ahead.splice(0..0, self.behind.pop());
+    }
 }
 
 impl Model {
@@ -276,6 +304,9 @@ impl Model {
             woken: Vec::new(),
             parked: false,
             terminated: false,
+            stays_open: false,
+            notes_ends: false,
+            noted: None,
         }
     }
 
@@ -371,7 +402,7 @@ impl Model {
                     }
                     return done(items, 0);
                 }
-                if self.live.is_empty() {
+                if self.live.is_empty() && !self.stays_open {
                     self.terminated = true;
                     return Ok(Outcome::Ended);
                 }
@@ -411,6 +442,17 @@ impl Model {
             }
             match (outcome, &mut many) {
                 (None, _) => {}
+                (Some(Outcome::Refused), Some((items, _))) if !items.is_empty() => {
+                    return done(items, polled.len());
+                }
+                (Some(Outcome::Refused), _) => {
+                    let rest = polled.len();
+                    if rest > 0 || wakes != 1 {
+                        return Err(format!("{rest} more polls and {wakes} wakes after a refusal"));
+                    }
+                    self.spent = 0;
+                    return Ok(Outcome::Pending);
+                }
                 (Some(Outcome::Item(id)), Some((items, limit))) => {
                     items.push(id);
                     if items.len() == *limit {
@@ -438,8 +480,12 @@ impl Model {
         let act = child.life.next();
         self.wake(&act.wakes);
         let child = &mut self.children[id];
+        let is_last = act.then == Then::Item && child.life.hints && child.life.acts.is_empty();
+        if self.notes_ends && (is_last || matches!(act.then, Then::End | Then::Panic)) {
+            self.noted = Some(id);
+        }
         match act.then {
-            Then::Item if child.life.hints && child.life.acts.is_empty() => {
+            Then::Item if is_last => {
                 let panics = self.drop_child(id).0;
                 Some(if panics { Outcome::Panicked } else { Outcome::Item(id) })
             }
@@ -448,7 +494,13 @@ impl Model {
                 Some(Outcome::Item(id))
             }
             Then::Pending => None,
-            Then::End => self.drop_child(id).0.then_some(Outcome::Panicked),
+            Then::Refused => {
+                child.ready = true;
+                self.rounds.iter_mut().for_each(Round::step_back);
+                Some(Outcome::Refused)
+            }
+            Then::End if self.drop_child(id).0 => Some(Outcome::Panicked),
+            Then::End => self.noted.take_if(|_| self.notes_ends).map(Outcome::End),
             Then::Panic => {
                 self.drop_child(id);
                 Some(Outcome::Panicked)
@@ -459,7 +511,7 @@ impl Model {
 
 /// A merge, its model and its parent.
 struct Pair {
-    merge: Merge<Child>,
+    merge: KeyedEnds<Child>,
     model: Model,
     parent: Parent,
     world: Rc<World>,
@@ -467,8 +519,10 @@ struct Pair {
 
 impl Pair {
     fn new(budget: u32, announced: usize) -> Self {
+        let merge = Merge::with_capacity(announced).with_budget(budget);
+        let merge = merge.with_coop_check(|| HAS_BUDGET.get());
         Self {
-            merge: Merge::with_capacity(announced).with_budget(budget),
+            merge: merge.keyed().with_ends(),
             model: Model::new(budget),
             parent: Parent::new(),
             world: Rc::default(),
@@ -493,6 +547,7 @@ impl Pair {
         let rouse = match op {
             Op::Poll => return self.poll(None),
             Op::PollMany(limit) => return self.poll(Some(limit)),
+            Op::PollEnds => return self.poll_ends(),
             Op::Push(life) => self.push(life)?,
             Op::Extend { count, panics } => self.extend(count, panics)?,
             Op::Wake { .. } if self.model.children.is_empty() => Rouse::No,
@@ -500,7 +555,15 @@ impl Pair {
                 self.world.wake(&[name], on_thread);
                 self.model.wake(&[name])
             }
-            Op::Remove(name) => self.remove(name)?,
+            Op::Remove(name) => self.remove(name, |merge, key| merge.remove(key))?,
+            Op::Extract(name) => self.remove(name, |merge, key| merge.extract(key).is_some())?,
+            Op::Retain(kept) => self.retain(kept)?,
+            Op::StayOpen(open) => {
+                self.merge.get_mut().stay_open(open);
+                self.model.stays_open = open;
+                let ends = !open && self.model.live.is_empty();
+                if ends { Rouse::Once } else { Rouse::No }
+            }
             Op::GetPinMut(name) => self.get_pin_mut(name)?,
             Op::Clear => self.clear()?,
         };
@@ -521,6 +584,7 @@ impl Pair {
         self.world.log.borrow_mut().clear();
         let mut items = Vec::new();
         let Self { merge, parent, .. } = self;
+        let merge = merge.get_mut();
         let polled = catch_unwind(AssertUnwindSafe(|| match limit {
             None => parent.poll(merge).map(|item| item.map_or(Outcome::Ended, Outcome::Item)),
             Some(limit) => {
@@ -531,30 +595,66 @@ impl Pair {
                 })
             }
         }));
+        let polled = polled.map_err(drop);
+        let mut expected_items = Vec::new();
+        let many = limit.map(|limit| (&mut expected_items, limit));
+        self.compare_poll(polled, many)?;
+        same("the items", items, expected_items)
+    }
+
+    fn poll_ends(&mut self) -> Result<(), String> {
+        self.world.log.borrow_mut().clear();
+        let Self { merge, parent, .. } = self;
+        let polled = catch_unwind(AssertUnwindSafe(|| parent.poll(merge)));
+        let id = |key| self.model.children.iter().position(|child| child.key == key);
+        let outcome = |event| match event {
+            None => Outcome::Ended,
+            Some((_, Some(id))) => Outcome::Item(id),
+            Some((key, None)) => Outcome::End(id(key).unwrap()),
+        };
+        let key = if let Ok(Poll::Ready(Some((key, Some(item))))) = polled {
+            Some((key, self.model.children[item].key))
+        } else {
+            None
+        };
+        let polled = polled.map(|polled| polled.map(outcome)).map_err(drop);
+        same("the key of an item", key.map(|(is, _)| is), key.map(|(_, says)| says))?;
+        if let Some(id) = self.model.noted.take() {
+            return same("a noted end", polled, Ok(Poll::Ready(Outcome::End(id))));
+        }
+        self.model.notes_ends = true;
+        let compared = self.compare_poll(polled, None);
+        self.model.notes_ends = false;
+        compared
+    }
+
+    /// Compares the result of a poll, or its panic, with that of the model.
+    fn compare_poll(
+        &mut self,
+        polled: Result<Poll<Outcome>, ()>,
+        many: Option<(&mut Vec<usize>, usize)>,
+    ) -> Result<(), String> {
         let outcome = match polled {
             Ok(Poll::Ready(outcome)) => outcome,
             Ok(Poll::Pending) => Outcome::Pending,
-            Err(_) => Outcome::Panicked,
+            Err(()) => Outcome::Panicked,
         };
         let log = mem::take(&mut *self.world.log.borrow_mut());
         let id = |noted| if let Noted::Polled(id) = noted { Some(id) } else { None };
         let polled: Vec<usize> = log.into_iter().filter_map(id).collect();
-        let mut expected_items = Vec::new();
-        let many = limit.map(|limit| (&mut expected_items, limit));
         let expected = self.model.poll(&polled, self.parent.take_wakes(), many);
-        same(format!("a poll that polled {polled:?}"), Ok(outcome), expected)?;
-        same("the items", items, expected_items)
+        same(format!("a poll that polled {polled:?}"), Ok(outcome), expected)
     }
 
     fn push(&mut self, life: Life) -> Result<Rouse, String> {
         let child = self.child(life.clone());
-        let key = self.merge.push(child);
+        let key = self.merge.get_mut().push(child);
         self.note(key, life)?;
         Ok(Rouse::Once)
     }
 
     fn note(&mut self, key: Key, life: Life) -> Result<(), String> {
-        let keys: Vec<Key> = self.merge.keys().collect();
+        let keys: Vec<Key> = self.merge.get_mut().keys().collect();
         let below = keys.iter().position(|&other| other == key);
         let below = below.ok_or("keys() lacks the new child")?;
         self.model.push(key, below, life);
@@ -571,26 +671,31 @@ impl Pair {
             if panics {
                 let mut children = children.drain(..);
                 let source = || children.next().or_else(|| resume_unwind(Box::new("source")));
-                self.merge.extend(iter::from_fn(source));
+                self.merge.get_mut().extend(iter::from_fn(source));
             } else {
-                self.merge.extend(children);
+                self.merge.get_mut().extend(children);
             }
         }));
         same("whether the extension panics", extended.is_err(), panics)?;
         for id in first..first + count {
-            let (key, _) = self.merge.iter().find(|(_, child)| child.id == id).unwrap();
-            let live = |key: &Key| self.merge.get(*key).is_some_and(|child| child.id <= id);
-            let keys: Vec<Key> = self.merge.keys().filter(live).collect();
+            let merge = self.merge.get_ref();
+            let (key, _) = merge.iter().find(|(_, child)| child.id == id).unwrap();
+            let live = |key: &Key| merge.get(*key).is_some_and(|child| child.id <= id);
+            let keys: Vec<Key> = merge.keys().filter(live).collect();
             let below = keys.iter().position(|&other| other == key).unwrap();
             self.model.push(key, below, life.clone());
         }
         Ok(if count > 0 { Rouse::Once } else { Rouse::No })
     }
 
-    fn remove(&mut self, name: usize) -> Result<Rouse, String> {
+    fn remove(
+        &mut self,
+        name: usize,
+        remove: impl FnOnce(&mut Merge<Child>, Key) -> bool,
+    ) -> Result<Rouse, String> {
         let Some((id, key)) = self.named(name) else { return Ok(Rouse::No) };
         let live = self.model.children[id].live;
-        let removed = catch_unwind(AssertUnwindSafe(|| self.merge.remove(key)));
+        let removed = catch_unwind(AssertUnwindSafe(|| remove(self.merge.get_mut(), key)));
         if !live {
             same("a removal of one that is gone", removed.ok(), Some(false))?;
             return Ok(Rouse::No);
@@ -601,9 +706,28 @@ impl Pair {
         Ok(if last { Rouse::Once } else { rouse })
     }
 
+    fn retain(&mut self, kept: usize) -> Result<Rouse, String> {
+        let keeps = |id: usize| kept & 1 << (id % usize::BITS as usize) != 0;
+        let retained = catch_unwind(AssertUnwindSafe(|| {
+            self.merge.get_mut().retain(|_, child| keeps(child.id));
+        }));
+        let mut rouse = Rouse::No;
+        let mut panics = false;
+        for id in self.model.live.clone() {
+            if !keeps(id) && !panics {
+                let (panicked, woken) = self.model.drop_child(id);
+                panics = panicked;
+                let is_last = self.model.live.is_empty();
+                rouse = rouse.max(if is_last { Rouse::Once } else { woken });
+            }
+        }
+        same("whether retain panics", retained.is_err(), panics)?;
+        Ok(rouse)
+    }
+
     fn get_pin_mut(&mut self, name: usize) -> Result<Rouse, String> {
         let Some((id, key)) = self.named(name) else { return Ok(Rouse::No) };
-        let found = self.merge.get_pin_mut(key).map(|child| child.id);
+        let found = self.merge.get_mut().get_pin_mut(key).map(|child| child.id);
         let child = &mut self.model.children[id];
         same("get_pin_mut", found, child.live.then_some(id))?;
         child.ready |= child.live;
@@ -611,7 +735,7 @@ impl Pair {
     }
 
     fn clear(&mut self) -> Result<Rouse, String> {
-        let cleared = catch_unwind(AssertUnwindSafe(|| self.merge.clear()));
+        let cleared = catch_unwind(AssertUnwindSafe(|| self.merge.get_mut().clear()));
         same("whether clear panics", cleared.is_err(), self.model.clear())?;
         Ok(Rouse::Once)
     }
@@ -619,12 +743,16 @@ impl Pair {
     /// Compares the public state of the merge with the model.
     fn compare(&self) -> Result<(), String> {
         let live = self.model.live.clone();
-        same("len", self.merge.len(), live.len())?;
-        same("is_empty", self.merge.is_empty(), live.is_empty())?;
-        same("is_terminated", self.merge.is_terminated(), self.model.terminated)?;
-        same("iter", self.merge.iter().map(|(_, child)| child.id).collect::<Vec<_>>(), live)?;
+        same("len", self.merge.get_ref().len(), live.len())?;
+        same("is_empty", self.merge.get_ref().is_empty(), live.is_empty())?;
+        same("is_terminated", self.merge.get_ref().is_terminated(), self.model.terminated)?;
+        same(
+            "iter",
+            self.merge.get_ref().iter().map(|(_, child)| child.id).collect::<Vec<_>>(),
+            live,
+        )?;
         for child in &self.model.children {
-            same("contains", self.merge.contains(child.key), child.live)?;
+            same("contains", self.merge.get_ref().contains(child.key), child.live)?;
         }
         same("whether the parent's waker is held", self.parent.held() > 0, self.model.parked)
     }
