@@ -13,7 +13,11 @@ use crate::board::job::Job;
 ///
 /// Items, size hints and termination are those of the inner stream. A job without
 /// [`start_progress`](Job::start_progress) counts without a total. When the stream ends,
-/// the count is shown even if it is 0. The job does not end with the stream.
+/// the count is shown even if it is 0.
+///
+/// The job finishes when the stream ends, unless other handles to it exist: then it has
+/// finished if no tick follows before the last of them is dropped. If the adapter is dropped
+/// earlier with the last handle, the job was cancelled.
 ///
 /// [`with_step`](ReportProgress::with_step) makes the reports less frequent, and
 /// [`with_text`](ReportProgress::with_text) reports the count as the text of the job.
@@ -28,7 +32,7 @@ use crate::board::job::Job;
 /// # futures::executor::block_on(async {
 /// let (board, mut events) = VirtualClock::new().board();
 /// let job = board.add_job(JobOptions::new().prefix("records: ").total(4));
-/// let mut records = report_progress(stream::iter(["a", "b", "c"]), job);
+/// let mut records = report_progress(stream::iter(["a", "b", "c"]), job.clone());
 /// assert_eq!(records.by_ref().count().await, 3);
 ///
 /// let mut screen = Screen::new(80, 24);
@@ -46,7 +50,7 @@ use crate::board::job::Job;
 ///
 /// let (board, mut events) = VirtualClock::new().board();
 /// let job = board.add_job("import: ");
-/// let mut records = report_progress(stream::iter(0..2_500), job)
+/// let mut records = report_progress(stream::iter(0..2_500), job.clone())
 ///     .with_step(1_000)
 ///     .with_text(|count| format!("{count} records"));
 ///
@@ -113,7 +117,10 @@ impl<S: Stream> Stream for ReportProgress<S> {
         let item = ready!(this.stream.as_mut().poll_next(cx));
         match item {
             Some(_) => this.count.add(this.stream.size_hint().1 == Some(0)),
-            None => this.count.report(),
+            None => {
+                this.count.report();
+                this.count.job.complete();
+            }
         }
         Poll::Ready(item)
     }
@@ -150,6 +157,9 @@ impl Count {
         self.items = self.items.saturating_add(1);
         if last || self.items - self.reported >= self.step {
             self.report();
+        }
+        if last {
+            self.job.complete_here();
         }
     }
 

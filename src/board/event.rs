@@ -67,8 +67,8 @@ pub enum Outcome {
     /// The job failed for the given reason. The status of the row becomes
     /// [`Status::Error`].
     Failed(String),
-    /// The last handle was dropped before the job ended. The status of the row becomes
-    /// [`Status::Warning`].
+    /// The job was cancelled, or its last handle was dropped before its position reached its
+    /// total. The status of the row becomes [`Status::Warning`].
     Cancelled,
     /// The last handle was dropped while its thread was unwinding. The status of the row
     /// becomes [`Status::Error`].

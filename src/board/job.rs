@@ -9,10 +9,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use crate::board::channel::{Link, Message};
 use crate::board::event::{JobId, Outcome, Progress, Row, Status};
 use crate::board::job::position::MAX_POSITION;
+use crate::board::job::rate::ProgressSnapshot;
 use crate::board::job::state::JobState;
 use crate::board::job::style::ProgressStyle;
 
@@ -22,16 +24,23 @@ use crate::board::job::style::ProgressStyle;
 /// whether or not the board is shown. Updates after the end of the job or the close of the
 /// board do nothing.
 ///
-/// A job ends when [`end`](Self::end), [`finish`](Self::finish) or [`fail`](Self::fail)
-/// is called; only the first call counts. Otherwise it ends when its last handle is
-/// dropped: as [cancelled](Outcome::Cancelled), or as [panicked](Outcome::Panicked) if
-/// the thread is unwinding. A [detached](Self::detach) job runs without handles.
+/// A job ends when [`end`](Self::end), [`finish`](Self::finish), [`fail`](Self::fail) or
+/// [`cancel`](Self::cancel) is called; only the first call counts. Otherwise it ends when
+/// its last handle is dropped: as [panicked](Outcome::Panicked) if the thread is unwinding,
+/// as [finished](Outcome::Finished) if the position has reached the total, even a total
+/// of 0, and as [cancelled](Outcome::Cancelled) otherwise. So a loop that counts to the
+/// total has finished, and one that `?` leaves half-way was cancelled. A
+/// [detached](Self::detach) job runs without handles.
 ///
 /// Pending updates merge: only the latest text counts, and ticks add up. A tick is one
 /// atomic addition. It takes no lock, and allocates only if no other update of its job is
 /// pending.
 ///
 /// Positions and totals saturate at 2^62.
+///
+/// The getters return the values at the time of the call, not those of the last frame, and
+/// after the end those of the end. They take a lock of this job, which no console holds
+/// while it draws.
 ///
 /// # Panics
 ///
@@ -105,6 +114,95 @@ impl Job {
         self.update(|state| state.start_progress(total, now));
     }
 
+    /// Sets the total, or removes it if it is `None`. Position, rate and elapsed time stay.
+    ///
+    /// The total may be below the position. A job that does not count starts to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{JobOptions, board};
+    ///
+    /// let (board, events) = board();
+    /// let job = board.add_job(JobOptions::new().total(10));
+    /// job.tick_by(4);
+    /// job.set_total(20);
+    /// assert_eq!((job.position(), job.total()), (4, Some(20)));
+    /// job.set_total(None);
+    /// assert_eq!((job.position(), job.total()), (4, None));
+    /// # drop(events);
+    /// ```
+    pub fn set_total(&self, total: impl Into<Option<u64>>) {
+        let total = total.into();
+        self.update(|state| state.set_total(total));
+    }
+
+    /// Adds `count` to the total, for work that is discovered on the way. An unknown total
+    /// counts as 0.
+    ///
+    /// # Examples
+    ///
+    /// A crawler whose total grows with each page:
+    ///
+    /// ```
+    /// use active_status::{JobOptions, board};
+    ///
+    /// let (board, events) = board();
+    /// let job = board.add_job(JobOptions::new().prefix("crawl: ").total(1));
+    /// for links in [3, 2, 0, 0, 0, 0] {
+    ///     job.inc_total(links);
+    ///     job.tick();
+    /// }
+    /// assert_eq!((job.position(), job.total()), (6, Some(6)));
+    /// # drop(events);
+    /// ```
+    pub fn inc_total(&self, count: u64) {
+        self.update(|state| state.add_to_total(count));
+    }
+
+    /// Sets the position to 0, and restarts the rate and the elapsed time. The total, the
+    /// text and the style stay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{JobOptions, board};
+    ///
+    /// let (board, events) = board();
+    /// let job = board.add_job(JobOptions::new().prefix("attempt 1: ").total(10));
+    /// job.tick_by(4);
+    /// job.set_prefix("attempt 2: ");
+    /// job.reset();
+    /// assert_eq!((job.position(), job.total()), (0, Some(10)));
+    /// # drop(events);
+    /// ```
+    pub fn reset(&self) {
+        let now = self.link.now();
+        self.update(|state| state.reset(now));
+    }
+
+    /// Sets the style in which the progress is written, as [`JobOptions::style`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::progress::ProgressSnapshot;
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, ProgressStyle};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let job = board.add_job(JobOptions::new().prefix("read: ").style(ProgressStyle::bytes()));
+    /// job.tick_by(2);
+    /// job.set_style(|progress: &ProgressSnapshot| format!("page {}", progress.position));
+    /// let mut screen = Screen::new(80, 24);
+    /// let rows = screen.show(&mut events).rows();
+    /// assert!(rows[0].contains("page 2"), "{rows:?}");
+    /// ```
+    pub fn set_style(&self, style: impl Into<ProgressStyle>) {
+        let style = style.into();
+        self.update(|state| state.set_style(style));
+    }
+
     /// Adds 1 to the position. Without [`start_progress`](Self::start_progress), the job
     /// counts without a total.
     #[inline]
@@ -142,6 +240,42 @@ impl Job {
         self.end(Outcome::Finished);
     }
 
+    /// Sets the text, and ends the job as [finished](Outcome::Finished).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{Outcome, board};
+    ///
+    /// let (board, events) = board();
+    /// let job = board.add_job("import: ");
+    /// job.finish_with(format_args!("{} rows", 12));
+    /// assert_eq!(job.text(), "12 rows");
+    /// assert!(job.is_ended());
+    /// # drop(events);
+    /// ```
+    pub fn finish_with(&self, text: impl fmt::Display) {
+        self.set_text(text);
+        self.finish();
+    }
+
+    /// Ends the job as [cancelled](Outcome::Cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{Event, Outcome, board};
+    ///
+    /// let (board, mut events) = board();
+    /// let job = board.add_job("upload: ");
+    /// job.cancel();
+    /// let Some(Event::Ended { outcome, .. }) = events.drain().last() else { unreachable!() };
+    /// assert_eq!(outcome, Outcome::Cancelled);
+    /// ```
+    pub fn cancel(&self) {
+        self.end(Outcome::Cancelled);
+    }
+
     /// Ends the job as [failed](Outcome::Failed), with `message` as the reason.
     pub fn fail(&self, message: impl fmt::Display) {
         self.end(Outcome::Failed(format(message)));
@@ -171,6 +305,82 @@ impl Job {
         let outcome = (!self.link.is_closed()).then_some(outcome);
         if self.state.end(at, outcome) {
             self.link.send(Message::Ended(Arc::clone(&self.state)));
+        }
+    }
+
+    /// Returns the position.
+    pub fn position(&self) -> u64 {
+        self.state.position()
+    }
+
+    /// Returns the total; `None` if it is unknown.
+    pub fn total(&self) -> Option<u64> {
+        self.state.total()
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> String {
+        self.state.text()
+    }
+
+    /// Returns the time since the progress was started or reset, or else since the job was
+    /// added, until the end of the job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use active_status::JobOptions;
+    /// use active_status::testing::VirtualClock;
+    ///
+    /// let clock = VirtualClock::new();
+    /// let (board, events) = clock.board();
+    /// let job = board.add_job(JobOptions::new().total(12));
+    /// clock.advance(Duration::from_secs(2));
+    /// job.tick_by(3);
+    /// assert_eq!(job.elapsed(), Duration::from_secs(2));
+    /// assert_eq!(job.rate(), Some(1.5));
+    /// assert_eq!(job.eta(), Some(Duration::from_secs(6)));
+    ///
+    /// job.finish();
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(job.elapsed(), Duration::from_secs(2));
+    /// # drop(events);
+    /// ```
+    pub fn elapsed(&self) -> Duration {
+        self.snapshot().elapsed
+    }
+
+    /// Returns the amount done per second, mostly over the last ten seconds; `None` if it
+    /// is unknown.
+    ///
+    /// The rate is an average over the times at which updates were read, and this call.
+    pub fn rate(&self) -> Option<f64> {
+        self.snapshot().rate
+    }
+
+    /// Returns the time left at this [rate](Self::rate); `None` if it is unknown.
+    pub fn eta(&self) -> Option<Duration> {
+        self.snapshot().eta()
+    }
+
+    fn snapshot(&self) -> ProgressSnapshot {
+        self.state.snapshot(self.link.now())
+    }
+
+    /// Records that the work is complete: the job finishes if its last handle is dropped
+    /// before the position changes.
+    pub(crate) fn complete_here(&self) {
+        self.state.complete_here();
+    }
+
+    /// As [`complete_here`](Self::complete_here), and the job finishes now if this is its
+    /// only handle.
+    pub(crate) fn complete(&self) {
+        self.complete_here();
+        if self.state.has_one_handle() {
+            self.finish();
         }
     }
 
@@ -239,9 +449,10 @@ impl Clone for Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if self.state.drop_handle() && self.state.ends_with_its_handles() {
-            let panicked = thread::panicking();
-            self.end(if panicked { Outcome::Panicked } else { Outcome::Cancelled });
+        if self.state.drop_handle()
+            && let Some(outcome) = self.state.outcome_without_handles()
+        {
+            self.end(if thread::panicking() { Outcome::Panicked } else { outcome });
         }
     }
 }

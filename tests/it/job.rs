@@ -11,7 +11,9 @@ use std::time::Duration;
 use active_status::event::{Change, Progress, ProgressChange, Row};
 use active_status::progress::ProgressSnapshot;
 use active_status::testing::VirtualClock;
-use active_status::{Board, Event, Events, Job, JobId, JobOptions, Outcome, Status, board};
+use active_status::{
+    Board, Event, Events, Job, JobId, JobOptions, Outcome, ProgressStyle, Status, board,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -43,7 +45,7 @@ fn last_position(events: impl IntoIterator<Item = Event>) -> u64 {
 #[test]
 fn any_sequence_of_updates_arrives() {
     type Updates = fn(&Job);
-    let table: [(Updates, &str); 30] = [
+    let table: [(Updates, &str); 43] = [
         (|job| job.set_text("x"), "1: text x"),
         (|job| job.set_text(""), "1: text "),
         (|job| job.set_text("a\n\tb\x1b[2J"), "1: text a\n\tb\x1b[2J"),
@@ -120,6 +122,48 @@ fn any_sequence_of_updates_arrives() {
                 job.set_position(0);
             },
             "1: 0",
+        ),
+        (|job| job.set_total(7), "1: 0/7"),
+        (|job| job.set_total(0), "1: 0/0"),
+        (|job| job.set_total(u64::MAX), "1: 0/4611686018427387904"),
+        (|job| job.set_total(None), "1: 0"),
+        (|job| job.inc_total(0), "1: 0/0"),
+        (|job| job.inc_total(3), "1: 0/3"),
+        (|job| (0..3).for_each(|_| job.inc_total(u64::MAX)), "1: 0/4611686018427387904"),
+        (
+            |job| {
+                job.start_progress(9);
+                job.tick_by(5);
+                job.set_total(2);
+            },
+            "1: 5/2",
+        ),
+        (
+            |job| {
+                job.start_progress(9);
+                job.tick_by(5);
+                job.set_total(None);
+                job.inc_total(4);
+            },
+            "1: 5/4",
+        ),
+        (|job| job.reset(), "1: no progress"),
+        (
+            |job| {
+                job.start_progress(9);
+                job.tick_by(5);
+                job.reset();
+                job.tick();
+            },
+            "1: 1/9",
+        ),
+        (|job| job.set_style(ProgressStyle::bytes()), "1: nothing new"),
+        (
+            |job| {
+                job.tick();
+                job.set_style(ProgressStyle::bytes());
+            },
+            "1: 1 Bytes",
         ),
         (
             |job| {
@@ -266,6 +310,12 @@ fn updates_after_the_end_do_nothing() {
     job.start_progress(3);
     job.complete_progress();
     job.clear_progress();
+    job.set_total(7);
+    job.inc_total(7);
+    job.reset();
+    job.set_style(ProgressStyle::bytes());
+    job.finish_with("after");
+    job.cancel();
     job.clone().detach();
     assert_eq!(snapshot(&mut events), ["1: text before; 1", "1 finished"]);
     job.tick();
@@ -314,6 +364,199 @@ fn dropping_the_last_handle_cancels_the_job() {
     assert_eq!(snapshot(&mut events), Vec::<String>::new());
     drop(other);
     assert_eq!(snapshot(&mut events), ["1 cancelled", "closed"]);
+}
+
+// Rule 5
+#[test]
+fn a_job_dropped_at_its_total_has_finished() {
+    type Updates = fn(&Job);
+    let table: [(Updates, &str); 11] = [
+        (|_| (), "1 cancelled"),
+        (|job| job.tick(), "1 cancelled"),
+        (|job| job.start_progress(None), "1 cancelled"),
+        (|job| job.start_progress(0), "1 finished"),
+        (|job| job.start_progress(3), "1 cancelled"),
+        (
+            |job| {
+                job.start_progress(3);
+                job.tick_by(2);
+            },
+            "1 cancelled",
+        ),
+        (
+            |job| {
+                job.start_progress(3);
+                job.tick_by(3);
+            },
+            "1 finished",
+        ),
+        (
+            |job| {
+                job.start_progress(3);
+                job.tick_by(4);
+            },
+            "1 finished",
+        ),
+        (
+            |job| {
+                job.start_progress(3);
+                job.tick_by(3);
+                job.inc_total(1);
+            },
+            "1 cancelled",
+        ),
+        (
+            |job| {
+                job.start_progress(u64::MAX);
+                job.set_position(u64::MAX);
+            },
+            "1 finished",
+        ),
+        (
+            |job| {
+                job.start_progress(3);
+                job.tick_by(3);
+                job.cancel();
+            },
+            "1 cancelled",
+        ),
+    ];
+    for (number, (updates, expected)) in table.into_iter().enumerate() {
+        let (job, mut events) = job();
+        updates(&job);
+        drop(job);
+        assert!(snapshot(&mut events).contains(&expected.to_owned()), "row {number}");
+    }
+}
+
+// Rule 5
+#[test]
+fn a_job_that_panics_at_its_total_has_panicked() {
+    let (board, mut events) = board();
+    panic_of(|| {
+        let job = board.add_job(JobOptions::from("a: ").total(1));
+        job.tick();
+        panic!("no disk");
+    });
+    assert_eq!(snapshot(&mut events)[1..], ["1: 1/1", "1 panicked"]);
+}
+
+// Rule 5
+#[test]
+fn a_question_mark_half_way_cancels_the_job() {
+    fn work(board: &Board) -> Result<(), std::num::ParseIntError> {
+        let job = board.add_job(JobOptions::from("a: ").total(3));
+        for number in ["1", "x", "3"] {
+            number.parse::<u32>()?;
+            job.tick();
+        }
+        Ok(())
+    }
+    let (board, mut events) = board();
+    assert!(work(&board).is_err());
+    assert_eq!(snapshot(&mut events)[1..], ["1: 1/3", "1 cancelled"]);
+}
+
+#[test]
+fn getters_return_the_current_values_and_those_of_the_end() {
+    let clock = VirtualClock::new();
+    let (board, mut events) = clock.board();
+    let job = board.add_job(JobOptions::from("a: ").text("t").total(10));
+    let all =
+        |job: &Job| (job.position(), job.total(), job.text(), job.elapsed(), job.rate(), job.eta());
+    let seconds = Duration::from_secs;
+    assert_eq!(all(&job), (0, Some(10), "t".into(), seconds(0), None, None));
+    clock.set(millis(2_000));
+    job.tick_by(4);
+    job.set_text("u");
+    let expected = (4, Some(10), "u".into(), seconds(2), Some(2.0), Some(seconds(3)));
+    assert_eq!(all(&job), expected);
+    assert_eq!(snapshot(&mut events), ["1 added: a: t; 0/10", "1: text u; 4/10"]);
+    assert_eq!(all(&job), expected, "reading the events changes nothing");
+    job.finish();
+    clock.set(millis(60_000));
+    job.tick();
+    job.set_text("v");
+    job.set_total(5);
+    job.reset();
+    assert_eq!(all(&job), expected, "the values of the end stay");
+    drop(events);
+    assert_eq!(all(&job), expected);
+}
+
+#[test]
+fn a_getter_does_not_change_the_rate_of_the_reader() {
+    let rates = |asks: bool| {
+        let clock = VirtualClock::new();
+        let (board, mut events) = clock.board();
+        let options = JobOptions::from("a: ").style(ProgressStyle::bar().rate());
+        let job = board.add_job(options);
+        for step in 1..6 {
+            clock.set(millis(step * 700));
+            job.tick_by(step);
+            if asks {
+                assert!(job.rate().is_some());
+            }
+        }
+        snapshot(&mut events)
+    };
+    assert_eq!(rates(true), rates(false));
+}
+
+#[test]
+fn a_reset_restarts_the_rate_and_the_elapsed_time() {
+    let clock = VirtualClock::new();
+    let (board, _events) = clock.board();
+    let job = board.add_job(JobOptions::from("a: ").total(10));
+    clock.set(millis(5_000));
+    job.tick_by(5);
+    job.reset();
+    assert_eq!((job.position(), job.total(), job.rate()), (0, Some(10), None));
+    assert_eq!(job.elapsed(), Duration::ZERO);
+    clock.set(millis(6_000));
+    job.tick_by(7);
+    assert_eq!(job.rate(), Some(7.0));
+}
+
+#[test]
+fn a_new_total_keeps_the_rate() {
+    let clock = VirtualClock::new();
+    let (board, _events) = clock.board();
+    let job = board.add_job(JobOptions::from("a: ").total(10));
+    clock.set(millis(5_000));
+    job.tick_by(5);
+    job.inc_total(10);
+    assert_eq!((job.rate(), job.eta()), (Some(1.0), Some(Duration::from_secs(15))));
+}
+
+#[test]
+fn a_new_style_applies_to_the_present_count() {
+    let (job, mut events) = job();
+    job.start_progress(4);
+    assert_eq!(snapshot(&mut events), ["1: 0/4"]);
+    job.set_style(|it: &ProgressSnapshot| format!("page {}", it.position));
+    assert_eq!(snapshot(&mut events), ["1: 0/4 'page 0'"]);
+    job.tick();
+    job.set_style(ProgressStyle::bytes());
+    assert_eq!(snapshot(&mut events), ["1: 1/4 Bytes"]);
+}
+
+#[test]
+fn a_replaced_style_may_update_its_own_job_when_it_is_dropped() {
+    struct Meddler(Job);
+    impl Drop for Meddler {
+        fn drop(&mut self) {
+            self.0.set_text("from the style");
+        }
+    }
+    let (job, mut events) = job();
+    let meddler = Meddler(job.clone());
+    job.set_style(move |_: &ProgressSnapshot| {
+        let _held = &meddler;
+        String::new()
+    });
+    job.set_style(ProgressStyle::bar());
+    assert_eq!(snapshot(&mut events), ["1: text from the style"]);
 }
 
 // Rule 5
@@ -553,6 +796,9 @@ enum Act {
     Tick(u64),
     Position(u64),
     Start(Option<u64>),
+    Total(Option<u64>),
+    MoreTotal(u64),
+    Reset,
     Complete,
     Clear,
     End(bool),
@@ -566,7 +812,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Status(Status::Error)),
         4 => count.clone().prop_map(Act::Tick),
         1 => count.clone().prop_map(Act::Position),
-        1 => proptest::option::of(count).prop_map(Act::Start),
+        1 => proptest::option::of(count.clone()).prop_map(Act::Start),
+        1 => proptest::option::of(count.clone()).prop_map(Act::Total),
+        1 => count.prop_map(Act::MoreTotal),
+        1 => Just(Act::Reset),
         1 => Just(Act::Complete),
         1 => Just(Act::Clear),
         1 => any::<bool>().prop_map(Act::End),
@@ -600,6 +849,14 @@ impl Plain {
                 self.position = 0;
                 self.counting = Some(total.map(|total| total.min(Self::HIGHEST)));
             }
+            Act::Total(total) => {
+                self.counting = Some(total.map(|total| total.min(Self::HIGHEST)));
+            }
+            Act::MoreTotal(more) => {
+                let total = self.counting.flatten().unwrap_or(0).saturating_add(more);
+                self.counting = Some(Some(total.min(Self::HIGHEST)));
+            }
+            Act::Reset => self.position = 0,
             Act::Complete => {
                 self.position = self.counting.flatten().unwrap_or(self.position);
             }
@@ -644,6 +901,9 @@ fn update(job: &Job, act: &Act) {
         Act::Tick(ticks) => job.tick_by(ticks),
         Act::Position(position) => job.set_position(position),
         Act::Start(total) => job.start_progress(total),
+        Act::Total(total) => job.set_total(total),
+        Act::MoreTotal(more) => job.inc_total(more),
+        Act::Reset => job.reset(),
         Act::Complete => job.complete_progress(),
         Act::Clear => job.clear_progress(),
         Act::End(true) => job.finish(),

@@ -184,7 +184,42 @@ fn a_count_of_zero_is_shown_at_the_end() {
     let job = board.add_job("a: ");
     let items = report_progress(stream::empty::<()>(), job);
     assert_eq!(items.count().now_or_never(), Some(0));
-    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 0", "1 cancelled"]);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 0", "1 finished"]);
+}
+
+// Rule 5
+#[test]
+fn a_job_finishes_with_its_stream_and_is_cancelled_before() {
+    for (taken, ends, outcome) in [
+        (3, true, "finished"),
+        (3, false, "finished"),
+        (2, false, "cancelled"),
+        (0, false, "cancelled"),
+    ] {
+        let (board, mut events) = board();
+        let mut items = report_progress(stream::iter(0..3), board.add_job("a: "));
+        assert_eq!(items.by_ref().take(taken).count().now_or_never(), Some(taken));
+        if ends {
+            assert_eq!(items.next().now_or_never(), Some(None));
+            assert!(snapshot(&mut events).contains(&"1 finished".to_owned()));
+            continue;
+        }
+        drop(items);
+        let last = snapshot(&mut events).pop();
+        assert_eq!(last, Some(format!("1 {outcome}")), "{taken} items");
+    }
+}
+
+#[test]
+fn a_tick_after_the_end_of_a_stream_is_more_work() {
+    let (board, mut events) = board();
+    let job = board.add_job("a: ");
+    let items = report_progress(stream::iter(0..3), job.clone());
+    assert_eq!(items.count().now_or_never(), Some(3));
+    assert!(!job.is_ended());
+    job.tick();
+    drop(job);
+    assert_eq!(snapshot(&mut events), ["1 added: a: ", "1: 4", "1 cancelled"]);
 }
 
 #[test]
@@ -203,12 +238,14 @@ type Counted = ReportProgress<stream::Iter<std::ops::Range<u64>>>;
 fn counted(items: u64, configure: impl FnOnce(Counted) -> Counted) -> Vec<String> {
     let (board, mut events) = board();
     let job = board.add_job("a: ");
-    let mut items = configure(report_progress(stream::iter(0..items), job));
+    let mut items = configure(report_progress(stream::iter(0..items), job.clone()));
     let mut all = Vec::new();
     loop {
         let item = items.next().now_or_never().expect("it is ready");
         all.extend(snapshot(&mut events));
         if item.is_none() {
+            // Another handle keeps the job running.
+            assert!(!job.is_ended());
             return all;
         }
     }

@@ -116,7 +116,10 @@ impl Play {
             }
             Act::Finish { job } => self.end(job, "✔", |job| job.finish()),
             Act::Fail { job } => self.end(job, "✘ why", |job| job.fail("why")),
-            Act::Drop { job } => self.end(job, "⊘ cancelled", drop),
+            Act::Drop { job } => {
+                let whole = self.job(job).is_some_and(|running| running.position >= TOTAL);
+                self.end(job, if whole { "✔" } else { "⊘ cancelled" }, drop);
+            }
             Act::Line => {
                 let line = format!("line {}", self.left.len());
                 self.board.println(&line);

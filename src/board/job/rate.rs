@@ -38,7 +38,7 @@ impl ProgressSnapshot {
 
 /// A meter for the rate of a position: an average of the rates between observations, in
 /// which older rates weigh less.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
     started: Duration,
     last: Duration,

@@ -31,7 +31,10 @@ struct Fields {
     added: Duration,
     /// The initial row, until it is read.
     row: Option<Row>,
-    /// The updates that have not been read, except for the progress.
+    text: String,
+    /// Whether the text was set since the last read.
+    text_changed: bool,
+    /// The updates that have not been read, except for the text and the progress.
     pending: Change,
     /// Whether there are updates that have not been read, apart from ticks.
     changed: bool,
@@ -39,6 +42,8 @@ struct Fields {
     progress_changed: bool,
     /// The total of the progress, if the job counts.
     counting: Option<Option<u64>>,
+    /// The position at which the work was complete, although there may be no total.
+    completed_at: Option<u64>,
     /// The position at the last read.
     position_read: u64,
     meter: Meter,
@@ -81,11 +86,14 @@ impl JobState {
         let counting = row.progress.as_ref().map(|progress| progress.total);
         let fields = Fields {
             added,
+            text: row.text.clone(),
+            text_changed: false,
             row: Some(row),
             pending: Change::default(),
             changed: false,
             progress_changed: false,
             counting,
+            completed_at: None,
             position_read: 0,
             meter: Meter::new(added),
             style,
@@ -116,8 +124,37 @@ impl JobState {
         self.handles.fetch_sub(1, AcqRel) == 1
     }
 
+    /// Returns `true` if there is one handle.
+    pub(crate) fn has_one_handle(&self) -> bool {
+        self.handles.load(Relaxed) == 1
+    }
+
     fn lock(&self) -> MutexGuard<'_, Fields> {
         ignore_poison(self.fields.lock())
+    }
+}
+
+/// Methods for the getters.
+impl JobState {
+    /// Returns the progress at `now`, or at the end of the job.
+    pub(crate) fn snapshot(&self, now: Duration) -> ProgressSnapshot {
+        let fields = self.lock();
+        let now = fields.end.as_ref().map_or(now, |end| end.at);
+        let position = fields.last_position(self.position.position());
+        // The meter of the reader observes only what is read.
+        fields.meter.clone().observe(position, fields.counting.flatten(), now)
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.lock().last_position(self.position.position())
+    }
+
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.lock().counting.flatten()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.lock().text.clone()
     }
 }
 
@@ -176,18 +213,33 @@ impl JobState {
             Some(marks) => {
                 marks.restarts = restarts;
                 fields.pending.prefix = Some(marks.marked_prefix());
-                fields.pending.text = Some(marks.initial_text.clone());
+                fields.text = marks.initial_text.clone();
+                fields.text_changed = true;
             }
-            None => fields.pending.text = Some(format!("restarted ({restarts})")),
+            None => {
+                fields.text = format!("restarted ({restarts})");
+                fields.text_changed = true;
+            }
         })
     }
 
     pub(crate) fn set_text(&self, text: String) -> bool {
-        self.write(|fields, _| fields.pending.text.replace(text))
+        self.write(|fields, _| {
+            fields.text_changed = true;
+            mem::replace(&mut fields.text, text)
+        })
     }
 
     pub(crate) fn set_status(&self, status: Status) -> bool {
         self.write(|fields, _| fields.pending.status = Some(status))
+    }
+
+    /// Sets the style. The style before it is dropped after the lock is released.
+    pub(crate) fn set_style(&self, style: ProgressStyle) -> bool {
+        self.write(|fields, _| {
+            fields.progress_changed |= fields.counting.is_some();
+            mem::replace(&mut fields.style, style)
+        })
     }
 
     /// Starts counting from 0.
@@ -198,6 +250,40 @@ impl JobState {
             fields.meter = Meter::new(now);
             fields.progress_changed = true;
         })
+    }
+
+    /// Sets the total, and keeps the position and the rate.
+    pub(crate) fn set_total(&self, total: Option<u64>) -> bool {
+        self.write(|fields, _| {
+            fields.counting = Some(total.map(|total| total.min(MAX_POSITION)));
+            fields.progress_changed = true;
+        })
+    }
+
+    /// Adds to the total, which is 0 if it is unknown.
+    pub(crate) fn add_to_total(&self, count: u64) -> bool {
+        self.write(|fields, _| {
+            let total = fields.counting.flatten().unwrap_or(0).saturating_add(count);
+            fields.counting = Some(Some(total.min(MAX_POSITION)));
+            fields.progress_changed = true;
+        })
+    }
+
+    /// Sets the position to 0, and restarts the rate and the elapsed time.
+    pub(crate) fn reset(&self, now: Duration) -> bool {
+        self.write(|fields, position| {
+            if position.position() > 0 {
+                fields.counting.get_or_insert(None);
+            }
+            position.set(0);
+            fields.meter = Meter::new(now);
+            fields.progress_changed = true;
+        })
+    }
+
+    /// Records that the work is complete at the current position.
+    pub(crate) fn complete_here(&self) {
+        self.lock().completed_at = Some(self.position.position());
     }
 
     /// Sets the position to the total, if it is known.
@@ -255,10 +341,15 @@ impl JobState {
         self.lock().end.is_some()
     }
 
-    /// Returns `true` if dropping the last handle ends the job.
-    pub(crate) fn ends_with_its_handles(&self) -> bool {
+    /// Returns how the job ends if its last handle is dropped without a panic; `None` if it
+    /// has ended or runs without handles.
+    pub(crate) fn outcome_without_handles(&self) -> Option<Outcome> {
         let fields = self.lock();
-        fields.end.is_none() && !fields.detached
+        let position = self.position.position();
+        let reached = fields.counting.flatten().is_some_and(|total| position >= total);
+        let complete = reached || fields.completed_at == Some(position);
+        let outcome = if complete { Outcome::Finished } else { Outcome::Cancelled };
+        (fields.end.is_none() && !fields.detached).then_some(outcome)
     }
 
     /// Writes to the fields, unless the job has ended. The value that `write` returns is
@@ -318,6 +409,9 @@ impl JobState {
 
     fn read_change(&self, mut fields: MutexGuard<'_, Fields>, now: Duration) -> Change {
         let mut change = mem::take(&mut fields.pending);
+        if mem::take(&mut fields.text_changed) {
+            change.text = Some(fields.text.clone());
+        }
         fields.changed = false;
         // A reset of the position is written under the lock, so it is read under the
         // lock.
