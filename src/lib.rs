@@ -151,7 +151,7 @@ pub mod capture {
 /// and by [`tee()`].
 #[cfg(feature = "std")]
 pub mod event {
-    pub use crate::board::event::{Change, Progress, ProgressChange, Row};
+    pub use crate::board::event::{Change, Place, Progress, ProgressChange, Row};
     pub use crate::board::events::forward::Forward;
     pub use crate::board::events::sampled::Sampled;
     pub use crate::board::events::tee::Tee;

@@ -42,7 +42,10 @@ use std::io::{self, BufRead, ErrorKind};
 use std::time::Duration;
 
 use crate::board::Board;
-use crate::board::event::{Change, Event, JobId, Outcome, Progress, ProgressChange, Row, Unit};
+use crate::board::event::{
+    Change, Event, JobId, Outcome, Place, Progress, ProgressChange, Row, Unit,
+};
+use crate::board::job::MAX_OUTPUT;
 use crate::board::relayed::RelayedJob;
 use crate::plain_text::plain_text;
 use crate::record::read_records;
@@ -262,6 +265,13 @@ impl Relay {
         }
         row.prefix = self.labeled(&row.prefix);
         row.text = plain_text(&row.text, self.options.text);
+        row.output = clean_output(row.output);
+        row.parent = row.parent.and_then(|parent| self.id_here(parent));
+        row.place = match row.place {
+            Place::Above(other) => self.id_here(other).map_or(Place::Last, Place::Above),
+            Place::Below(other) => self.id_here(other).map_or(Place::Last, Place::Below),
+            Place::Last => Place::Last,
+        };
         if let Some(progress) = &mut row.progress {
             self.clean_progress(progress);
         }
@@ -283,6 +293,11 @@ impl Relay {
             let id = JobId::new(self.next).expect("a number above 2^32");
             self.jobs.insert(job, RelayedJob::add(&self.board, id, at, row));
         }
+    }
+
+    /// Returns the id on this board of a running job of the other board.
+    fn id_here(&self, job: JobId) -> Option<JobId> {
+        self.jobs.get(&job).map(RelayedJob::id)
     }
 
     /// Returns `true` if another row or line may be shown now, and first reports those
@@ -311,6 +326,7 @@ impl Relay {
     fn clean_change(&self, mut change: Change) -> Change {
         change.prefix = change.prefix.map(|prefix| self.labeled(&prefix));
         change.text = change.text.map(|text| plain_text(&text, self.options.text));
+        change.output = change.output.map(clean_output);
         if let ProgressChange::Set(progress) = &mut change.progress {
             self.clean_progress(progress);
         }
@@ -326,6 +342,10 @@ impl Relay {
             *word = plain_text(word, bytes).into();
         }
     }
+}
+
+fn clean_output(lines: Vec<String>) -> Vec<String> {
+    lines.iter().take(MAX_OUTPUT).map(|line| plain_text(line, LINE)).collect()
 }
 
 fn clean_outcome(outcome: Outcome) -> Outcome {

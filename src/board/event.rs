@@ -80,6 +80,13 @@ pub enum Outcome {
     Lost,
 }
 
+impl Outcome {
+    /// Returns `true` if the last lines of output of the job are printed above its row.
+    pub(crate) const fn keeps_output(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Panicked)
+    }
+}
+
 /// `Ok` converts to [`Outcome::Finished`], `Err` to [`Outcome::Failed`] with the text of
 /// the error.
 impl<T, E: fmt::Display> From<&Result<T, E>> for Outcome {
@@ -235,6 +242,40 @@ pub struct Row {
     /// Whether the row leaves no trace if its job [finishes](Outcome::Finished).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub transient: bool,
+    /// The job of which this one is a subtask. Its row is shown below that of the other,
+    /// and indented by one level.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub parent: Option<JobId>,
+    /// Where the row is among the others.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Place::is_last"))]
+    pub place: Place,
+    /// The last lines of output, which are shown below the row while the job is running.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub output: Vec<String>,
+}
+
+/// Where a row is among the others, when it is added.
+///
+/// If the row of the other job is not shown, the row is the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Place {
+    /// Below the rows that were added before, or below those of the same
+    /// [parent](Row::parent).
+    #[default]
+    Last,
+    /// Directly above the row of a job.
+    Above(JobId),
+    /// Directly below the row of a job and the rows of its subtasks.
+    Below(JobId),
+}
+
+impl Place {
+    /// Returns `true` for [`Place::Last`].
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Last)
+    }
 }
 
 impl Row {
@@ -279,6 +320,24 @@ impl Row {
         self
     }
 
+    /// Makes the row that of a subtask.
+    pub fn with_parent(mut self, parent: impl Into<Option<JobId>>) -> Self {
+        self.parent = parent.into();
+        self
+    }
+
+    /// Sets where the row is among the others.
+    pub const fn with_place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Sets the last lines of output.
+    pub fn with_output(mut self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.output = lines.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Applies a change of the job to its row.
     ///
     /// # Examples
@@ -304,6 +363,9 @@ impl Row {
             ProgressChange::Unchanged => {}
             ProgressChange::Cleared => self.progress = None,
             ProgressChange::Set(progress) => self.progress = Some(progress.clone()),
+        }
+        if let Some(output) = &change.output {
+            self.output.clone_from(output);
         }
         self.detached |= change.detached;
     }
@@ -345,6 +407,9 @@ pub struct Change {
     /// handles until the close of the board finishes it.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub detached: bool,
+    /// The new last lines of output, which replace those before.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub output: Option<Vec<String>>,
 }
 
 impl Change {
@@ -378,6 +443,12 @@ impl Change {
         self
     }
 
+    /// Sets the new last lines of output.
+    pub fn with_output(mut self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.output = Some(lines.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Merges a newer change of the same job into this one.
     pub(crate) fn merge(&mut self, newer: &Self) {
         fn replace<T: Clone>(old: &mut Option<T>, newer: &Option<T>) {
@@ -388,6 +459,7 @@ impl Change {
         replace(&mut self.prefix, &newer.prefix);
         replace(&mut self.text, &newer.text);
         replace(&mut self.status, &newer.status);
+        replace(&mut self.output, &newer.output);
         if !newer.progress.is_unchanged() {
             self.progress.clone_from(&newer.progress);
         }
@@ -465,10 +537,13 @@ impl From<Option<Progress>> for ProgressChange {
 /// A run that `Console::json` records begins with a header, which is not an event.
 ///
 /// - `at` is in seconds, exact to the nanosecond for the first twelve days.
-/// - An `added` event has `"transient":true` if its row is transient.
+/// - An `added` event has `"transient":true` if its row is transient, `"parent":1` if its
+///   job is a subtask of job 1, and `"place":{"above":1}` or `"place":{"below":1}` if the row
+///   was inserted there.
+/// - `output` is an array of the last lines of output of a job.
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,
-///   `progress` (`null` if it was cleared) and `detached` (always `true`).
+///   `progress` (`null` if it was cleared), `output` and `detached` (always `true`).
 /// - `progress` has a `unit` (`bytes`, `decimal_bytes` or `{"named":"files"}`), a `rate` in
 ///   thousandths per second and `seconds_left` if the style of the job has them.
 /// - `outcome` is `finished`, `failed`, `cancelled`, `panicked`, `abandoned` or `lost`;

@@ -475,8 +475,13 @@ mod tests {
     fn job() -> (Arc<Link>, Events, Arc<JobState>) {
         let (link, receiver, board) = channel(|| Duration::ZERO);
         let mut events = Events::new(receiver, board);
-        let state =
-            Arc::new(JobState::new(link.next_id(), link.now(), Row::default(), Default::default()));
+        let state = Arc::new(JobState::new(
+            link.next_id(),
+            link.now(),
+            Row::default(),
+            Default::default(),
+            0,
+        ));
         link.send(Message::Added(state.clone()));
         assert_eq!(events.drain().count(), 1);
         (link, events, state)

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::board::channel::{Link, Message};
-use crate::board::event::{JobId, Outcome, Progress, Row, Status};
+use crate::board::event::{JobId, Outcome, Place, Progress, Row, Status};
 use crate::board::job::position::MAX_POSITION;
 use crate::board::job::rate::ProgressSnapshot;
 use crate::board::job::state::JobState;
@@ -104,6 +104,48 @@ impl Job {
     /// Sets the status, which determines the color of the row.
     pub fn set_status(&self, status: Status) {
         self.update(|state| state.set_status(status));
+    }
+
+    /// Shows one or more lines of output below the row, while the job is running.
+    ///
+    /// The row shows the last [`output_lines`](JobOptions::output_lines) of them; by default
+    /// that is none, and this does nothing. Lines of output take the room that rows leave on
+    /// the screen. If the job fails or panics, its last lines are printed above the rows, as
+    /// [`Board::println`](crate::Board::println) does, and in a log above the line of the
+    /// failure. After any other end they are gone. Of a line, 4,096 bytes are kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::JobOptions;
+    /// use active_status::testing::{Screen, VirtualClock};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(60, 10);
+    /// let build = board.add_job(JobOptions::new().prefix("build: ").output_lines(2));
+    /// for line in ["Compiling libc", "Compiling rustix", "Compiling smol"] {
+    ///     build.print_output(line);
+    /// }
+    /// let rows = screen.show(&mut events).rows();
+    /// assert_eq!(rows[1..], ["    Compiling rustix", "    Compiling smol"]);
+    ///
+    /// build.fail("exit status 101");
+    /// let rows = screen.show(&mut events).rows();
+    /// assert_eq!(rows.len(), 1);
+    /// assert_eq!(screen.scrollback(), ["Compiling rustix", "Compiling smol"]);
+    /// ```
+    pub fn print_output(&self, text: impl fmt::Display) {
+        if !self.state.keeps_output() {
+            return;
+        }
+        for line in format(text).lines() {
+            let mut end = line.len().min(LONGEST_OUTPUT);
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            let line = line[..end].to_owned();
+            self.update(|state| state.add_output(line));
+        }
     }
 
     /// Starts counting from 0 up to `total`, or without a total if it is `None`.
@@ -457,6 +499,12 @@ impl Drop for Job {
     }
 }
 
+/// The maximum number of lines of output that a job keeps.
+pub(crate) const MAX_OUTPUT: usize = 64;
+
+/// The maximum number of bytes in a line of output, which is more than a screen is wide.
+const LONGEST_OUTPUT: usize = 4_096;
+
 /// Formats a value, up to the point where its `Display` returns an error.
 pub(crate) fn format(value: impl fmt::Display) -> String {
     // Most texts are written in parts and fit, so they take one allocation.
@@ -489,6 +537,7 @@ pub(crate) fn format(value: impl fmt::Display) -> String {
 pub struct JobOptions {
     row: Row,
     style: ProgressStyle,
+    output_lines: usize,
 }
 
 impl JobOptions {
@@ -504,8 +553,11 @@ impl JobOptions {
             progress: None,
             detached: false,
             transient: false,
+            parent: None,
+            place: Place::Last,
+            output: Vec::new(),
         };
-        Self { row, style: ProgressStyle::bar() }
+        Self { row, style: ProgressStyle::bar(), output_lines: 0 }
     }
 
     /// Sets the prefix: the words before the text, including the separator.
@@ -567,6 +619,74 @@ impl JobOptions {
         self
     }
 
+    /// Makes the job a subtask of another job of the same board: its row is indented by one
+    /// level, below the row of the other and the subtasks that were added before.
+    ///
+    /// There is one level: a subtask of a subtask is shown like one of the same job. The
+    /// jobs end independently of each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::JobOptions;
+    /// use active_status::testing::{Screen, VirtualClock};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let build = board.add_job("build");
+    /// let test = board.add_job("test");
+    /// let compile = board.add_job(JobOptions::new().prefix("rustc").subtask_of(&build));
+    ///
+    /// let mut screen = Screen::new(40, 10);
+    /// let rows = screen.show(&mut events).rows();
+    /// for (row, prefix) in rows.iter().zip(["build", "rustc", "test"]) {
+    ///     assert!(row.contains(prefix), "{row}");
+    /// }
+    /// # drop((build, compile, test));
+    /// ```
+    pub fn subtask_of(mut self, job: &Job) -> Self {
+        self.row.parent = Some(job.state.parent().unwrap_or(job.id()));
+        self
+    }
+
+    /// Inserts the row directly above that of another running job of the same board.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::JobOptions;
+    /// use active_status::testing::{Screen, VirtualClock};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let last = board.add_job("last");
+    /// let first = board.add_job(JobOptions::new().prefix("first").above(&last));
+    /// let second = board.add_job(JobOptions::new().prefix("second").below(&first));
+    ///
+    /// let mut screen = Screen::new(40, 10);
+    /// let rows = screen.show(&mut events).rows();
+    /// for (row, prefix) in rows.iter().zip(["first", "second", "last"]) {
+    ///     assert!(row.contains(prefix), "{row}");
+    /// }
+    /// # drop((first, second, last));
+    /// ```
+    pub fn above(mut self, job: &Job) -> Self {
+        self.row.place = Place::Above(job.id());
+        self
+    }
+
+    /// Inserts the row directly below that of another running job of the same board and
+    /// its subtasks. [`above`](Self::above) has an example.
+    pub fn below(mut self, job: &Job) -> Self {
+        self.row.place = Place::Below(job.id());
+        self
+    }
+
+    /// Shows up to the given number of lines of [output](Job::print_output) below the row,
+    /// at most 64. The default is 0.
+    pub const fn output_lines(mut self, lines: usize) -> Self {
+        self.output_lines = if lines < MAX_OUTPUT { lines } else { MAX_OUTPUT };
+        self
+    }
+
     /// Makes the job count from 0 up to `total`, or without a total if it is `None`.
     pub fn total(mut self, total: impl Into<Option<u64>>) -> Self {
         let total = total.into().map(|total| total.min(MAX_POSITION));
@@ -582,7 +702,9 @@ impl JobOptions {
 
     /// Adds a job with these options and without a handle.
     pub(crate) fn send(self, link: &Link) -> Arc<JobState> {
-        let state = Arc::new(JobState::new(link.next_id(), link.now(), self.row, self.style));
+        let Self { row, style, output_lines } = self;
+        let state = JobState::new(link.next_id(), link.now(), row, style, output_lines);
+        let state = Arc::new(state);
         link.send(Message::Added(Arc::clone(&state)));
         state
     }
@@ -590,7 +712,11 @@ impl JobOptions {
 
 impl fmt::Debug for JobOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobOptions").field("row", &self.row).field("style", &self.style).finish()
+        f.debug_struct("JobOptions")
+            .field("row", &self.row)
+            .field("style", &self.style)
+            .field("output_lines", &self.output_lines)
+            .finish()
     }
 }
 

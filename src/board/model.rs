@@ -1,16 +1,19 @@
 //! The state of a board, computed from its events.
 
+use core::mem;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::board::event::{Change, Counts, Event, JobId, Outcome, Row};
+use crate::board::event::{Change, Counts, Event, JobId, Outcome, Place, Row};
 
 mod index;
+mod order;
 mod overall;
 mod row;
 
 pub(crate) use index::Class;
 use index::Index;
+use order::Order;
 pub(crate) use overall::OverallProgress;
 pub(crate) use row::JobRow;
 
@@ -48,6 +51,8 @@ pub struct Model {
     completed: VecDeque<JobRow>,
     /// The rows of running jobs in order of creation, pinned ones included.
     running: BTreeMap<JobId, JobRow>,
+    /// The order in which the running rows are shown.
+    order: Order,
     /// The times of `completed` and `running`, and the importance of `running`.
     index: Index,
     /// The outcomes of the jobs that ended.
@@ -134,6 +139,12 @@ impl Model {
         &self.partial
     }
 
+    /// Returns the place of a running row among the others of its zone: rows are shown in
+    /// the order of these values.
+    pub(crate) fn place(&self, job: JobId) -> u128 {
+        self.order.label(job)
+    }
+
     /// Returns the running rows of a class, most recently updated first.
     pub(crate) fn ranked(&self, class: Class) -> impl Iterator<Item = JobId> {
         self.index.ranked(class)
@@ -163,8 +174,29 @@ impl Model {
     fn add(&mut self, job: JobId, data: &Row, at: Duration) {
         self.take(job);
         let row = JobRow::new(data.clone(), at);
+        self.place_row(job, data);
         self.index.add_running(job, &row);
         self.running.insert(job, row);
+    }
+
+    /// Determines the place of a row. If it is relative to a row that is not running, the
+    /// row is the last.
+    fn place_row(&mut self, job: JobId, data: &Row) {
+        let running = &self.running;
+        let is_part_of = |parent| {
+            move |row| running.get(&row).is_some_and(|row| row.data.parent == Some(parent))
+        };
+        match (data.place, data.parent) {
+            (Place::Above(other), _) if running.contains_key(&other) => {
+                self.order.add_above(job, other);
+            }
+            (Place::Below(other), _) | (Place::Last, Some(other))
+                if running.contains_key(&other) =>
+            {
+                self.order.add_below(job, other, is_part_of(other));
+            }
+            _ => {}
+        }
     }
 
     fn change(&mut self, job: JobId, change: &Change, at: Duration) {
@@ -175,20 +207,20 @@ impl Model {
     }
 
     fn end(&mut self, job: JobId, outcome: &Outcome, at: Duration) {
-        if let Some(row) = self.take(job) {
-            self.complete(row, Some(outcome.clone()), at);
+        let Some(mut row) = self.take(job) else { return };
+        let output = mem::take(&mut row.data.output);
+        if outcome.keeps_output() {
+            output.iter().for_each(|line| self.print(line));
         }
+        self.complete(row, Some(outcome.clone()), at);
     }
 
     /// Ends every running job.
     fn close(&mut self, at: Duration) {
         self.closed = true;
         self.partial.clear();
-        let pinned = |wanted| {
-            let of_kind = self.running.iter().filter(move |(_, row)| row.data.pinned == wanted);
-            of_kind.map(|(&job, _)| job)
-        };
-        let in_order: Vec<JobId> = pinned(false).chain(pinned(true)).collect();
+        let mut in_order: Vec<JobId> = self.running.keys().copied().collect();
+        in_order.sort_by_key(|job| (self.running[job].data.pinned, self.place(*job)));
         for job in in_order {
             let Some(row) = self.take(job) else { continue };
             let abandoned = !row.data.finishes_at_close();
@@ -199,6 +231,7 @@ impl Model {
 
     fn take(&mut self, job: JobId) -> Option<JobRow> {
         let row = self.running.remove(&job)?;
+        self.order.remove(job);
         self.index.remove_running(job, &row);
         Some(row)
     }

@@ -22,13 +22,18 @@ impl RelayedJob {
     pub(crate) fn add(board: &Board, id: JobId, at: Duration, mut row: Row) -> Self {
         let progress = row.progress.take();
         let finishes = row.finishes_at_close();
-        let state = Arc::new(JobState::new(id, at, row, Default::default()));
+        let state = Arc::new(JobState::new(id, at, row, Default::default(), 0));
         let mut job = Self { state, link: Arc::clone(&board.link), finishes };
         job.link.send(Message::Added(Arc::clone(&job.state)));
         if let Some(progress) = progress {
             job.change(&Change::default().with_progress(progress));
         }
         job
+    }
+
+    /// Returns the id of the job on this board.
+    pub(crate) fn id(&self) -> JobId {
+        self.state.id()
     }
 
     pub(crate) fn change(&mut self, change: &Change) {

@@ -128,6 +128,9 @@ impl Plain {
         if entry.row.vanishes(outcome) {
             return;
         }
+        for line in entry.row.output.iter().filter(|_| outcome.keeps_output()) {
+            self.write_line(at, out, format_args!("{line}"));
+        }
         let state = entry.state(job);
         let (verb, in_or_after, message) = match outcome {
             Outcome::Finished => ("finished", "in", ""),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, ProgressChange, Row};
+use active_status::event::{Change, Place, Progress, ProgressChange, Row};
 use active_status::progress::ProgressSnapshot;
 use active_status::testing::VirtualClock;
 use active_status::{
@@ -586,6 +586,42 @@ fn a_detached_job_is_updated_and_ended_by_its_other_handles() {
     job.finish();
     drop(job);
     assert_eq!(snapshot(&mut events), ["1: text x; detached", "1 finished", "closed"]);
+}
+
+#[test]
+fn a_job_keeps_its_last_lines_of_output() {
+    let (board, mut events) = board();
+    let silent = board.add_job("a: ");
+    silent.print_output("not kept");
+    let job = board.add_job(JobOptions::from("b: ").output_lines(2));
+    job.print_output("1\n2\r\n3");
+    job.print_output(format_args!("{}", "ä".repeat(4_000)));
+    let events: Vec<Event> = events.drain().collect();
+    let [Event::Added { .. }, Event::Added { .. }, Event::Changed { change, .. }] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(change.output.as_deref(), Some(&["3".to_owned(), "ä".repeat(2_048)][..]));
+    let options = format!("{:?}", JobOptions::new().output_lines(usize::MAX));
+    assert!(options.contains("output_lines: 64"), "{options}");
+}
+
+#[test]
+fn a_subtask_of_a_subtask_is_one_of_the_same_job() {
+    let (board, mut events) = board();
+    let top = board.add_job("a: ");
+    let task = board.add_job(JobOptions::from("b: ").subtask_of(&top));
+    let other = board.add_job(JobOptions::from("c: ").subtask_of(&task).above(&task));
+    let rows: Vec<Row> = events
+        .drain()
+        .filter_map(|event| match event {
+            Event::Added { row, .. } => Some(row),
+            _ => None,
+        })
+        .collect();
+    assert_eq!([rows[1].parent, rows[2].parent], [Some(top.id()); 2]);
+    assert_eq!(rows[2].place, Place::Above(task.id()));
+    drop(other);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, Row};
+use active_status::event::{Change, Place, Progress, Row};
 use active_status::model::{Frame, Model};
 use active_status::progress::Unit;
 use active_status::record::read_records;
@@ -43,11 +43,15 @@ const ALL: [&str; 14] = [
 
 /// More lines of every kind: with every state of each field, with times that need all
 /// digits, and with the shortest and the longest time.
-const MORE: [&str; 21] = [
+const MORE: [&str; 25] = [
     r#"{"event":"added","at":1e-9,"job":18446744073709551615,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null}"#,
     r#"{"event":"added","at":0.1,"job":3,"prefix":"p","text":"t\n","status":"error","pinned":false,"elapsed":true,"progress":{"position":0,"total":0,"text":""}}"#,
     r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"warning","pinned":true,"elapsed":false,"progress":{"position":18446744073709551615,"total":18446744073709551615,"text":null}}"#,
     r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null,"transient":true}"#,
+    r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null,"parent":1,"place":{"above":2},"output":["a",""]}"#,
+    r#"{"event":"added","at":0.7,"job":3,"prefix":"","text":"","status":"normal","pinned":false,"elapsed":false,"progress":null,"place":{"below":2}}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"output":[]}"#,
+    r#"{"event":"changed","at":2.0,"job":1,"output":["a"]}"#,
     r#"{"event":"changed","at":1036799.999999999,"job":1,"prefix":""}"#,
     r#"{"event":"changed","at":123456.789012345,"job":1,"text":""}"#,
     r#"{"event":"changed","at":2.0,"job":1,"status":"normal"}"#,
@@ -267,15 +271,27 @@ fn any_event() -> impl Strategy<Value = Event> {
     let status = select(statuses.to_vec()).boxed();
     let row =
         (any_text(), any_text(), status.clone(), any::<(bool, bool, bool)>(), progress.clone());
-    let row = row.prop_map(|(prefix, text, status, (pinned, elapsed, transient), progress)| {
+    let output = vec(any_text(), 0..3).boxed();
+    let row = (row, 0..3u64, 4..12u64, output.clone());
+    let row = row.prop_map(|(row, parent, place, output)| {
+        let (prefix, text, status, (pinned, elapsed, transient), progress) = row;
         let row = Row::new(prefix).with_text(text).with_status(status);
         let row = row.with_pinned(pinned).with_elapsed(elapsed).with_transient(transient);
+        let place = match place % 4 {
+            0 => Place::Above(JobId::new(place).unwrap()),
+            1 => Place::Below(JobId::new(place).unwrap()),
+            _ => Place::Last,
+        };
+        let row = row.with_parent(JobId::new(parent)).with_place(place).with_output(output);
         row.with_progress(progress)
     });
     let texts = (option::of(any_text()), option::of(any_text()));
-    let change = (texts, option::of(status), option::of(progress), any::<bool>());
-    let change = change.prop_map(|((prefix, text), status, progress, detached)| {
-        change_of(prefix, text, status, progress, detached)
+    let change =
+        (texts, option::of(status), option::of(progress), any::<bool>(), option::of(output));
+    let change = change.prop_map(|((prefix, text), status, progress, detached, output)| {
+        let mut change = change_of(prefix, text, status, progress, detached);
+        change.output = output;
+        change
     });
     let outcomes = [
         Outcome::Finished,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use active_status::event::{Change, Row};
+use active_status::event::{Change, Place, Row};
 use active_status::model::{Frame, Model};
 use active_status::{Event, JobId, Outcome, Status};
 
@@ -152,6 +152,90 @@ fn a_transient_row_stays_unless_its_job_finished() {
     assert_eq!(Frame::new(&model, 80, 24, seconds(1)).to_string(), "");
     assert_eq!(model.counts().finished, 1);
     assert_eq!(model.next_change(seconds(1)), None);
+}
+
+/// The rows of a frame without room for others.
+fn rows(model: &Model, rows: u16) -> Vec<String> {
+    let frame = Frame::new(model, 80, rows, seconds(0)).to_string();
+    frame.lines().map(|line| line.trim_start_matches(['└', ' ']).to_owned()).collect()
+}
+
+// Rule 11
+#[test]
+fn rows_are_shown_where_they_were_inserted() {
+    let mut model = Model::new();
+    let above = |other| Place::Above(id(other));
+    let below = |other| Place::Below(id(other));
+    for (job, place) in [
+        (1, Place::Last),
+        (2, Place::Last),
+        (3, above(2)),
+        (4, below(1)),
+        (5, above(1)),
+        (6, Place::Last),
+        (7, below(6)),
+        (8, above(99)),
+    ] {
+        add(&mut model, job, row(&job.to_string()).with_place(place), seconds(0));
+    }
+    assert_eq!(rows(&model, 24), ["5", "1", "4", "3", "2", "6", "7", "8"]);
+    end(&mut model, 1, Outcome::Finished, seconds(0));
+    add(&mut model, 9, row("9").with_place(below(1)), seconds(0));
+    let running = rows(&model, 24).split_off(1);
+    assert_eq!(running, ["5", "4", "3", "2", "6", "7", "8", "9"], "1 has completed");
+}
+
+// Rule 11
+#[test]
+fn subtasks_are_below_their_job_in_order() {
+    let mut model = Model::new();
+    add(&mut model, 1, row("1"), seconds(0));
+    add(&mut model, 2, row("2"), seconds(0));
+    for (job, parent) in [(3, 1), (4, 2), (5, 1), (6, 99)] {
+        add(&mut model, job, row(&job.to_string()).with_parent(id(parent)), seconds(0));
+    }
+    let below = Place::Below(id(1));
+    add(&mut model, 7, row("7").with_place(below), seconds(0));
+    assert_eq!(rows(&model, 24), ["1", "3", "5", "7", "2", "4", "6"]);
+    end(&mut model, 1, Outcome::Finished, seconds(0));
+    model.apply(&Event::Closed { at: seconds(0) });
+    let first = |row: String| row.chars().next();
+    let ended: Vec<_> = rows(&model, 24).into_iter().filter_map(first).collect();
+    assert_eq!(ended, ['1', '3', '5', '7', '2', '4', '6']);
+}
+
+// Rule 11
+#[test]
+fn output_takes_the_room_that_rows_leave() {
+    let mut model = Model::new();
+    for job in 1..=2 {
+        add(&mut model, job, row(&job.to_string()), seconds(0));
+        change(&mut model, job, Change::default().with_output(["a", "b"]), seconds(0));
+    }
+    assert_eq!(rows(&model, 24), ["1", "a", "b", "2", "a", "b"]);
+    assert_eq!(rows(&model, 7), ["1", "a", "b", "2", "a", "b"]);
+    assert_eq!(rows(&model, 6), ["1", "a", "b", "2", "b"]);
+    assert_eq!(rows(&model, 4), ["1", "b", "2"]);
+    assert_eq!(rows(&model, 3), ["1", "2"]);
+}
+
+// Rule 5
+#[test]
+fn the_last_output_of_a_job_that_failed_is_printed() {
+    for (outcome, lines) in [
+        (Outcome::Finished, 0),
+        (Outcome::Cancelled, 0),
+        (Outcome::Abandoned, 0),
+        (Outcome::Failed("why".into()), 2),
+        (Outcome::Panicked, 2),
+    ] {
+        let mut model = Model::new();
+        add(&mut model, 1, row("build").with_output(["a", "b"]), seconds(0));
+        end(&mut model, 1, outcome.clone(), seconds(0));
+        let shown = rows(&model, 24);
+        assert_eq!(shown.len(), lines + 1, "{outcome:?}: {shown:?}");
+        assert_eq!(shown[..lines], ["a", "b"][..lines]);
+    }
 }
 
 proptest! {

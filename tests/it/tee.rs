@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, Row, Tee};
+use active_status::event::{Change, Place, Progress, Row, Tee};
 use active_status::model::{Frame, Model};
 use active_status::{Event, Events, JobId, Outcome, Status, board, tee};
 use futures::StreamExt;
@@ -61,15 +61,25 @@ fn any_event() -> impl Strategy<Value = Event> {
     let progress = option::of(option::of(progress));
     let statuses = [Status::Normal, Status::Success, Status::Warning, Status::Error];
     let status = option::of(proptest::sample::select(statuses.to_vec()));
-    let change = (text(), text(), status, progress, any::<bool>());
-    let change = change.prop_map(|(prefix, text, status, progress, detached)| {
-        change_of(prefix, text, status, progress, detached)
+    let output = option::of(vec("[a-c]{0,2}", 0..3));
+    let change = (text(), text(), status, progress, any::<bool>(), output);
+    let change = change.prop_map(|(prefix, text, status, progress, detached, output)| {
+        let mut change = change_of(prefix, text, status, progress, detached);
+        change.output = output;
+        change
     });
     let outcomes = [Outcome::Finished, Outcome::Failed("x".into()), Outcome::Cancelled];
     let outcome = proptest::sample::select(outcomes.to_vec());
     let at = Duration::ZERO;
-    let row = any::<(bool, bool, bool)>().prop_map(|(pinned, elapsed, transient)| {
-        Row::default().with_pinned(pinned).with_elapsed(elapsed).with_transient(transient)
+    let row = (any::<(bool, bool, bool)>(), option::of(job()), 0..5u64);
+    let row = row.prop_map(|((pinned, elapsed, transient), parent, place)| {
+        let row = Row::default().with_pinned(pinned).with_elapsed(elapsed);
+        let place = match JobId::new(place % 4) {
+            Some(other) if place > 3 => Place::Above(other),
+            Some(other) => Place::Below(other),
+            None => Place::Last,
+        };
+        row.with_transient(transient).with_parent(parent).with_place(place)
     });
     prop_oneof![
         4 => (job(), row).prop_map(move |(job, row)| Event::Added { at, job, row }),

@@ -1,5 +1,6 @@
 //! The state of a job, shared by its handles and the reader.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +21,7 @@ use crate::board::lock::ignore_poison;
 /// if no update of the job was queued; the caller then queues one.
 pub(crate) struct JobState {
     id: JobId,
+    parent: Option<JobId>,
     position: AtomicPosition,
     /// The number of handles.
     handles: AtomicUsize,
@@ -51,6 +53,12 @@ struct Fields {
     detached: bool,
     /// `None` unless the prefix may be marked.
     marks: Option<Box<Marks>>,
+    /// The last lines of output.
+    output: VecDeque<String>,
+    /// The maximum number of these lines.
+    most_output: usize,
+    /// Whether there was output since the last read.
+    output_changed: bool,
     end: Option<Ended>,
 }
 
@@ -82,7 +90,14 @@ struct Ended {
 
 impl JobState {
     /// Creates the state of a new job.
-    pub(crate) fn new(id: JobId, added: Duration, row: Row, style: ProgressStyle) -> Self {
+    pub(crate) fn new(
+        id: JobId,
+        added: Duration,
+        row: Row,
+        style: ProgressStyle,
+        most_output: usize,
+    ) -> Self {
+        let parent = row.parent;
         let counting = row.progress.as_ref().map(|progress| progress.total);
         let fields = Fields {
             added,
@@ -99,10 +114,14 @@ impl JobState {
             style,
             detached: false,
             marks: None,
+            output: VecDeque::new(),
+            most_output,
+            output_changed: false,
             end: None,
         };
         Self {
             id,
+            parent,
             position: AtomicPosition::new(),
             handles: AtomicUsize::new(0),
             fields: Mutex::new(fields),
@@ -151,6 +170,11 @@ impl JobState {
 
     pub(crate) fn total(&self) -> Option<u64> {
         self.lock().counting.flatten()
+    }
+
+    /// Returns the job of which this one is a subtask.
+    pub(crate) fn parent(&self) -> Option<JobId> {
+        self.parent
     }
 
     pub(crate) fn text(&self) -> String {
@@ -311,6 +335,20 @@ impl JobState {
         self.write(|fields, _| fields.pending.merge(change))
     }
 
+    /// Adds a line to the last lines of output.
+    pub(crate) fn add_output(&self, line: String) -> bool {
+        self.write(|fields, _| {
+            fields.output_changed = true;
+            fields.output.push_back(line);
+            (fields.output.len() > fields.most_output).then(|| fields.output.pop_front())
+        })
+    }
+
+    /// Returns `true` if lines of output are kept.
+    pub(crate) fn keeps_output(&self) -> bool {
+        self.lock().most_output > 0
+    }
+
     /// Lets the job run without handles.
     pub(crate) fn detach(&self) -> bool {
         self.write(|fields, _| {
@@ -412,6 +450,9 @@ impl JobState {
         if mem::take(&mut fields.text_changed) {
             change.text = Some(fields.text.clone());
         }
+        if mem::take(&mut fields.output_changed) {
+            change.output = Some(fields.output.iter().cloned().collect());
+        }
         fields.changed = false;
         // A reset of the position is written under the lock, so it is read under the
         // lock.
@@ -476,7 +517,8 @@ mod tests {
     #[test]
     fn a_tick_takes_no_lock() {
         let id = JobId::new(1).expect("ids count from 1");
-        let state = Arc::new(JobState::new(id, Duration::ZERO, Row::default(), Default::default()));
+        let state =
+            Arc::new(JobState::new(id, Duration::ZERO, Row::default(), Default::default(), 0));
         let locked = state.lock();
         let (sender, ticked) = mpsc::channel();
         thread::spawn({

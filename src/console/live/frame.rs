@@ -74,7 +74,7 @@ impl Frame {
         &self.live
     }
 
-    /// Chooses the running jobs to show next: in order of creation, pinned ones last.
+    /// Chooses the running jobs to show next: in their order, pinned ones last.
     fn choose(&self, model: &Model, room: usize, now: Duration) -> Vec<JobId> {
         let running = model.running();
         let mut shown: Vec<JobId> = if running.len() <= room {
@@ -82,7 +82,7 @@ impl Frame {
         } else {
             self.choose_some(model, room.saturating_sub(1), now)
         };
-        shown.sort_unstable_by_key(|job| (running[job].data.pinned, *job));
+        shown.sort_unstable_by_key(|job| (running[job].data.pinned, model.place(*job)));
         shown
     }
 
@@ -125,17 +125,23 @@ fn leaving(model: &Model, room: usize, now: Duration) -> usize {
 
 fn draw_running(model: &Model, shown: &[JobId], room: usize, pen: Pen<'_>, live: &mut Vec<Line>) {
     let rows = || shown.iter().map(|job| &model.running()[job]);
-    let lines = |pinned| {
-        let of_zone = rows().filter(move |row| row.data.pinned == pinned);
-        of_zone.map(move |row| pen.live(row))
-    };
-    live.extend(lines(false));
     let hidden = model.running().len() - shown.len();
+    let mut spare = room.saturating_sub(live.len() + shown.len() + usize::from(hidden > 0));
+    // Lines of output take the room that no row needs.
+    let mut draw_zone = |pinned, live: &mut Vec<Line>| {
+        for row in rows().filter(|row| row.data.pinned == pinned) {
+            live.push(pen.live(row));
+            let output = &row.data.output[row.data.output.len().saturating_sub(spare)..];
+            spare -= output.len();
+            live.extend(output.iter().map(|line| pen.output(line)));
+        }
+    };
+    draw_zone(false, live);
     if hidden > 0 && room > 0 {
         let failed = rows().filter(|row| row.data.status == Status::Error).count();
         live.push(pen.overflow(hidden, model.errors() - failed));
     }
-    live.extend(lines(true));
+    draw_zone(true, live);
 }
 
 /// Returns the size of a screen, with 80 columns and 24 rows where it is unknown.

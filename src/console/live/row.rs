@@ -101,6 +101,13 @@ impl Pen<'_> {
         })
     }
 
+    /// Draws a line of output below the row of its job.
+    pub(crate) fn output(self, line: &str) -> Line {
+        let text = format!("    {}", self.theme.clean(line, self.columns));
+        let text = self.theme.cut(&text, self.columns);
+        Line::Row { text, status: Status::Normal, weight: Weight::Normal, faint: 0 }
+    }
+
     /// Draws prefix, text, elapsed time, progress, and either the outcome or the time
     /// since the last update. If these parts do not fit, the text is cut first, then the
     /// bar, then everything before the outcome, then the end of the row. A `whole` row
