@@ -95,11 +95,11 @@ mod io;
 #[cfg(feature = "std")]
 mod plain_text;
 #[cfg(feature = "std")]
+pub mod progress;
+#[cfg(feature = "std")]
 pub mod record;
 #[cfg(feature = "relay")]
 pub mod relay;
-#[cfg(feature = "std")]
-mod report_progress;
 #[cfg(feature = "std")]
 pub mod testing;
 #[cfg(feature = "std")]
@@ -130,7 +130,7 @@ pub use console::live::theme::Theme;
 #[cfg(feature = "std")]
 pub use console::open::OpenBoard;
 #[cfg(feature = "std")]
-pub use report_progress::report_progress;
+pub use progress::stream::report_progress;
 #[cfg(feature = "std")]
 pub use with_status::{StatusOptions, WithStatus, wrap_with_status};
 
@@ -170,15 +170,6 @@ pub mod model {
     pub use crate::board::event::Counts;
     pub use crate::board::model::Model;
     pub use crate::console::live::frame::Frame;
-}
-
-/// Snapshots of progress, a stream that reports it, and the formatting of numbers.
-#[cfg(feature = "std")]
-pub mod progress {
-    pub use crate::board::event::Unit;
-    pub use crate::board::job::rate::ProgressSnapshot;
-    pub use crate::report_progress::ReportProgress;
-    pub use crate::units::{format_bytes, format_elapsed, format_elapsed_short};
 }
 
 /// Handlers for the items of a [`WithStatus`], and reports of restarted workers on their
