@@ -59,7 +59,10 @@
 //! - `capture`, on Unix: output of other code appears above the board or goes to files.
 //! - `portable-atomic`: merges on processors without compare-and-swap, such as thumbv6m.
 //! - `tokio`: merges check the cooperative budget of their tokio task, which keeps shares
-//!   equal however much of it the task spends.
+//!   equal however much of it the task spends. With `std`, its readers and writers count
+//!   their bytes on a job.
+//! - `futures-io`: the readers and writers of futures count their bytes on a job.
+//! - `rayon`: parallel iterators count their items on a job.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,4 +1,4 @@
-//! Formatting sizes in bytes and times.
+//! Formatting counts, sizes in bytes and times.
 
 use std::time::Duration;
 
@@ -22,6 +22,49 @@ pub fn format_bytes(bytes: u64) -> String {
     let power = bytes.ilog2() / 10;
     let tenths = (u128::from(bytes) * 10) >> (10 * power);
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
+/// Formats a number of bytes in powers of 1,000, as [`format_bytes`] does in powers of
+/// 1,024.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::progress::format_decimal_bytes;
+///
+/// assert_eq!(format_decimal_bytes(900), "900 B");
+/// assert_eq!(format_decimal_bytes(1_258_291), "1.2 MB");
+/// ```
+pub fn format_decimal_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let power = bytes.checked_ilog10().unwrap_or(0) / 3;
+    let Some(unit) = (power as usize).checked_sub(1).and_then(|power| UNITS.get(power)) else {
+        return format!("{bytes} B");
+    };
+    let tenths = u128::from(bytes) * 10 / 1_000_u128.pow(power);
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// Formats a number with a comma before each group of three digits.
+///
+/// # Examples
+///
+/// ```
+/// use active_status::progress::format_count;
+///
+/// assert_eq!(format_count(1_234_567), "1,234,567");
+/// assert_eq!(format_count(999), "999");
+/// ```
+pub fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Formats a time as days, hours, minutes and seconds, without those that are zero. A
@@ -80,7 +123,7 @@ fn split(time: Duration) -> [u64; 4] {
 
 #[cfg(test)]
 mod tests {
-    use super::{format_elapsed, format_elapsed_short};
+    use super::{format_count, format_decimal_bytes, format_elapsed, format_elapsed_short};
     use std::time::Duration;
 
     // Rule 13
@@ -100,6 +143,19 @@ mod tests {
         ] {
             let time = Duration::from_millis(millis);
             assert_eq!((&*format_elapsed(time), &*format_elapsed_short(time)), (long, short));
+        }
+    }
+
+    #[test]
+    fn counts_and_decimal_bytes_have_any_size() {
+        for (count, text, bytes) in [
+            (0, "0", "0 B"),
+            (999, "999", "999 B"),
+            (1_000, "1,000", "1.0 kB"),
+            (1_999_999, "1,999,999", "1.9 MB"),
+            (u64::MAX, "18,446,744,073,709,551,615", "18.4 EB"),
+        ] {
+            assert_eq!((&*format_count(count), &*format_decimal_bytes(count)), (text, bytes));
         }
     }
 

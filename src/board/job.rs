@@ -536,7 +536,8 @@ pub(crate) fn format(value: impl fmt::Display) -> String {
 #[must_use = "options do nothing until a job is added with them"]
 pub struct JobOptions {
     row: Row,
-    style: ProgressStyle,
+    /// `None` for the default.
+    style: Option<ProgressStyle>,
     output_lines: usize,
 }
 
@@ -557,7 +558,7 @@ impl JobOptions {
             place: Place::Last,
             output: Vec::new(),
         };
-        Self { row, style: ProgressStyle::bar(), output_lines: 0 }
+        Self { row, style: None, output_lines: 0 }
     }
 
     /// Sets the prefix: the words before the text, including the separator.
@@ -696,14 +697,22 @@ impl JobOptions {
 
     /// Sets the style in which the progress is written: a [`ProgressStyle`] or a closure.
     pub fn style(mut self, style: impl Into<ProgressStyle>) -> Self {
-        self.style = style.into();
+        self.style = Some(style.into());
         self
+    }
+
+    /// Sets the total of an iterator, and shows the rate and the time left, unless the
+    /// options have others.
+    pub(crate) fn for_items(mut self, total: Option<u64>) -> Self {
+        self.style.get_or_insert_with(|| ProgressStyle::bar().rate().eta());
+        if self.row.progress.is_some() { self } else { self.total(total) }
     }
 
     /// Adds a job with these options and without a handle.
     pub(crate) fn send(self, link: &Link) -> Arc<JobState> {
         let Self { row, style, output_lines } = self;
-        let state = JobState::new(link.next_id(), link.now(), row, style, output_lines);
+        let state =
+            JobState::new(link.next_id(), link.now(), row, style.unwrap_or_default(), output_lines);
         let state = Arc::new(state);
         link.send(Message::Added(Arc::clone(&state)));
         state

@@ -1,5 +1,6 @@
 //! The contract of `active-status`, one file per subject.
 
+mod adapters;
 mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("plain_text", &[]),
     ("pool", &[]),
     ("record", &["board"]),
-    ("progress", &["board", "units"]),
+    ("progress", &["board", "console", "units"]),
     ("relay", &["board", "plain_text", "record"]),
     ("testing", &["board", "console"]),
     ("units", &[]),
