@@ -60,6 +60,8 @@ pub struct Model {
     /// The partial line of a writer; empty if there is none.
     partial: String,
     closed: bool,
+    /// Whether no rows are shown yet.
+    hides_rows: bool,
 }
 
 /// A part of the output that leaves the live region for good.
@@ -109,6 +111,15 @@ impl Model {
     /// Returns the number of running jobs, and of ended jobs by outcome.
     pub fn counts(&self) -> Counts {
         Counts { running: self.running.len(), ..self.counts }
+    }
+
+    /// Sets whether no rows are shown, so that those of jobs that finish leave no trace.
+    pub(crate) fn hide_rows(&mut self, hides: bool) {
+        self.hides_rows = hides;
+    }
+
+    pub(crate) fn hides_rows(&self) -> bool {
+        self.hides_rows
     }
 
     /// Removes the first `lines` lines that leave the live region, once they have been
@@ -240,6 +251,7 @@ impl Model {
     fn complete(&mut self, mut row: JobRow, outcome: Option<Outcome>, at: Duration) {
         let counted = outcome.as_ref().unwrap_or(&Outcome::Finished);
         self.counts.add(counted);
+        row.data.transient |= self.hides_rows;
         if row.data.vanishes(counted) {
             return self.index.add_vanished(&row);
         }

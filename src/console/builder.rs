@@ -1,7 +1,7 @@
 //! The builder of a console: its output, its look and its clock.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::console::open::OpenBoard;
 use crate::console::output::{Output, Size};
 use crate::console::thread::ConsoleHandle;
 use crate::console::view::{FRAME, View};
+use crate::io::stdio::Target;
 use crate::io::terminal::{Claim, LinesAbove};
 
 /// A console, which shows the events of a board as live rows on a terminal, or as lines of
@@ -37,12 +38,14 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// | [`run_while`](Self::run_while) | an executor | the duration of a future |
 /// | [`run`](Self::run) | an executor | any stream of events |
 ///
-/// Output goes to standard error, so that results can go to standard output. If writing
+/// Output goes to standard error, so that results can go to standard output;
+/// [`stdout`](Self::stdout) and [`output`](Self::output) set another target. If writing
 /// fails, the console stops drawing, and the board continues.
 ///
 /// The type parameter is the kind of console. Options that a kind would ignore do not
-/// exist on it: [`size`](Self::size), [`color`](Self::color), [`theme`](Self::theme) and
-/// [`terminal_progress`](Self::terminal_progress) exist only for [`Auto`] and [`Live`].
+/// exist on it: [`size`](Self::size), [`color`](Self::color), [`theme`](Self::theme),
+/// [`show_after`](Self::show_after) and [`terminal_progress`](Self::terminal_progress)
+/// exist only for [`Auto`] and [`Live`].
 ///
 /// # Live consoles
 ///
@@ -85,15 +88,21 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// ```
 /// use active_status::Console;
 ///
-/// # let quiet = true;
-/// let console = if quiet { Console::plain().into() } else { Console::auto() };
+/// # let (quiet, log) = (false, true);
+/// let console = match () {
+///     _ if quiet => Console::off(),
+///     _ if log => Console::plain().into(),
+///     _ => Console::auto(),
+/// };
 /// let board = console.open();
 /// board.shutdown();
 /// ```
 #[must_use = "a console shows nothing until it is opened, started or run"]
 pub struct Console<K = Auto> {
     kind: Kind,
+    /// `None` for the standard stream.
     output: Option<Box<dyn Write + Send>>,
+    stream: Target,
     size: Option<(u16, u16)>,
     color: Option<bool>,
     theme: Option<Theme>,
@@ -101,6 +110,7 @@ pub struct Console<K = Auto> {
     panic_hook: bool,
     echo: bool,
     frame_interval: Option<Duration>,
+    show_after: Option<Duration>,
     clock: Option<Clock>,
     marker: PhantomData<K>,
 }
@@ -138,6 +148,7 @@ enum Kind {
     Plain,
     #[cfg(feature = "json")]
     Json,
+    Off,
 }
 
 impl Console<Auto> {
@@ -154,6 +165,27 @@ impl Console<Auto> {
     /// consoles are made to do so.
     pub fn auto() -> Self {
         Self::new(Kind::Auto)
+    }
+
+    /// Creates a console that shows nothing, for `--quiet`.
+    ///
+    /// The board works as with any other console. Printed lines and failures are dropped as
+    /// well, so a program reports its errors by other means.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Console;
+    ///
+    /// # let quiet = true;
+    /// let console = if quiet { Console::off() } else { Console::auto() };
+    /// let board = console.open();
+    /// board.add_job("copy: ").finish();
+    /// board.println("not shown");
+    /// board.shutdown();
+    /// ```
+    pub fn off() -> Self {
+        Self::new(Kind::Off)
     }
 }
 
@@ -264,6 +296,31 @@ impl<K: sealed::DrawsRows> Console<K> {
         self
     }
 
+    /// Shows rows only after this time has passed since the first event, so that short
+    /// commands print none. The default is not to wait.
+    ///
+    /// Until then, printed lines and the rows of jobs that end are written as usual, except
+    /// for those that finish: they leave no trace. Nothing else is lost: what fails, panics
+    /// or is cancelled is shown, even if the board closes before. A console that is plain
+    /// writes no line about running jobs before this time, and none at all if the board
+    /// closes before and every job has finished.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().show_after(Duration::from_millis(500)).open();
+    /// board.add_job("a short command").finish();
+    /// board.shutdown();
+    /// ```
+    pub const fn show_after(mut self, time: Duration) -> Self {
+        self.show_after = Some(time);
+        self
+    }
+
     /// Sets whether the console installs a panic hook.
     ///
     /// By default, a live console on the terminal of the process installs a hook when it
@@ -295,6 +352,7 @@ impl<K> Console<K> {
         Self {
             kind,
             output: None,
+            stream: Target::Err,
             size: None,
             color: None,
             theme: None,
@@ -302,9 +360,32 @@ impl<K> Console<K> {
             panic_hook: true,
             echo: true,
             frame_interval: None,
+            show_after: None,
             clock: None,
             marker: PhantomData,
         }
+    }
+
+    /// Draws on standard output, instead of standard error.
+    ///
+    /// The console is live if standard output is a terminal that supports it. A
+    /// program whose output is its progress uses this, and one whose results may be piped
+    /// does not. A [capture](crate::capture) redirects nothing unless standard error is a terminal,
+    /// too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().stdout().open();
+    /// board.println("on standard output");
+    /// board.shutdown();
+    /// ```
+    pub fn stdout(mut self) -> Self {
+        self.output = None;
+        self.stream = Target::Out;
+        self
     }
 
     /// Sets the writer to draw on, instead of standard error.
@@ -490,7 +571,7 @@ impl<K> Console<K> {
     fn prepare(self) -> (View, Output) {
         let (environment, size) = match self.output {
             Some(_) => (Environment::of_other(), Size::Fixed(0, 0)),
-            None => (Environment::of_stderr(), Size::Stderr),
+            None => (Environment::of(self.stream), Size::Of(self.stream)),
         };
         let size = self.size.map_or(size, |(columns, rows)| Size::Fixed(columns, rows));
         let time = BoardTime::new(self.clock);
@@ -501,14 +582,19 @@ impl<K> Console<K> {
             Kind::Live => self.output.is_none() && environment.is_terminal(),
             _ => false,
         };
-        let claim = if wants_rows && self.output.is_none() { Claim::new() } else { None };
+        let claim =
+            if wants_rows && self.output.is_none() { Claim::new(self.stream) } else { None };
+        let finish = |view: View| {
+            let view = view.with_frame_interval(interval);
+            if let Some(time) = self.show_after { view.with_show_after(time) } else { view }
+        };
         if wants_rows && claim.is_none() {
-            let output = Output::new(Box::new(LinesAbove::default()));
-            return (View::plain(time).with_frame_interval(interval), output);
+            return (finish(View::plain(time)), Output::new(Box::new(LinesAbove::default())));
         }
         let view = match self.kind {
             #[cfg(feature = "json")]
             Kind::Json => View::json(time),
+            Kind::Off => return (View::off(time), Output::new(Box::new(io::sink()))),
             Kind::Plain => View::plain(time),
             Kind::Auto if !environment.is_live() => View::plain(time),
             Kind::Auto | Kind::Live => {
@@ -524,14 +610,15 @@ impl<K> Console<K> {
                 View::live(painter, size, time, access)
             }
         };
-        let view = view.with_frame_interval(interval);
-        (view, self.output.map_or_else(Output::stderr, Output::new))
+        let output = self.output.map_or_else(|| Output::standard(self.stream), Output::new);
+        (finish(view), output)
     }
 
     fn into_auto(self) -> Console<Auto> {
         Console {
             kind: self.kind,
             output: self.output,
+            stream: self.stream,
             size: self.size,
             color: self.color,
             theme: self.theme,
@@ -539,6 +626,7 @@ impl<K> Console<K> {
             panic_hook: self.panic_hook,
             echo: self.echo,
             frame_interval: self.frame_interval,
+            show_after: self.show_after,
             clock: self.clock,
             marker: PhantomData,
         }
@@ -573,7 +661,7 @@ impl<K> fmt::Debug for Console<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console")
             .field("kind", &self.kind)
-            .field("stderr", &self.output.is_none())
+            .field("stream", &self.output.is_none().then_some(self.stream))
             .field("size", &self.size)
             .field("color", &self.color)
             .field("theme", &self.theme)

@@ -1,9 +1,10 @@
 //! The properties of an output, read from the environment.
 
 use std::ffi::{OsStr, OsString};
+#[cfg(all(unix, feature = "capture"))]
 use std::io::IsTerminal;
 
-use crate::io::stdio;
+use crate::io::stdio::{self, Target};
 
 /// The properties of an output, read once from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,13 +29,13 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of standard error.
-    pub(crate) fn of_stderr() -> Self {
-        let terminal = stdio::stderr().is_ok_and(|stderr| stderr.is_terminal());
+    /// Reads the environment of a standard stream.
+    pub(crate) fn of(stream: Target) -> Self {
+        let terminal = stdio::open(stream).is_ok_and(|stream| stream.is_terminal());
         Self::new(terminal, escapes_enabled(), |name| std::env::var_os(name))
     }
 
-    /// Returns the environment of an output other than standard error. It does not count
+    /// Returns the environment of an output other than a standard stream. It does not count
     /// as a terminal, and its locale is unknown.
     pub(crate) fn of_other() -> Self {
         Self { locale: OsString::new(), ..Self::new(false, None, |name| std::env::var_os(name)) }

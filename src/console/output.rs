@@ -1,7 +1,9 @@
 //! The output of a console: its size, and the thread that writes to it.
 
 use std::fmt;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+#[cfg(all(unix, feature = "capture"))]
+use std::io::IsTerminal;
+use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +15,7 @@ use std::time::Duration;
 use crate::board::clock::monotonic;
 use crate::board::lock::ignore_poison;
 use crate::console::wait::Wait;
-use crate::io::stdio;
+use crate::io::stdio::{self, Target};
 use crate::io::terminal::Permit;
 
 /// How long the end waits for an output that makes no progress.
@@ -31,8 +33,8 @@ const RETRY: Duration = Duration::from_millis(10);
 /// The source of the size of the screen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Size {
-    /// Standard error, which is asked for every frame.
-    Stderr,
+    /// A standard stream, which is asked for every frame.
+    Of(Target),
     /// Columns and rows.
     Fixed(u16, u16),
     /// Columns that a test sets, and rows.
@@ -47,19 +49,19 @@ impl Size {
             Self::Fixed(columns, rows) => (columns, rows),
             #[cfg(test)]
             Self::Columns(columns, rows) => (columns.load(Ordering::Relaxed) as u16, rows),
-            Self::Stderr => size_of_stderr().unwrap_or((0, 0)),
+            Self::Of(stream) => size_of(stream).unwrap_or((0, 0)),
         }
     }
 }
 
 #[cfg(any(unix, windows))]
-fn size_of_stderr() -> Option<(u16, u16)> {
-    let (columns, rows) = terminal_size::terminal_size_of(stdio::stderr().ok()?)?;
+fn size_of(stream: Target) -> Option<(u16, u16)> {
+    let (columns, rows) = terminal_size::terminal_size_of(stdio::open(stream).ok()?)?;
     Some((columns.0, rows.0))
 }
 
 #[cfg(not(any(unix, windows)))]
-fn size_of_stderr() -> Option<(u16, u16)> {
+fn size_of(_: Target) -> Option<(u16, u16)> {
     None
 }
 
@@ -111,12 +113,12 @@ impl Output {
         Self { writer, chunk: CHUNK, progress: Progress::default() }
     }
 
-    /// Returns the original standard error, even while it is redirected.
-    pub(crate) fn stderr() -> Self {
-        match stdio::stderr() {
-            Ok(stderr) => {
-                let chunk = if stderr.is_terminal() { TERMINAL_CHUNK } else { CHUNK };
-                Self { chunk, ..Self::new(Box::new(stderr)) }
+    /// Returns the original standard stream, even while it is redirected.
+    pub(crate) fn standard(stream: Target) -> Self {
+        match stdio::open(stream) {
+            Ok(stream) => {
+                let chunk = if stream.is_terminal() { TERMINAL_CHUNK } else { CHUNK };
+                Self { chunk, ..Self::new(Box::new(stream)) }
             }
             // The process has run out of descriptors.
             Err(_) => Self::new(Box::new(io::sink())),

@@ -34,6 +34,8 @@ pub(crate) struct Plain {
     /// When the last line was written, or the first work was added.
     last_line: Duration,
     closed: bool,
+    /// Whether only lines of the program and of jobs that did not finish are written yet.
+    hides_rows: bool,
 }
 
 impl Plain {
@@ -49,7 +51,9 @@ impl Plain {
                 }
             }
             Event::Line { at, text } => {
-                self.write_waiting(*at, out);
+                if !self.hides_rows {
+                    self.write_waiting(*at, out);
+                }
                 self.write_line(*at, out, format_args!("{text}"));
             }
             // Printed once it has ended.
@@ -58,8 +62,15 @@ impl Plain {
         }
     }
 
+    pub(crate) fn hide_rows(&mut self, hides: bool) {
+        self.hides_rows = hides;
+    }
+
     /// Writes the lines that are due at `now`.
     pub(crate) fn due(&mut self, now: Duration, out: &mut String) {
+        if self.hides_rows {
+            return;
+        }
         self.write_waiting(now, out);
         if self.works() && now >= self.last_line.saturating_add(SILENCE) {
             let running = StillRunning(&self.jobs, now).to_string();
@@ -69,6 +80,9 @@ impl Plain {
 
     /// When [`due`](Self::due) next writes a line without another event.
     pub(crate) fn next_change(&self) -> Option<Duration> {
+        if self.hides_rows {
+            return None;
+        }
         let waiting = self.waiting.first().map(|&(at, _)| at);
         let silence = self.works().then(|| self.last_line.saturating_add(SILENCE));
         waiting.into_iter().chain(silence).min()
@@ -125,7 +139,8 @@ impl Plain {
     ) {
         self.forget(job, entry);
         self.counts.add(outcome);
-        if entry.row.vanishes(outcome) {
+        let hidden = self.hides_rows && *outcome == Outcome::Finished;
+        if hidden || entry.row.vanishes(outcome) {
             return;
         }
         for line in entry.row.output.iter().filter(|_| outcome.keeps_output()) {
@@ -163,6 +178,10 @@ impl Plain {
             self.end(job, &entry, &outcome, at, out);
         }
         self.waiting.clear();
+        let finished = Counts { finished: self.counts.finished, ..Counts::default() };
+        if self.hides_rows && self.counts == finished {
+            return;
+        }
         if let Some(began) = self.began
             && self.counts != Counts::default()
         {

@@ -48,6 +48,10 @@ pub(crate) struct View {
     printed: usize,
     /// The least time between two frames.
     frame_interval: Duration,
+    /// The time after the first event from which rows are shown, until that event.
+    show_after: Option<Duration>,
+    /// From when rows are shown, until then.
+    hidden_until: Option<Duration>,
     /// Whether there is output below the board since the last frame: of a panic, or of the
     /// shell while the process was stopped.
     below: bool,
@@ -65,7 +69,7 @@ enum Kind {
     /// Lines of JSON.
     #[cfg(feature = "json")]
     Json(Recorder),
-    /// The output has failed.
+    /// The output has failed, or there is none.
     Disconnected,
 }
 
@@ -124,6 +128,11 @@ impl View {
         Self::new(Kind::Json(Recorder::default()), time)
     }
 
+    /// Creates a view that shows nothing.
+    pub(crate) fn off(time: BoardTime) -> Self {
+        Self::new(Kind::Disconnected, time)
+    }
+
     fn new(kind: Kind, time: BoardTime) -> Self {
         Self {
             kind,
@@ -132,6 +141,8 @@ impl View {
             next_change: None,
             printed: 0,
             frame_interval: FRAME,
+            show_after: None,
+            hidden_until: None,
             below: false,
             panicked: None,
             panics: Panics::new(),
@@ -211,6 +222,11 @@ impl View {
             _ => {}
         }
         self.changed = true;
+        if let Some(time) = self.show_after.take() {
+            self.hidden_until = Some(event.at().saturating_add(time));
+            self.hide(true);
+        }
+        self.show_if_due(now);
         match &mut self.kind {
             Kind::Live(live) => live.model.apply(event),
             Kind::Plain(plain, out) => plain.apply(event, out),
@@ -250,6 +266,25 @@ impl View {
 
     pub(crate) fn with_frame_interval(self, frame_interval: Duration) -> Self {
         Self { frame_interval, ..self }
+    }
+
+    /// Shows no rows until this time has passed since the first event.
+    pub(crate) fn with_show_after(self, time: Duration) -> Self {
+        Self { show_after: Some(time), ..self }
+    }
+
+    fn show_if_due(&mut self, now: Duration) {
+        if self.hidden_until.take_if(|until| *until <= now).is_some() {
+            self.hide(false);
+        }
+    }
+
+    fn hide(&mut self, hidden: bool) {
+        match &mut self.kind {
+            Kind::Live(live) => live.model.hide_rows(hidden),
+            Kind::Plain(plain, _) => plain.hide_rows(hidden),
+            _ => {}
+        }
     }
 
     /// The least time between two frames.
@@ -343,7 +378,8 @@ impl View {
         self.panics.is_redirected(now);
         self.changed = false;
         self.printed = 0;
-        self.next_change = match &mut self.kind {
+        self.show_if_due(now);
+        let next_change = match &mut self.kind {
             Kind::Live(live) => {
                 live.draw(now, below, bytes);
                 live.model.next_change(now)
@@ -360,6 +396,7 @@ impl View {
             }
             Kind::Disconnected => None,
         };
+        self.next_change = next_change.into_iter().chain(self.hidden_until).min();
     }
 
     /// Closes the board and draws the last frame: if something `panics`, below the message
@@ -404,6 +441,9 @@ impl Live {
 
     /// Reports the overall progress to the terminal. After the close nothing runs.
     fn tell(&mut self, now: Duration, bytes: &mut Vec<u8>) {
+        if self.model.hides_rows() {
+            return;
+        }
         self.painter.report(self.model.overall_progress(), self.model.has_failed(), now, bytes);
     }
 
@@ -413,7 +453,9 @@ impl Live {
             self.painter.leave();
         }
         let (columns, rows) = self.screen.take().unwrap_or_else(|| self.size.now());
-        self.frame = self.frame.next(&self.model, self.painter.theme(), columns, rows, now);
+        // On a screen of one row, lines and ended rows leave, and no row is shown.
+        let room = if self.model.hides_rows() { 1 } else { rows };
+        self.frame = self.frame.next(&self.model, self.painter.theme(), columns, room, now);
         (columns, rows)
     }
 }

@@ -62,7 +62,7 @@ impl EchoOff {
     /// `None` if there is no echo, if the process is in the background, or if no guard could
     /// restore the modes.
     pub(crate) fn new() -> Option<Self> {
-        let stderr = stdio::stderr().ok().filter(|_| terminal::is_foreground())?;
+        let stderr = stdio::terminal().ok().filter(|_| terminal::is_foreground())?;
         tcgetattr(&stderr).ok().filter(is_echo_on)?;
         let mut guard = Command::new("sh")
             .args(["-c", GUARD])
@@ -107,7 +107,7 @@ fn is_echo_on(modes: &Termios) -> bool {
 
 /// Turns the echo on or off, unless the process is in the background.
 fn set_echo(on: bool) {
-    if let Ok(stderr) = stdio::stderr()
+    if let Ok(stderr) = stdio::terminal()
         && let Ok(mut modes) = tcgetattr(&stderr)
         && is_echo_on(&modes) != on
         && terminal::is_foreground()

@@ -65,10 +65,15 @@ const LINES_AHEAD: usize = 1 << 20;
 pub(crate) struct Claim(());
 
 impl Claim {
-    /// Returns the claim, unless another console holds it.
-    pub(crate) fn new() -> Option<Self> {
+    /// Returns the claim of a console that draws on this stream, unless another console
+    /// holds it.
+    pub(crate) fn new(stream: stdio::Target) -> Option<Self> {
         let mut state = lock();
-        (!std::mem::replace(&mut state.claimed, true)).then(|| Self(()))
+        if std::mem::replace(&mut state.claimed, true) {
+            return None;
+        }
+        stdio::set_terminal(stream);
+        Some(Self(()))
     }
 
     #[cfg(test)]
@@ -103,7 +108,7 @@ impl Drop for Claim {
 
 /// Writes a line to standard error. An error is ignored, because it cannot be reported.
 fn write_line(line: &str) {
-    if let Ok(mut stderr) = stdio::stderr() {
+    if let Ok(mut stderr) = stdio::terminal() {
         let _ = writeln!(stderr, "{line}");
     }
 }
@@ -255,7 +260,7 @@ fn erase_rows(state: &mut State) {
     let erase = std::mem::take(&mut state.erase);
     if !erase.is_empty()
         && is_foreground()
-        && let Ok(mut stderr) = stdio::stderr()
+        && let Ok(mut stderr) = stdio::terminal()
     {
         let _ = stderr.write_all(&erase);
     }
@@ -344,7 +349,7 @@ fn is_stderr_redirected() -> bool {
 /// terminal.
 #[cfg(unix)]
 pub(crate) fn is_foreground() -> bool {
-    let Ok(stderr) = stdio::stderr() else { return true };
+    let Ok(stderr) = stdio::terminal() else { return true };
     let group = rustix::termios::tcgetpgrp(&stderr);
     group.map_or(true, |group| group == rustix::process::getpgrp())
 }
@@ -360,7 +365,7 @@ pub(crate) fn is_foreground() -> bool {
 #[cfg(unix)]
 pub(crate) fn has_shell() -> bool {
     use rustix::process::{getpgrp, getsid};
-    let controls = stdio::stderr().is_ok_and(|stderr| rustix::termios::tcgetpgrp(stderr).is_ok());
+    let controls = stdio::terminal().is_ok_and(|stderr| rustix::termios::tcgetpgrp(stderr).is_ok());
     !controls || getsid(None) != Ok(getpgrp())
 }
 
@@ -374,7 +379,7 @@ pub(crate) fn has_shell() -> bool {
 #[cfg(unix)]
 pub(crate) fn stops_background_output() -> bool {
     use rustix::termios::{LocalModes, tcgetattr};
-    let Ok(stderr) = stdio::stderr() else { return false };
+    let Ok(stderr) = stdio::terminal() else { return false };
     tcgetattr(&stderr).is_ok_and(|modes| modes.local_modes.contains(LocalModes::TOSTOP))
 }
 

@@ -39,6 +39,7 @@ mod progress;
 #[cfg(unix)]
 mod pty;
 mod queue;
+mod quiet;
 #[cfg(feature = "relay")]
 mod relay;
 mod remote;
