@@ -10,5 +10,6 @@ pub(crate) mod panics;
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod redirect;
 pub(crate) mod stdio;
+mod strays;
 pub(crate) mod suspend;
 pub(crate) mod terminal;

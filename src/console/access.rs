@@ -50,6 +50,8 @@ pub(crate) struct Access {
     uses: u64,
     /// The number of panics before this console, if a hook counts them.
     panics: Option<u64>,
+    /// Whether other code has written below the rows since the last frame.
+    strays: bool,
 }
 
 impl Access {
@@ -70,6 +72,7 @@ impl Access {
             background: false,
             uses: terminal::ended_uses(),
             panics: panic_hook.then(terminal::panics),
+            strays: false,
         }
     }
 
@@ -122,10 +125,17 @@ impl Access {
             Some(permit) => {
                 #[cfg(unix)]
                 self.echo.iter().for_each(EchoOff::keep);
+                self.strays |= terminal::take_strays() && drawn;
                 Turn::Draw(Some(permit))
             }
             None => Turn::Wait(IN_USE_RETRY),
         }
+    }
+
+    /// Returns `true` if other code has written below the rows since the last frame without
+    /// announcing it.
+    pub(crate) fn take_strays(&mut self) -> bool {
+        std::mem::take(&mut self.strays) && !self.background && self.uses == terminal::ended_uses()
     }
 
     /// Prepares for a frame. Returns `true` if its rows must be below everything on the

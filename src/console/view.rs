@@ -35,6 +35,17 @@ const AHEAD: usize = 1 << 20;
 /// The bytes of printed lines in one frame of a log that is busy.
 const BUSY: usize = 64 << 10;
 
+/// Whether this process has printed [`HINT`].
+static HINTED: AtomicBool = AtomicBool::new(false);
+
+/// The line for the developer of a program that writes to the terminal while a console
+/// draws on it.
+const HINT: &str = if cfg!(feature = "capture") {
+    "active-status: other output was written below the rows; a `Capture` prints it above them"
+} else {
+    "active-status: other output was written below the rows; the feature `capture` prints it above them"
+};
+
 /// The state of a console: the kind, what there is to draw, and the time on the board.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -333,7 +344,14 @@ impl View {
         live.screen = Some(screen);
         let turn = access.ask(screen, live.painter.is_drawn(), last);
         if matches!(turn, Turn::Draw(_)) {
-            self.below |= access.draws_below();
+            let strays = access.take_strays();
+            // After a stop, the shell has written.
+            let hint = strays && !self.below && cfg!(debug_assertions);
+            self.below |= strays | access.draws_below();
+            if hint && !HINTED.swap(true, Ordering::Relaxed) {
+                let (at, text) = (self.time.now(), HINT.to_owned());
+                live.model.apply(&Event::Line { at, text });
+            }
             self.take_lines();
         }
         turn

@@ -17,6 +17,7 @@ use crate::board::lock::ignore_poison;
 #[cfg(all(unix, feature = "capture"))]
 use crate::io::redirect::{StandardStream, is_redirected};
 use crate::io::stdio;
+use crate::io::strays::Strays;
 
 /// The maximum time that a use of the terminal waits for a frame that is being written.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     waker: None,
     lines: Vec::new(),
     waiting: Vec::new(),
+    strays: None,
 });
 
 static CHANGED: Condvar = Condvar::new();
@@ -55,6 +57,22 @@ struct State {
     lines: Vec<String>,
     /// The wakers of futures that wait until no frame is being written.
     waiting: Vec<Waker>,
+    /// The writes to the terminal by code that does not announce them, while a console
+    /// draws on it and the system reports them.
+    strays: Option<Strays>,
+}
+
+impl State {
+    /// Returns whether anything was written since the last call.
+    fn take_strays(&self) -> bool {
+        self.strays.as_ref().is_some_and(Strays::take)
+    }
+}
+
+/// Returns whether other code has written to the terminal since the last frame, and has not
+/// announced that.
+pub(crate) fn take_strays() -> bool {
+    lock().take_strays()
 }
 
 /// The maximum number of bytes in lines that wait for the console that draws.
@@ -73,6 +91,7 @@ impl Claim {
             return None;
         }
         stdio::set_terminal(stream);
+        state.strays = stdio::terminal().ok().and_then(|terminal| Strays::watch(&terminal));
         Some(Self(()))
     }
 
@@ -96,6 +115,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut state = lock();
         state.claimed = false;
+        state.strays = None;
         let _waker = state.waker.take();
         let lines = std::mem::take(&mut state.lines);
         CHANGED.notify_all();
@@ -194,6 +214,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = lock();
         state.permits -= 1;
+        // The frame itself.
+        state.take_strays();
         state.erase = std::mem::take(&mut self.erase);
         let waiting = std::mem::take(&mut state.waiting);
         CHANGED.notify_all();
@@ -271,6 +293,7 @@ impl Drop for Use {
         let mut state = lock();
         state.uses -= 1;
         state.ended_uses += 1;
+        state.take_strays();
         let waker = state.waker.clone();
         CHANGED.notify_all();
         drop(state);

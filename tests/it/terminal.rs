@@ -56,6 +56,7 @@ fn child() {
         Ok("job control") => job_control(board()),
         Ok("job control without echo") => job_control(Console::auto().echo(false).open()),
         Ok("two boards") => two_boards(board()),
+        Ok("stray output") => stray_output(board()),
         Ok("suspend") => suspend(board()),
         Ok("suspend a future") => suspend_a_future(),
         Ok("end in a suspension") => end_in_a_suspension(board()),
@@ -258,6 +259,19 @@ fn two_boards(first: OpenBoard) {
     second.shutdown();
     one.finish();
     first.shutdown();
+}
+
+/// Prints lines while a board draws rows, as with `eprintln!`.
+fn stray_output(board: OpenBoard) {
+    let job = board.add_job("copy: ");
+    board.flush();
+    for number in 1..=3 {
+        let _ = writeln!(io::stderr(), "stray {number}");
+        job.set_text(number);
+        board.flush();
+    }
+    job.finish();
+    board.shutdown();
 }
 
 /// Asks a question, nested and with a panic, while its job goes on.
@@ -1045,5 +1059,20 @@ fn a_closed_stderr_does_not_stop_the_work() {
         let output = shell.env(PART, "copy").output().expect("a shell");
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("done"));
+    });
+}
+
+// Rule 16
+#[cfg(target_os = "linux")]
+#[test]
+fn stray_output_is_kept_and_hinted_at_once() {
+    within_a_minute(|| {
+        let size = (100, 30);
+        let (status, bytes) = Scene::start("stray output", size, &[]).end();
+        assert!(status.success());
+        let shown = screen(&bytes, size);
+        let lines: Vec<&str> = shown.lines().filter(|line| line.contains("stray ")).collect();
+        assert_eq!(lines, ["stray 1", "stray 2", "stray 3"], "{shown}");
+        assert_eq!(shown.matches("`Capture` prints it above them").count(), 1, "{shown}");
     });
 }
