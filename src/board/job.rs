@@ -351,6 +351,19 @@ impl Job {
     }
 
     /// Returns the position.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::{JobOptions, board};
+    ///
+    /// let (board, events) = board();
+    /// let job = board.add_job(JobOptions::new().text("waiting").total(10));
+    /// job.tick_by(4);
+    /// job.set_text("a.txt");
+    /// assert_eq!((job.position(), job.total(), job.text()), (4, Some(10), "a.txt".into()));
+    /// # drop(events);
+    /// ```
     pub fn position(&self) -> u64 {
         self.state.position()
     }

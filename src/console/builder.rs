@@ -442,6 +442,18 @@ impl<K> Console<K> {
     /// Sets the minimum time between two frames, or between two writes of lines.
     ///
     /// The default is 100 ms. A longer interval saves bytes on a slow connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use active_status::Console;
+    ///
+    /// let board = Console::auto().frame_interval(Duration::from_millis(50)).open();
+    /// board.add_job("copy: ").finish();
+    /// board.shutdown();
+    /// ```
     pub const fn frame_interval(mut self, interval: Duration) -> Self {
         self.frame_interval = Some(interval);
         self

@@ -71,6 +71,24 @@ impl ProgressStyle {
     }
 
     /// Creates a style like [`bytes`](Self::bytes) in powers of 1,000: `1.29 MB`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, ProgressStyle};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(60, 10);
+    /// let jobs = [ProgressStyle::bytes(), ProgressStyle::decimal_bytes()].map(|style| {
+    ///     let job = board.add_job(JobOptions::new().style(style));
+    ///     job.tick_by(1_300_000);
+    ///     job
+    /// });
+    /// let rows = screen.show(&mut events).rows();
+    /// assert!(rows[0].ends_with("1.23 MiB") && rows[1].ends_with("1.30 MB"), "{rows:?}");
+    /// # drop(jobs);
+    /// ```
     pub const fn decimal_bytes() -> Self {
         Self::of(Unit::DecimalBytes)
     }
@@ -81,6 +99,21 @@ impl ProgressStyle {
 
     /// Sets the word that follows the numbers: `3/12 files`. This has no effect on a custom
     /// style.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, ProgressStyle};
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(60, 10);
+    /// let style = ProgressStyle::bar().unit("rows");
+    /// let job = board.add_job(JobOptions::new().prefix("import: ").style(style));
+    /// job.tick_by(1_234_567);
+    /// let rows = screen.show(&mut events).rows();
+    /// assert!(rows[0].ends_with("1,234,567 rows"), "{rows:?}");
+    /// ```
     pub fn unit(mut self, unit: impl Into<Cow<'static, str>>) -> Self {
         if let Content::Numbers(numbers) = &mut self.content {
             numbers.unit = Unit::Named(unit.into());
