@@ -370,7 +370,7 @@ impl<K> Console<K> {
     ///
     /// The console is live if standard output is a terminal that supports it. A
     /// program whose output is its progress uses this, and one whose results may be piped
-    /// does not. A [capture](crate::capture) redirects nothing unless standard error is a terminal,
+    /// does not. A capture redirects nothing unless standard error is a terminal,
     /// too.
     ///
     /// # Examples
