@@ -10,9 +10,13 @@ use crate::io::echo::EchoOff;
 use crate::io::redirect;
 use crate::io::terminal::{self, Claim, Permit};
 
-/// The time for which the size must be stable before rows are redrawn. Multiplexers
-/// report a new size late, so during a drag the rows are not where the size says.
+/// The time for which the size must be stable before rows are redrawn. Before the terminal
+/// reports a new size, the rows are not where the size says.
 const SETTLE: Duration = Duration::from_millis(300);
+
+/// The same if the terminal may report a new size late. A drag that pauses must not be
+/// taken for its end: rows would be drawn for a size that has already changed.
+const SETTLE_LATE: Duration = Duration::from_secs(1);
 
 /// The time between two attempts to draw while the size changes.
 const RETRY: Duration = Duration::from_millis(100);
@@ -44,6 +48,8 @@ pub(crate) struct Access {
     /// The last size seen, and when it changed, if it has not been stable since.
     size: Option<(u16, u16)>,
     resized: Option<Duration>,
+    /// The time for which the size must be stable.
+    settle: Duration,
     /// Whether the process was in the background at the last attempt.
     background: bool,
     /// The number of other uses of the terminal before the last frame.
@@ -55,7 +61,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn new(claim: Claim, panic_hook: bool, echo: bool) -> Self {
+    pub(crate) fn new(claim: Claim, panic_hook: bool, echo: bool, reports_late: bool) -> Self {
         #[cfg(not(unix))]
         let _ = echo;
         if panic_hook {
@@ -68,6 +74,7 @@ impl Access {
             is_foreground: terminal::is_foreground,
             now: Box::new(monotonic()),
             size: None,
+            settle: if reports_late { SETTLE_LATE } else { SETTLE },
             resized: None,
             background: false,
             uses: terminal::ended_uses(),
@@ -78,8 +85,11 @@ impl Access {
 
     /// Creates an access in the foreground, with a clock.
     #[cfg(test)]
-    pub(crate) fn for_test(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        let access = Self::new(Claim::for_test(), false, true);
+    pub(crate) fn for_test(
+        reports_late: bool,
+        now: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        let access = Self::new(Claim::for_test(), false, true, reports_late);
         Self { is_foreground: || true, now: Box::new(now), ..access }
     }
 
@@ -117,7 +127,7 @@ impl Access {
                 return Turn::Never;
             }
         }
-        let settles = self.resized.is_some_and(|at| now.saturating_sub(at) < SETTLE);
+        let settles = self.resized.is_some_and(|at| now.saturating_sub(at) < self.settle);
         if settles && drawn && !self.background {
             return Turn::Wait(RETRY);
         }
@@ -143,7 +153,7 @@ impl Access {
     pub(crate) fn draws_below(&mut self) -> bool {
         let uses = terminal::ended_uses();
         let used = std::mem::replace(&mut self.uses, uses) != uses;
-        let settles = self.resized.take().is_some_and(|at| (self.now)() < at + SETTLE);
+        let settles = self.resized.take().is_some_and(|at| (self.now)() < at + self.settle);
         std::mem::take(&mut self.background) | used | settles
     }
 }
@@ -165,7 +175,7 @@ mod tests {
     fn access() -> (Arc<AtomicU64>, Access) {
         let time = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&time);
-        (time, Access::for_test(move || Duration::from_millis(read.load(Relaxed))))
+        (time, Access::for_test(false, move || Duration::from_millis(read.load(Relaxed))))
     }
 
     // Rule 18

@@ -57,7 +57,8 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// A panic hook erases the rows before a panic message is printed, and the board
 /// continues below the message; [`panic_hook`](Self::panic_hook) turns it off. While the
 /// process is in the background, nothing is drawn. While the terminal is being resized,
-/// rows are redrawn only after its size has been stable for 300 ms.
+/// rows are redrawn only after its size has been stable for 300 ms, or for one second in a
+/// multiplexer or over SSH.
 ///
 /// After Ctrl-Z and `fg`, the board continues below the output of the shell, if a change
 /// was due meanwhile. No signal handler is needed: a thread that wakes more than a second
@@ -618,7 +619,9 @@ impl<K> Console<K> {
                 let painter = Painter::new(theme, color, environment.reflows());
                 let reports = self.progress.unwrap_or_else(|| environment.shows_progress());
                 let painter = if reports { painter.with_progress() } else { painter };
-                let access = claim.map(|claim| Access::new(claim, self.panic_hook, self.echo));
+                let late = environment.reports_late();
+                let access =
+                    claim.map(|claim| Access::new(claim, self.panic_hook, self.echo, late));
                 View::live(painter, size, time, access)
             }
         };

@@ -22,6 +22,8 @@ pub(crate) struct Environment {
     /// Whether the terminal truncates long rows when it becomes narrower. Most
     /// terminals reflow them.
     truncates: bool,
+    /// Whether a multiplexer or a network is between the terminal and the program.
+    remote: bool,
     /// Whether the terminal is known to understand `OSC 9;4`.
     progress: bool,
     /// The locale, which determines the character set.
@@ -57,6 +59,7 @@ impl Environment {
             force_color: read("FORCE_COLOR"),
             clicolor_force: read("CLICOLOR_FORCE"),
             truncates: truncates(read),
+            remote: is_remote(read),
             progress: knows_progress(read),
             locale: locale(read),
         }
@@ -93,6 +96,11 @@ impl Environment {
         self.terminal && self.progress
     }
 
+    /// Returns `true` if the terminal may report a new size late.
+    pub(crate) fn reports_late(&self) -> bool {
+        self.remote
+    }
+
     /// Returns `true` if the terminal reflows rows when it becomes narrower.
     pub(crate) fn reflows(&self) -> bool {
         !self.truncates
@@ -106,6 +114,14 @@ fn escapes_enabled() -> Option<bool> {
     return anstyle_query::windows::enable_ansi_colors();
     #[cfg(not(windows))]
     None
+}
+
+/// Returns `true` if a multiplexer or a network is between the terminal and the program.
+fn is_remote(read: impl Fn(&str) -> OsString) -> bool {
+    const VARIABLES: [&str; 5] = ["TMUX", "STY", "ZELLIJ", "SSH_CONNECTION", "SSH_TTY"];
+    let term = read("TERM");
+    let starts = |name: &str| term.as_encoded_bytes().starts_with(name.as_bytes());
+    VARIABLES.into_iter().any(|name| !read(name).is_empty()) || starts("screen") || starts("tmux")
 }
 
 /// Returns `true` if the terminal interprets escape sequences. Shells on Windows do not set
@@ -312,6 +328,22 @@ mod tests {
         ] {
             assert_eq!(environment(true, variables).shows_progress(), shows, "{variables:?}");
             assert!(!environment(false, variables).shows_progress());
+        }
+    }
+
+    #[test]
+    fn multiplexers_and_networks_report_the_size_late() {
+        for (variables, late) in [
+            (&[("TERM", "xterm-256color")][..], false),
+            (&[("TERM", "xterm-256color"), ("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")], true),
+            (&[("TERM", "xterm-256color"), ("SSH_TTY", "/dev/pts/1")], true),
+            (&[("TERM", "xterm-256color"), ("TMUX", "x")], true),
+            (&[("TERM", "xterm-256color"), ("ZELLIJ", "0")], true),
+            (&[("TERM", "vt100"), ("STY", "1.pts-0")], true),
+            (&[("TERM", "tmux-256color")], true),
+            (&[("TERM", "screen.xterm")], true),
+        ] {
+            assert_eq!(environment(true, variables).reports_late(), late, "{variables:?}");
         }
     }
 

@@ -64,7 +64,7 @@ impl Stage {
             let time = Arc::clone(&time);
             move || Duration::from_millis(time.load(Relaxed))
         };
-        let access = Access::for_test(now.clone());
+        let access = Access::for_test(true, now.clone());
         let reflows = matches!(terminal, Terminal::Reflows(_));
         let painter = Painter::new(Theme::new(), false, reflows);
         let size = Size::Columns(reported, ROWS as u16);
@@ -102,7 +102,7 @@ fn drag(terminal: Terminal, pause: u64) -> (Vec<String>, usize, usize) {
     stage.terminal.feed(b"above\r\n");
     let (mut jobs, mut lines) = (0, 0);
     let mut reports = VecDeque::new();
-    let end = 4_000 + pause * COLUMNS.len() as u64;
+    let end = 5_000 + pause * COLUMNS.len() as u64;
     for now in (0..end).step_by(25) {
         let at = Duration::from_millis(now);
         let mut events = Vec::new();
@@ -140,7 +140,7 @@ fn drag(terminal: Terminal, pause: u64) -> (Vec<String>, usize, usize) {
 // Rule 18
 #[test]
 fn a_drag_loses_and_repeats_no_row_and_no_line() {
-    for pause in [50, 125, 200, 250] {
+    for pause in [50, 125, 200, 300, 400, 600, 900] {
         let reflowing = avt::Terminal::with_scrollback(80, ROWS, None).expect("a size");
         let truncating = Emulator::new(80, ROWS, false);
         for terminal in [Terminal::Reflows(Box::new(reflowing)), Terminal::Truncates(truncating)] {
