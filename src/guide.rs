@@ -1,5 +1,5 @@
 //! The rules of the board, the algorithm of the merge, a comparison with other crates,
-//! and recipes for pools.
+//! their names here, and recipes for pools.
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/board.md")]
@@ -10,6 +10,10 @@ pub mod compare {}
 
 #[doc = include_str!("guide/merge.md")]
 pub mod merge {}
+
+#[cfg(feature = "std")]
+#[doc = include_str!("guide/migrate.md")]
+pub mod migrate {}
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/recipes.md")]
