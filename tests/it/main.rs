@@ -5,11 +5,11 @@ mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;
+mod classic;
 mod console;
 mod dynamic;
 mod event;
 mod events;
-mod frame;
 mod fuzz_input;
 mod harness;
 mod job;
