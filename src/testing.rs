@@ -34,19 +34,19 @@
 //!
 //! // The workers run while the pool is polled.
 //! assert_eq!(pool.next().now_or_never(), None);
-//! let rows = ["worker  1: sleeping for 1 s", "worker  2: sleeping for 2 s"];
+//! let rows = ["⠋ worker  1  sleeping for 1 s", "⠋ worker  2  sleeping for 2 s"];
 //! assert_eq!(screen.show(&mut events).rows(), rows);
 //!
 //! clock.advance(Duration::from_secs(1));
 //! assert_eq!(pool.next().now_or_never(), Some(Some(1)));
-//! let rows = ["worker  1: done ✔", "worker  2: sleeping for 2 s"];
+//! let rows = ["✓ worker  1  done  in 1.0s", "⠋ worker  2  sleeping for 2 s"];
 //! assert_eq!(screen.show(&mut events).rows(), rows);
 //!
 //! // A completed row stays for a second, then it leaves the board.
 //! clock.advance(Duration::from_secs(1));
 //! assert_eq!(pool.next().now_or_never(), Some(Some(2)));
-//! assert_eq!(screen.show(&mut events).scrollback(), ["worker  1: done ✔"]);
-//! assert_eq!(screen.rows(), ["worker  2: done ✔"]);
+//! assert_eq!(screen.show(&mut events).scrollback(), ["✓ worker  1  done  in 1.0s"]);
+//! assert_eq!(screen.rows(), ["✓ worker  2  done  in 2.0s"]);
 //! ```
 
 mod clock;

@@ -247,7 +247,7 @@ impl<F> StatusOptions<F> {
     /// handle.workers()[0].stop();
     /// handle.pause();
     /// assert_eq!(pool.next().now_or_never(), None);
-    /// let rows = ["worker  1: done ✔", "worker  2: (paused) item 1"];
+    /// let rows = ["✓ worker  1  done  in 0.0s", "⠋ worker  2  (paused) item 1"];
     /// assert_eq!(screen.show(&mut events).rows(), rows);
     /// ```
     pub fn wrap_worker<B, S, C>(
@@ -364,12 +364,12 @@ fn mark_state(worker: &Worker, job: &Job) {
 ///
 /// assert_eq!(pool.next().now_or_never(), Some(Some(Ok(1))));
 /// assert_eq!(pool.next().now_or_never(), None);
-/// let rows = ["worker  1: restarting (1): connection reset"];
+/// let rows = ["! worker  1  restarting (1): connection reset"];
 /// assert_eq!(screen.show(&mut events).rows(), rows);
 ///
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(pool.next().now_or_never(), Some(Some(Ok(1))));
-/// assert_eq!(screen.show(&mut events).rows(), ["worker  1: (restarted 1) waiting"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["⠋ worker  1  (restarted 1) waiting"]);
 /// ```
 pub fn report_restarts<A, E, B, P>(
     mut policy: P,

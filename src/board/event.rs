@@ -386,7 +386,7 @@ impl Row {
 ///
 /// Values are absolute: if two changes of a job set the same field, the newer value
 /// counts. A change without fields means that the job was updated with the values that it
-/// already had, which also makes its row bold.
+/// already had, which also ends its silence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(default))]
 #[non_exhaustive]

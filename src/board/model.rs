@@ -39,9 +39,9 @@ pub(crate) use row::JobRow;
 /// let (at, job) = (Duration::ZERO, JobId::new(1).expect("ids count from 1"));
 /// let row = Row::new("copy: ").with_text("a.txt");
 /// model.apply(&Event::Added { at, job, row });
-/// assert_eq!(Frame::new(&model, 80, 24, Duration::ZERO).to_string(), "copy: a.txt\n");
-/// // The row is bold for a second.
-/// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_secs(1)));
+/// assert_eq!(Frame::new(&model, 80, 24, Duration::ZERO).to_string(), "⠋ copy  a.txt\n");
+/// // The spinner turns.
+/// assert_eq!(model.next_change(Duration::ZERO), Some(Duration::from_millis(100)));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -59,6 +59,8 @@ pub struct Model {
     counts: Counts,
     /// The partial line of a writer; empty if there is none.
     partial: String,
+    /// The number of states that rows have had.
+    revisions: u64,
     closed: bool,
     /// Whether no rows are shown yet.
     hides_rows: bool,
@@ -93,14 +95,19 @@ impl Model {
     }
 
     /// Returns the time at which the frame next changes without another event, because a
-    /// row stops being bold, a completed row leaves, an elapsed time advances, or a row
-    /// shows for how long it has not been updated. Returns `None` if the frame stays the
-    /// same.
+    /// spinner turns, a text is no longer new, a completed row leaves, an elapsed time
+    /// advances, or a row shows for how long it has not been updated. Returns `None` if the
+    /// frame stays the same.
     ///
     /// The time is never too late. It may be too early if the row that changes is cut or
     /// not on the screen.
     pub fn next_change(&self, now: Duration) -> Option<Duration> {
         self.index.next_change(now)
+    }
+
+    /// Returns [`next_change`](Self::next_change) for rows whose spinners do not turn with time.
+    pub(crate) fn next_change_without_spinners(&self, now: Duration) -> Option<Duration> {
+        self.index.next_change_without_spinners(now)
     }
 
     /// Returns `true` if the board has closed.
@@ -166,6 +173,16 @@ impl Model {
         self.index.errors()
     }
 
+    /// Returns the number of running rows that are quiet at `now`.
+    pub(crate) fn quiet(&self, now: Duration) -> usize {
+        self.index.quiet(now)
+    }
+
+    /// Prepares for a frame at `now`, so that it counts the quiet rows quickly.
+    pub(crate) fn advance(&mut self, now: Duration) {
+        self.index.advance(now);
+    }
+
     /// Returns the overall progress of all jobs.
     pub(crate) fn overall_progress(&self) -> OverallProgress {
         self.index.overall_progress()
@@ -184,7 +201,8 @@ impl Model {
 
     fn add(&mut self, job: JobId, data: &Row, at: Duration) {
         self.take(job);
-        let row = JobRow::new(data.clone(), at);
+        self.revisions += 1;
+        let row = JobRow::new(data.clone(), at, self.revisions);
         self.place_row(job, data);
         self.index.add_running(job, &row);
         self.running.insert(job, row);
@@ -213,7 +231,8 @@ impl Model {
     fn change(&mut self, job: JobId, change: &Change, at: Duration) {
         let Some(row) = self.running.get_mut(&job) else { return };
         self.index.remove_running(job, row);
-        row.change(change, at);
+        self.revisions += 1;
+        row.change(change, at, self.revisions);
         self.index.add_running(job, row);
     }
 
@@ -257,8 +276,7 @@ impl Model {
         }
         row.end(outcome, at);
         if let Some(above) = self.completed.back() {
-            // Rows leave from the top, so none may stop being bold before the one above
-            // it.
+            // Rows leave from the top, so none may be due to leave before the one above it.
             row.updated = row.updated.max(above.updated);
         }
         self.index.add_completed(&row);

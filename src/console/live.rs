@@ -1,10 +1,17 @@
-//! Live rows on a terminal.
+//! The live rows of a console: frames of rows, and the bytes that draw them.
+
+mod cells;
+mod classic;
+mod ended;
+pub(crate) mod frame;
+mod layout;
+mod line;
+pub(crate) mod painter;
+mod row;
+mod running;
+pub(crate) mod theme;
 
 #[cfg(test)]
 pub(crate) mod emulator;
-pub(crate) mod frame;
-pub(crate) mod painter;
-mod row;
 #[cfg(test)]
 mod screen;
-pub(crate) mod theme;

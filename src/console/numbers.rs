@@ -2,6 +2,7 @@
 //! total alone.
 
 use core::fmt::Write;
+use core::time::Duration;
 
 use crate::board::event::{Progress, Unit};
 
@@ -129,6 +130,16 @@ pub(crate) fn time(seconds: u64) -> String {
     }
 }
 
+/// Formats the time that ended work took: `in 3.2s`, `in 4m 05s`.
+pub(crate) fn taken(time_taken: Duration) -> String {
+    let tenths = time_taken.as_millis() / 100;
+    if tenths < 100 {
+        format!("in {}.{}s", tenths / 10, tenths % 10)
+    } else {
+        format!("in {}", time(time_taken.as_secs()))
+    }
+}
+
 /// Formats progress as words that follow a text: `25% - 3/12, 1.50/s, 6s left`. Returns
 /// `None` before there is anything to say.
 pub(crate) fn words(progress: &Progress) -> Option<String> {
@@ -226,6 +237,11 @@ mod tests {
             (8_640_000, "100d"),
         ] {
             assert_eq!(time(seconds), text);
+        }
+        for (millis, text) in
+            [(0, "in 0.0s"), (3_290, "in 3.2s"), (9_999, "in 9.9s"), (12_900, "in 12s")]
+        {
+            assert_eq!(taken(Duration::from_millis(millis)), text);
         }
     }
 

@@ -6,6 +6,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// only the painter writes them.
 pub(crate) const ESCAPE: char = 27 as char;
 const BELL: char = 7 as char;
+/// The least width at which a text is cut elsewhere than at its end.
+const SHORT: usize = 5;
 /// The zero-width joiner of emoji.
 const JOINER: char = '\u{200d}';
 
@@ -166,8 +168,59 @@ pub(crate) fn cut(clean: &str, columns: usize, ellipsis: char) -> String {
     cut
 }
 
+/// Cuts a clean text in its middle: two fifths of the room go to its start, three fifths to
+/// its end. Below five columns the end is cut.
+pub(crate) fn cut_middle(clean: &str, columns: usize, ellipsis: char) -> String {
+    let room = columns.saturating_sub(1);
+    cut_out(clean, columns, (room * 2 + 2) / 5, ellipsis)
+}
+
+/// Cuts a clean text like [`cut_middle`], but keeps the last third, which often is a number.
+pub(crate) fn cut_prefix(clean: &str, columns: usize, ellipsis: char) -> String {
+    cut_out(clean, columns, columns.saturating_sub(1 + columns / 3), ellipsis)
+}
+
+/// Cuts a clean text. Of a path, whole components stay if they fit: `src/…/terminal.rs`, or
+/// else `…/terminal.rs`. Other texts are cut in their middle.
+pub(crate) fn cut_text(clean: &str, columns: usize, ellipsis: char) -> String {
+    let is_separator = |c| matches!(c, '/' | '\\');
+    let last = clean.rfind(is_separator).map(|at| &clean[at..]);
+    if let Some(last) = last.filter(|last| !last.contains(' ') && width(clean) > columns) {
+        let first = clean.find(is_separator).map_or("", |at| &clean[..=at]);
+        let long = format!("{first}{ellipsis}{last}");
+        let short = format!("{ellipsis}{last}");
+        let is_shorter = |text: &String| width(text) <= columns;
+        if let Some(path) = [long, short].into_iter().find(is_shorter) {
+            return path;
+        }
+    }
+    cut_middle(clean, columns, ellipsis)
+}
+
+/// Cuts a clean text to the given width. `head` columns before the `ellipsis` stay, and the
+/// rest of the room is for the end of the text.
+fn cut_out(clean: &str, columns: usize, head: usize, ellipsis: char) -> String {
+    if columns < SHORT || width(clean) <= columns {
+        return cut(clean, columns, ellipsis);
+    }
+    let all: Vec<(&str, usize)> = clusters(clean).collect();
+    let start = bytes_within(all.iter(), head);
+    let end = bytes_within(all.iter().rev(), columns - 1 - head);
+    format!("{}{ellipsis}{}", &clean[..start], &clean[clean.len() - end..])
+}
+
+/// Returns the bytes of the first clusters that fit the given width.
+fn bytes_within<'a>(clusters: impl Iterator<Item = &'a (&'a str, usize)>, room: usize) -> usize {
+    let mut taken = 0;
+    let fit = clusters.take_while(|cluster| {
+        taken += cluster.1;
+        taken <= room
+    });
+    fit.map(|cluster| cluster.0.len()).sum()
+}
+
 /// Splits a text into grapheme clusters, each with its maximum number of columns.
-fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
+pub(crate) fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = clean;
     core::iter::from_fn(move || {
         let mut chars = rest.char_indices();
@@ -262,6 +315,39 @@ mod tests {
             ("abc", 0, ""),
         ] {
             assert_eq!(cut(text, columns, '…'), expected);
+        }
+    }
+
+    // Rule 16
+    #[test]
+    fn a_text_is_cut_in_its_middle_and_a_path_between_its_parts() {
+        for (text, columns, expected) in [
+            ("part-03.tar.gz", 14, "part-03.tar.gz"),
+            ("part-03.tar.gz", 13, "part-….tar.gz"),
+            ("readme.md", 6, "re….md"),
+            ("readme.md", 5, "re…md"),
+            ("readme.md", 4, "rea…"),
+            ("「東京スカイツリー」へようこそ.md", 20, "「東京ス…ようこそ.md"),
+            ("src/console/live/terminal.rs", 20, "src/…/terminal.rs"),
+            ("src/console/live/terminal.rs", 16, "…/terminal.rs"),
+            ("src/console/live/terminal.rs", 12, "src/…inal.rs"),
+            (r"src\console\live.rs", 13, r"src\…\live.rs"),
+            ("3/12 files of the folder", 12, "3/12… folder"),
+        ] {
+            assert_eq!(cut_text(text, columns, '…'), expected, "{text:?} in {columns}");
+        }
+    }
+
+    // Rule 16
+    #[test]
+    fn a_prefix_keeps_its_number() {
+        for (text, columns, expected) in [
+            ("worker 1", 8, "worker 1"),
+            ("worker 1", 7, "work… 1"),
+            ("worker 1", 5, "wor…1"),
+            ("worker 1", 4, "wor…"),
+        ] {
+            assert_eq!(cut_prefix(text, columns, '…'), expected);
         }
     }
 

@@ -400,7 +400,11 @@ impl View {
         let next_change = match &mut self.kind {
             Kind::Live(live) => {
                 live.draw(now, below, bytes);
-                live.model.next_change(now)
+                if live.painter.theme().table {
+                    live.model.next_change(now)
+                } else {
+                    live.model.next_change_without_spinners(now)
+                }
             }
             Kind::Plain(plain, out) => {
                 plain.due(now, out);
@@ -473,7 +477,8 @@ impl Live {
         let (columns, rows) = self.screen.take().unwrap_or_else(|| self.size.now());
         // On a screen of one row, lines and ended rows leave, and no row is shown.
         let room = if self.model.hides_rows() { 1 } else { rows };
-        self.frame = self.frame.next(&self.model, self.painter.theme(), columns, room, now);
+        self.model.advance(now);
+        self.frame.advance(&self.model, self.painter.theme(), columns, room, now);
         (columns, rows)
     }
 }

@@ -37,7 +37,7 @@ use crate::board::job::Job;
 ///
 /// let mut screen = Screen::new(80, 24);
 /// let rows = screen.show(&mut events).rows();
-/// assert!(rows[0].ends_with(" 75% - 3/4"), "{rows:?}");
+/// assert!(rows[0].ends_with(" 75%  3/4"), "{rows:?}");
 /// # });
 /// ```
 ///
@@ -56,9 +56,9 @@ use crate::board::job::Job;
 ///
 /// let mut screen = Screen::new(80, 24);
 /// assert_eq!(records.by_ref().take(1_700).count().now_or_never(), Some(1_700));
-/// assert_eq!(screen.show(&mut events).rows(), ["import: 1000 records"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["⠋ import  1000 records"]);
 /// assert_eq!(records.by_ref().count().now_or_never(), Some(800));
-/// assert_eq!(screen.show(&mut events).rows(), ["import: 2500 records"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["⠋ import  2500 records"]);
 /// ```
 pub const fn report_progress<S: Stream>(stream: S, job: Job) -> ReportProgress<S> {
     let count = Count { job, items: 0, reported: 0, step: 1, report: None };

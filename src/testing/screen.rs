@@ -34,16 +34,16 @@ use crate::console::live::theme::Theme;
 ///
 /// let job = board.add_job("copy: ");
 /// job.set_text("notes.txt");
-/// assert_eq!(screen.show(&mut events).rows(), ["copy: notes.txt"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["⠋ copy  notes.txt"]);
 ///
 /// clock.advance(Duration::from_secs(10));
-/// assert_eq!(screen.show(&mut events).rows(), ["copy: notes.txt · 10 s"]);
+/// assert_eq!(screen.show(&mut events).rows(), ["⠋ copy  notes.txt  quiet 10s"]);
 ///
 /// board.println("the disk is slow");
 /// job.fail("no space");
 /// screen.show(&mut events);
 /// assert_eq!(screen.scrollback(), ["the disk is slow"]);
-/// assert_eq!(screen.to_string(), "the disk is slow\ncopy: notes.txt ✘ no space\n");
+/// assert_eq!(screen.to_string(), "the disk is slow\n✗ copy  notes.txt  no space\n");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Screen {
@@ -101,9 +101,12 @@ impl Screen {
     /// Draws the board as it looks at the time `now`.
     pub fn draw(&mut self, now: Duration) -> &Self {
         let Self { columns, height, theme, .. } = self;
-        self.frame = self.frame.next(&self.model, theme, *columns, *height, now);
+        self.model.advance(now);
+        self.frame.advance(&self.model, theme, *columns, *height, now);
         self.model.retire(self.frame.above().len());
-        self.scrollback.extend(self.frame.above().iter().map(ToString::to_string));
+        for above in self.frame.above() {
+            self.scrollback.extend(above.to_string().split('\n').map(String::from));
+        }
         self.rows.clear();
         self.rows.extend(self.frame.live().iter().map(ToString::to_string));
         self

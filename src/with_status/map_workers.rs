@@ -50,9 +50,9 @@ impl<F> StatusOptions<F> {
     /// assert_eq!(page, Err("not found"));
     ///
     /// let rows = screen.show(&mut events).rows();
-    /// assert_eq!(rows[0], "worker  1: b.example ✘ not found");
-    /// assert_eq!(rows[1], "worker  1: waiting");
-    /// assert!(rows[2].contains(" 66% - 2/3"), "{rows:?}");
+    /// assert_eq!(rows[0], "✗ worker  1  b.example  not found");
+    /// assert_eq!(rows[1], "⠋ worker  1  waiting");
+    /// assert!(rows[2].ends_with(" 66%  2/3"), "{rows:?}");
     /// # });
     /// ```
     pub fn map_workers<B, I, R, G>(

@@ -10,8 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use active_status::capture::{Capture, redirect_output, with_output_redirected};
-use active_status::{Console, OpenBoard, board, console};
+use active_status::{OpenBoard, board, console};
 
+use crate::harness::classic_auto;
 use crate::pty::{pseudo_terminal, this_program};
 use crate::snapshot::snapshot;
 use crate::support::within_a_minute;
@@ -67,7 +68,7 @@ fn eprintln(line: impl std::fmt::Display) {
 
 /// A job that outlives its board.
 fn open() -> (active_status::Job, OpenBoard) {
-    let board = Console::auto().open();
+    let board = classic_auto().open();
     (board.add_job("row: "), board)
 }
 
@@ -162,7 +163,7 @@ fn last_worker_panics() {
 
 fn main_panics() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let board = Console::auto().open();
+        let board = classic_auto().open();
         let _job = board.add_job("row: ");
         let _capture = Capture::start(&board).expect("a capture");
         println("ready");
@@ -185,7 +186,7 @@ fn before_the_console() {
     let (board, events) = board();
     let capture = Capture::start(&board).expect("a capture");
     println("early");
-    let running = Console::auto().start(events);
+    let running = classic_auto().start(events);
     let _job = board.add_job("row: ");
     println("late");
     drop(capture);
@@ -195,7 +196,7 @@ fn before_the_console() {
 fn after_the_close() {
     let (board, events) = board();
     let _capture = Capture::start(&board).expect("a capture");
-    let running = Console::auto().start(events);
+    let running = classic_auto().start(events);
     let _job = board.add_job("row: ");
     println("open");
     read_stdin();
@@ -220,7 +221,7 @@ fn threads() {
 }
 
 fn two_guards() {
-    let (one, two) = (Console::auto().open(), board());
+    let (one, two) = (classic_auto().open(), board());
     let first = Capture::start(&one).expect("a capture");
     println("to the first");
     let second = Capture::start(&two.0).expect("another capture");
@@ -332,7 +333,7 @@ fn redirect() {
     }
     // A console that is opened meanwhile draws on the terminal as well.
     with_output_redirected(base(), || board.println("above the row")).expect("files");
-    let late = with_output_redirected(base(), || Console::auto().open()).expect("files");
+    let late = with_output_redirected(base(), || classic_auto().open()).expect("files");
     drop(board);
     late.println("late");
     drop(late);
@@ -350,7 +351,7 @@ fn redirect_in_a_capture() {
 
 fn redirect_and_panic() {
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let board = Console::auto().open();
+        let board = classic_auto().open();
         let _job = board.add_job("row: ");
         let _ = with_output_redirected(base(), || panic!("as it does"));
     }));

@@ -1,10 +1,10 @@
-//! How a board is laid out: tables of what it shows.
+//! The rows of the classic theme: tables of what they show.
 
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
 use active_status::model::{Frame, Model};
-use active_status::{Event, JobId, Outcome, Status};
+use active_status::{Event, JobId, Outcome, Status, Theme};
 
 /// A model, and the time of the next event.
 #[derive(Default)]
@@ -46,7 +46,8 @@ impl Board {
     }
 
     fn shows(&self, columns: u16, rows: u16) -> String {
-        Frame::new(&self.model, columns, rows, self.now).to_string()
+        let theme = Theme::classic();
+        Frame::with_theme(&self.model, &theme, columns, rows, self.now).to_string()
     }
 }
 

@@ -17,7 +17,7 @@ use active_status::{Board, Console, Event, JobId, OpenBoard, Outcome, board, boa
 use futures::Stream;
 use futures::stream::{self, StreamExt};
 
-use crate::harness::{Reporter, Show, Signal, blocked, millis, next_frame, screen, wrote};
+use crate::harness::{Reporter, Show, Signal, blocked, classic, millis, next_frame, screen, wrote};
 use crate::snapshot::printed;
 use crate::support::within_a_minute;
 
@@ -49,7 +49,7 @@ fn consoles_and_their_futures_are_send() {
 #[test]
 fn the_first_frame_is_drawn_immediately() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     assert_eq!(time.next_timer(), None);
     let _job = board.add_job("copy: ");
     assert_eq!(screen(&show.frame()), "copy:");
@@ -59,7 +59,7 @@ fn the_first_frame_is_drawn_immediately() {
 #[test]
 fn frames_are_100_ms_apart_and_the_last_state_is_drawn() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let job = board.add_job("copy: ");
     let mut bytes = show.frame();
     job.set_text("a");
@@ -77,7 +77,7 @@ fn frames_are_100_ms_apart_and_the_last_state_is_drawn() {
 #[test]
 fn a_busy_board_is_written_ten_times_per_second() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let jobs: Vec<_> = (0..8).map(|number| board.add_job(format!("job {number}: "))).collect();
     let mut bytes = show.frame();
     for round in 1..=250 {
@@ -97,7 +97,7 @@ fn a_busy_board_is_written_ten_times_per_second() {
 #[test]
 fn ten_megabytes_in_one_update_are_one_row() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let job = board.add_job("copy: ");
     job.set_text("a word\n".repeat(1_500_000));
     let frame = show.frame();
@@ -117,7 +117,7 @@ fn the_stream_is_not_polled_before_the_next_frame() {
         looked.store(true, Ordering::Relaxed);
         Pin::new(&mut events).poll_next(cx)
     });
-    let mut show = Show::new(|reporter| Console::live().output(reporter).run(events, time.timer()));
+    let mut show = Show::new(|reporter| classic().output(reporter).run(events, time.timer()));
     let job = board.add_job("copy: ");
     show.frame();
     looks.store(false, Ordering::Relaxed);
@@ -132,16 +132,36 @@ fn the_stream_is_not_polled_before_the_next_frame() {
     assert!(looks.load(Ordering::Relaxed));
 }
 
-// Rule 15
+// Rules 14, 15
 #[test]
-fn an_idle_board_sleeps_until_a_drawn_character_changes() {
+fn a_quiet_board_wakes_once_per_second() {
     let time = VirtualClock::new();
     let (board, mut show) = shown(Console::live(), &time);
     let _job = board.add_job("copy: ");
     show.frame();
-    // The row dims after a second and then shows its silence. The stream is polled
-    // 100 ms after each frame.
-    for at in [1_000, 10_000, 20_000, 30_000, 60_000, 120_000].map(millis) {
+    // The spinner turns, and from 10 s on only with the seconds.
+    let turns = (1..=100).map(|turn| turn * 100).chain((11..=70).map(|second| second * 1_000));
+    for at in turns.map(millis) {
+        if time.now() >= millis(10_000) {
+            // The stream is polled 100 ms after each frame.
+            time.advance(millis(100));
+            show.settle();
+        }
+        assert_eq!(time.next_timer(), Some(at));
+        time.advance(at - time.now());
+        assert_ne!(show.frame(), "");
+    }
+}
+
+// Rule 15
+#[test]
+fn a_classic_board_is_still_until_a_drawn_character_changes() {
+    let time = VirtualClock::new();
+    let (board, mut show) = shown(classic(), &time);
+    let _job = board.add_job("copy: ");
+    show.frame();
+    // The row is no longer bold after a second, and then shows its silence.
+    for at in [1_000, 10_000].map(millis) {
         time.advance(millis(100));
         show.settle();
         assert_eq!(time.next_timer(), Some(at));
@@ -154,7 +174,7 @@ fn an_idle_board_sleeps_until_a_drawn_character_changes() {
 #[test]
 fn a_board_without_pending_changes_does_not_wake() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     board.println("hello");
     show.frame();
     time.advance(millis(100));
@@ -170,7 +190,7 @@ fn a_board_without_pending_changes_does_not_wake() {
 #[test]
 fn elapsed_time_is_drawn() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     board.show_elapsed();
     let mut bytes = show.frame();
     for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
@@ -186,7 +206,7 @@ fn elapsed_time_is_drawn() {
 fn an_early_timer_does_not_stop_the_clock() {
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
-    let still = Console::live().clock(|| Duration::ZERO);
+    let still = classic().clock(|| Duration::ZERO);
     let mut show = Show::new(|reporter| still.output(reporter).run(events, time.timer()));
     board.show_elapsed();
     let mut bytes = show.frame();
@@ -200,7 +220,7 @@ fn an_early_timer_does_not_stop_the_clock() {
 #[test]
 fn the_close_ends_the_future_after_all_events() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let job = board.add_job("copy: ");
     let first = show.frame();
     job.set_text("a.txt");
@@ -291,7 +311,7 @@ fn an_endless_stream_is_drawn_and_yields_to_the_executor() {
 fn a_timer_that_is_always_ready_yields_to_the_executor() {
     let (board, events) = board_with_clock(|| Duration::ZERO);
     board.show_elapsed();
-    let show = Show::new(|reporter| Console::live().output(reporter).run(events, |_| ready(())));
+    let show = Show::new(|reporter| classic().output(reporter).run(events, |_| ready(())));
     assert_eq!(show.polls, 1);
 }
 
@@ -302,7 +322,7 @@ fn stalled(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>
     let show = Show::new(|reporter| {
         let (output, permits) = blocked(reporter);
         sender = Some(permits);
-        let console = Console::live().clock(time.reader()).size(40, 10);
+        let console = classic().clock(time.reader()).size(40, 10);
         console.output(output).run(events, time.timer())
     });
     (board, show, sender.expect("a writer"))
@@ -484,7 +504,7 @@ fn run_while_shows_the_work_and_returns_its_output() {
         7
     };
     let mut show = Show::new(|reporter| {
-        let console = Console::live().clock(time.reader()).output(reporter);
+        let console = classic().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let mut bytes = show.frame();
@@ -565,7 +585,7 @@ fn the_last_frame_is_below_the_message_of_a_panic_in_the_work() {
         panic!("as it does");
     };
     let mut show = Show::new(|reporter| {
-        let console = Console::live().clock(time.reader()).output(reporter);
+        let console = classic().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
@@ -586,7 +606,7 @@ fn the_last_frame_is_below_even_if_jobs_outlive_the_work() {
         panic!("as it does");
     };
     let mut show = Show::new(|reporter| {
-        let console = Console::live().clock(time.reader()).output(reporter);
+        let console = classic().clock(time.reader()).output(reporter);
         console.run_while(events, time.timer(), work)
     });
     let before = show.frame();
@@ -648,14 +668,14 @@ fn a_waker_may_print_on_the_board() {
 fn opened_and_stalled() -> (OpenBoard, Receiver<Signal>, Sender<()>) {
     let (sender, signals) = mpsc::channel();
     let (output, permits) = blocked(Reporter(sender));
-    (Console::live().output(output).size(40, 10).open(), signals, permits)
+    (classic().output(output).size(40, 10).open(), signals, permits)
 }
 
 // Rule 21
 #[test]
 fn a_shutdown_draws_everything_said_before() {
     let (sender, signals) = mpsc::channel();
-    let board = Console::live().output(Reporter(sender)).size(40, 10).open();
+    let board = classic().output(Reporter(sender)).size(40, 10).open();
     let job = board.add_job("copy: ");
     job.set_text("a.txt");
     job.finish();
@@ -754,7 +774,7 @@ fn a_panicking_writer_does_not_affect_workers() {
         }
     }
     within_a_minute(|| {
-        let board = Console::live().output(Panics).open();
+        let board = classic().output(Panics).open();
         let job = board.add_job("copy: ");
         job.finish();
         board.shutdown();
@@ -768,7 +788,7 @@ fn the_last_frame_is_below_the_message_of_a_panic() {
     let mut before = String::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
-        let console = Console::live().clock(|| Duration::ZERO);
+        let console = classic().clock(|| Duration::ZERO);
         let board = console.output(Reporter(sender)).size(40, 10).open();
         let _job = board.add_job("copy: ");
         before += &next_frame(&signals);
@@ -786,7 +806,7 @@ fn the_last_frame_is_below_even_if_jobs_outlive_the_panic() {
     let (mut before, mut jobs) = (String::new(), Vec::new());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
-        let console = Console::live().clock(|| Duration::ZERO);
+        let console = classic().clock(|| Duration::ZERO);
         let board = console.output(Reporter(sender)).size(40, 10).open();
         jobs.push(board.add_job("copy: "));
         before += &next_frame(&signals);
@@ -811,7 +831,7 @@ fn a_panic_that_was_drawn_is_not_drawn_again() {
     let mut frames = String::new();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         // Printing the panic may be slow: on this clock nothing dims meanwhile.
-        let console = Console::live().clock(|| Duration::ZERO);
+        let console = classic().clock(|| Duration::ZERO);
         let board = console.output(Reporter(sender)).size(40, 10).open();
         let job = board.add_job("copy: ");
         frames += &(next_frame(&signals) + "message\r\n");
@@ -828,7 +848,7 @@ fn a_panic_that_was_drawn_is_not_drawn_again() {
 #[test]
 fn the_board_continues_below_the_message_of_a_panic() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let (job, other) = (board.add_job("copy: "), board.add_job("move: "));
     let mut bytes = show.frame();
     job.end(Outcome::Panicked);
@@ -897,7 +917,7 @@ fn a_plain_console_writes_printed_lines_unchanged() {
 #[test]
 fn the_frame_interval_can_be_chosen() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live().frame_interval(millis(400)), &time);
+    let (board, mut show) = shown(classic().frame_interval(millis(400)), &time);
     let job = board.add_job("copy: ");
     let mut bytes = show.frame();
     job.set_text("a");
@@ -913,7 +933,7 @@ fn the_frame_interval_can_be_chosen() {
 #[test]
 fn a_partial_line_is_below_the_rows_until_it_ends() {
     let time = VirtualClock::new();
-    let (board, mut show) = shown(Console::live(), &time);
+    let (board, mut show) = shown(classic(), &time);
     let _job = board.add_job("copy: ");
     let mut writer = board.writer();
     write!(writer, "Continue? ").unwrap();

@@ -19,7 +19,7 @@ use active_status::workers::{
     until_stopped, with_events,
 };
 use active_status::{
-    Board, Event, Events, Job, Outcome, StatusOptions, WorkQueue, board, run_workers,
+    Board, Event, Events, Job, Outcome, StatusOptions, Theme, WorkQueue, board, run_workers,
 };
 use futures::stream::FusedStream;
 use futures::{FutureExt, Stream, StreamExt, stream};
@@ -1001,7 +1001,7 @@ struct Rows {
 impl Rows {
     fn new(clock: &VirtualClock) -> (Board, Self) {
         let (board, events) = clock.board();
-        (board, Self { events, screen: Screen::new(70, 20) })
+        (board, Self { events, screen: Screen::new(70, 20).with_theme(Theme::classic()) })
     }
 
     fn show(&mut self) -> Vec<String> {

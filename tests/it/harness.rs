@@ -10,9 +10,23 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use active_status::console::Live;
+use active_status::{Console, Theme};
+
 /// The time that a test waits for another thread before it fails, so that it does not
 /// hang.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Creates a live console whose rows change only with their jobs.
+pub(crate) fn classic() -> Console<Live> {
+    Console::live().theme(Theme::classic())
+}
+
+/// Creates a console like [`classic`], which is live if its output is a terminal.
+#[cfg(unix)]
+pub(crate) fn classic_auto() -> Console {
+    Console::auto().theme(Theme::classic())
+}
 
 pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -10,6 +10,7 @@ mod console;
 mod dynamic;
 mod event;
 mod events;
+mod frame;
 mod fuzz_input;
 mod harness;
 mod job;

@@ -149,8 +149,8 @@ fn each_worker_has_a_row_and_all_items_a_pinned_one() {
     let done: Vec<_> = parent.drain(&mut results).into_iter().map(|(_, text)| text).collect();
     assert_eq!(done, ["a", "c"]);
     let rows = screen.show(&mut events).rows();
-    assert_eq!(rows[0], "worker  2: reading b", "worker 1 leaves no trace");
-    assert!(rows[1].contains("66% - 2/3"), "{rows:?}");
+    assert_eq!(rows[0], "⠋ worker  2  reading b", "worker 1 leaves no trace");
+    assert!(rows[1].ends_with("66%  2/3"), "{rows:?}");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn rows_of_workers_that_just_finish_stay_if_asked_for() {
     let mut results = options.map_workers(&board, 1, ["a"], async |_job, text| text);
     assert_eq!(Parent::new().drain(&mut results).len(), 1);
     let rows = Screen::new(70, 10).show(&mut events).rows().to_vec();
-    assert!(rows.iter().any(|row| row == "worker  1: done ✔"), "{rows:?}");
+    assert!(rows.iter().any(|row| row == "✓ worker  1  done  in 0.0s"), "{rows:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use active_status::event::{Change, Place, Row};
+use active_status::event::{Change, Place, Progress, Row};
 use active_status::model::{Frame, Model};
 use active_status::{Event, JobId, Outcome, Status};
 
@@ -36,29 +36,59 @@ fn end(model: &mut Model, job: u64, outcome: Outcome, at: Duration) {
     model.apply(&Event::Ended { at, job: id(job), outcome });
 }
 
+/// Returns the times of the next changes from now on.
+fn changes(model: &Model, mut now: Duration, count: usize) -> Vec<Duration> {
+    let next = || {
+        now = model.next_change(now)?;
+        Some(now)
+    };
+    std::iter::from_fn(next).take(count).collect()
+}
+
 // Rule 9
 #[test]
-fn a_row_is_bold_for_a_second_after_its_last_update() {
+fn a_text_is_new_for_a_second() {
     let mut model = Model::new();
-    add(&mut model, 1, row("a"), seconds(0));
+    add(&mut model, 1, row("a").with_pinned(true), seconds(0));
     assert_eq!(model.next_change(seconds(0)), Some(seconds(1)));
-    change(&mut model, 1, Change::default(), millis(700));
-    assert_eq!(model.next_change(millis(700)), Some(millis(1_700)));
-    assert_eq!(model.next_change(millis(1_699)), Some(millis(1_700)));
-    assert_ne!(model.next_change(millis(1_700)), Some(millis(1_700)));
+    let tick = Change::default().with_progress(Progress::new(1, 2));
+    change(&mut model, 1, tick, millis(700));
+    assert_eq!(model.next_change(millis(700)), Some(seconds(1)));
+    change(&mut model, 1, Change::default().with_text("b"), millis(800));
+    assert_eq!(model.next_change(millis(800)), Some(millis(1_800)));
+    assert_eq!(model.next_change(millis(1_800)), None);
 }
 
 // Rule 14
 #[test]
-fn a_row_shows_its_silence_in_steps() {
+fn a_spinner_turns_until_its_row_is_quiet_and_then_with_the_seconds() {
     let mut model = Model::new();
-    add(&mut model, 1, row("a"), seconds(5));
-    let (mut now, mut steps) = (seconds(6), Vec::new());
-    for _ in 0..10 {
-        now = model.next_change(now).expect("another step");
-        steps.push(now.as_secs() - 5);
+    add(&mut model, 1, row("a"), millis(5_250));
+    let expected = [5_300, 5_400, 5_500].map(millis);
+    assert_eq!(changes(&model, millis(5_250), 3), expected);
+    let expected = [15_900, 16_000, 17_000, 18_000].map(millis);
+    assert_eq!(changes(&model, millis(15_800), 4), expected);
+}
+
+// Rules 13, 14
+#[test]
+fn rows_that_change_with_the_seconds_change_together() {
+    let mut model = Model::new();
+    let elapsed = row("").with_elapsed(true);
+    for (job, row) in (1..).zip([row("a"), row("b"), elapsed]) {
+        add(&mut model, job, row, millis(300 * job));
     }
-    assert_eq!(steps, [10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 2_400]);
+    assert_eq!(changes(&model, millis(20_500), 3), [21, 22, 23].map(seconds));
+}
+
+// Rule 14
+#[test]
+fn rows_that_do_not_work_do_not_wake() {
+    let mut model = Model::new();
+    add(&mut model, 1, Row::new("pinned").with_pinned(true), seconds(0));
+    add(&mut model, 2, Row::new("detached"), seconds(0));
+    change(&mut model, 2, Change::default().with_detached(true), seconds(0));
+    assert_eq!(model.next_change(seconds(0)), None);
 }
 
 // Rule 12
@@ -124,7 +154,7 @@ fn events_that_make_no_sense_change_nothing() {
     model.apply(&Event::Closed { at: seconds(2) });
     add(&mut model, 2, row("c"), seconds(2));
     model.apply(&Event::Closed { at: seconds(3) });
-    assert_eq!(Frame::new(&model, 80, 24, seconds(3)).to_string(), "a ✔\n");
+    assert_eq!(Frame::new(&model, 80, 24, seconds(3)).to_string(), "✓ a  in 0.0s\n");
 }
 
 // Rule 5
@@ -307,7 +337,9 @@ proptest! {
             for before in [now + (next - now) / 2, next - Duration::from_nanos(1)] {
                 prop_assert_eq!(&Frame::new(&model, 200, 100, before), &shown);
             }
-            prop_assert_ne!(&Frame::new(&model, 200, 100, next), &shown);
+            // Elapsed time of hours has no seconds.
+            let changed = Frame::new(&model, 200, 100, next) != shown;
+            prop_assert!(changed || (next.subsec_nanos() == 0 && next > seconds(3_600)));
             now = next;
         }
     }

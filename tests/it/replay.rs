@@ -275,7 +275,7 @@ fn a_console_shows_the_time_of_a_replay_at_any_speed() {
         let console = Console::live().size(40, 10).clock(replay.clock());
         let mut show = Show::new(|reporter| console.output(reporter).run(replay, time.timer()));
         let mut bytes = show.frame();
-        for (seconds, text) in [(1, "1 second"), (2, "2 seconds"), (3, "3 seconds")] {
+        for (seconds, text) in [(1, "1s"), (2, "2s"), (3, "3s")] {
             // Each second is drawn, and nothing is drawn before it.
             let before = millis(seconds * second) - time.now() - millis(1);
             for _ in 0..3 {
@@ -285,7 +285,7 @@ fn a_console_shows_the_time_of_a_replay_at_any_speed() {
             assert!(show.frames.is_empty(), "speed {speed}, {seconds} s: {:?}", show.frames);
             time.advance(millis(seconds * second) - time.now());
             bytes += &show.frame();
-            assert_eq!(screen(&bytes), format!("elapsed: {text}"), "speed {speed}");
+            assert_eq!(screen(&bytes), format!("  elapsed  {text}"), "speed {speed}");
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use active_status::testing::VirtualClock;
-use active_status::{Board, Console, Job, JobOptions, Status, board_with_clock};
+use active_status::{Board, Job, JobOptions, Status, board_with_clock};
 
-use crate::harness::{Show, millis};
+use crate::harness::{Show, classic, millis};
 
 const TOTAL: u64 = 40;
 
@@ -162,7 +162,7 @@ fn play(acts: &[Act], end: Ending) -> (String, String) {
     const SIZE: (u16, u16) = (80, 8);
     let time = VirtualClock::new();
     let (board, events) = board_with_clock(time.reader());
-    let console = Console::live().clock(time.reader()).size(SIZE.0, SIZE.1);
+    let console = classic().clock(time.reader()).size(SIZE.0, SIZE.1);
     let mut show = Show::new(|reporter| console.output(reporter).run(events, time.timer()));
     let mut play = Play { board, running: BTreeMap::new(), left: Vec::new() };
     for act in acts {

@@ -20,6 +20,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, tcgetattr};
 use smol::Timer;
 
+use crate::harness::classic_auto;
 use crate::pty::{self, interrupt, pseudo_terminal, this_program};
 use crate::support::within_a_minute;
 
@@ -41,9 +42,9 @@ const PROMPT: &str = "prompt> ";
 /// Runs a part in a child process, which has a terminal. It does nothing otherwise.
 #[test]
 fn child() {
-    let board = || Console::auto().open();
+    let board = || classic_auto().open();
     match std::env::var(PART).as_deref() {
-        Ok("copy") => copy(board()),
+        Ok("copy") => copy(Console::auto().open()),
         Ok("wide") => wide(board()),
         Ok("flood") => flood(board()),
         Ok("wait") => wait(board()),
@@ -54,7 +55,7 @@ fn child() {
         Ok("session") => session(),
         Ok("background") => background(board()),
         Ok("job control") => job_control(board()),
-        Ok("job control without echo") => job_control(Console::auto().echo(false).open()),
+        Ok("job control without echo") => job_control(classic_auto().echo(false).open()),
         Ok("two boards") => two_boards(board()),
         Ok("stray output") => stray_output(board()),
         Ok("suspend") => suspend(board()),
@@ -140,7 +141,7 @@ fn worker_panics(board: OpenBoard) {
 
 fn main_panics() {
     let panicked = catch_unwind(|| {
-        let board = Console::auto().open();
+        let board = classic_auto().open();
         let _job = board.add_job("job: ");
         board.println("a line");
         panic!("as it does");
@@ -200,7 +201,7 @@ fn background(board: OpenBoard) {
 
 /// Shows a row without echo, then waits to be killed or to end.
 fn without_echo() {
-    let board = Console::auto().echo(false).open();
+    let board = classic_auto().echo(false).open();
     let _job = board.add_job("job: ");
     board.flush();
     say("ready");
@@ -214,7 +215,7 @@ fn without_echo() {
 }
 
 fn exit_without_echo() {
-    let board = Console::auto().echo(false).open();
+    let board = classic_auto().echo(false).open();
     let _job = board.add_job("job: ");
     board.flush();
     say("ready");
@@ -224,7 +225,7 @@ fn exit_without_echo() {
 
 fn panic_without_echo() {
     let panicked = catch_unwind(|| {
-        let board = Console::auto().echo(false).open();
+        let board = classic_auto().echo(false).open();
         let _job = board.add_job("job: ");
         board.flush();
         say("ready");
@@ -252,7 +253,7 @@ fn read_byte() {
 fn two_boards(first: OpenBoard) {
     let one = first.add_job("one: ");
     read_byte();
-    let second = Console::auto().open();
+    let second = classic_auto().open();
     let two = second.add_job("two: ");
     two.finish();
     second.println("of the second");
@@ -309,7 +310,7 @@ fn suspend_a_future() {
         smol::unblock(read_byte).await;
         job.finish();
     };
-    smol::block_on(Console::auto().run_while(events, Timer::after, work));
+    smol::block_on(classic_auto().run_while(events, Timer::after, work));
 }
 
 /// Answers a question, and ends the board before the suspension.
@@ -355,7 +356,7 @@ fn end_in_a_panic_hook() {
         drop(BOARD.lock().expect("no panics").take());
         let _ = writeln!(io::stderr(), "stopped");
     }));
-    let board = Console::auto().open();
+    let board = classic_auto().open();
     let _job = board.add_job("job: ");
     board.flush();
     *BOARD.lock().expect("no panics") = Some(board);
@@ -410,7 +411,7 @@ fn on_an_executor() {
     let (board, events) = board();
     board.show_elapsed();
     let work = smol::unblock(|| io::stdin().read(&mut [0]));
-    let _ = smol::block_on(Console::auto().run_while(events, Timer::after, work));
+    let _ = smol::block_on(classic_auto().run_while(events, Timer::after, work));
 }
 
 /// Prints a word on stdout, for the test.
@@ -491,7 +492,7 @@ fn copied(variables: &'static [(&str, &str)]) -> String {
 #[test]
 fn on_a_terminal_the_board_is_live_and_colored() {
     let bytes = copied(&[]);
-    assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt ✘ no space");
+    assert_eq!(screen(&bytes, (40, 10)), "✗ copy  a.txt  no space");
     assert!(bytes.contains("\u{1b}[?2026h") && bytes.contains("\u{1b}[31m"), "{bytes:?}");
 }
 
@@ -499,14 +500,14 @@ fn on_a_terminal_the_board_is_live_and_colored() {
 #[test]
 fn without_color_the_board_is_still_live() {
     let bytes = copied(&[("NO_COLOR", "1")]);
-    assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt ✘ no space");
+    assert_eq!(screen(&bytes, (40, 10)), "✗ copy  a.txt  no space");
     assert!(bytes.contains("\u{1b}[?2026h") && !bytes.contains("\u{1b}[31m"), "{bytes:?}");
 }
 
 #[test]
 fn in_a_locale_that_is_not_utf_8_the_board_is_in_ascii() {
     let bytes = copied(&[("LC_ALL", "C")]);
-    assert_eq!(screen(&bytes, (40, 10)), "copy: a.txt x no space");
+    assert_eq!(screen(&bytes, (40, 10)), "x copy  a.txt  no space");
 }
 
 // Rule 22
@@ -594,7 +595,7 @@ fn a_terminal_of_one_cell_shows_each_line_once() {
     within_a_minute(|| {
         let (status, bytes) = Scene::start("copy", (1, 1), &[]).end();
         assert!(status.success());
-        assert_eq!(screen(&bytes, (1, 1)), "copy: a.txt ✘ no space");
+        assert_eq!(screen(&bytes, (1, 1)), "✗ copy  a.txt\n    no space");
     });
 }
 
@@ -722,7 +723,7 @@ fn after_a_stop_without_a_shell_the_board_is_drawn_in_place() {
 fn a_board_is_live_in_the_foreground_of_a_session() {
     let seen = in_a_session("copy", "eval \"$ACTIVE_STATUS_JOB\"");
     assert!(seen.contains('\x1b'), "no live board");
-    assert_eq!(screen(&seen, (80, 24)), "copy: a.txt ✘ no space");
+    assert_eq!(screen(&seen, (80, 24)), "✗ copy  a.txt  no space");
 }
 
 // Rule 21

@@ -7,12 +7,12 @@ use active_status::console::ConsoleHandle;
 use active_status::testing::VirtualClock;
 use active_status::{Board, Console, Job, JobOptions, board, board_with_clock};
 
-use crate::harness::{Reporter, Show, Signal, millis, next_frame, wrote};
+use crate::harness::{Reporter, Show, Signal, classic, millis, next_frame, wrote};
 
 /// A board on a virtual clock, and its console.
 fn shown(time: &VirtualClock) -> (Board, Show<impl Future<Output = ()> + use<>>) {
     let (board, events) = board_with_clock(time.reader());
-    let console = Console::live().terminal_progress(true).clock(time.reader()).size(40, 10);
+    let console = classic().terminal_progress(true).clock(time.reader()).size(40, 10);
     (board, Show::new(|reporter| console.output(reporter).run(events, time.timer())))
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::board::event::{JobId, Status};
 use crate::board::model::overall::{OverallProgress, ProgressSums};
-use crate::board::model::row::{BOLD, JobRow, LONG, SECOND, STEPS, modulo};
+use crate::board::model::row::{JobRow, QUIET, SETTLED, quiet_since};
 
 /// The importance of a row, for when not all rows have room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,19 +34,29 @@ impl Class {
     }
 }
 
+/// The time for which a character of a spinner is shown while its row is not quiet.
+const TURN: Duration = Duration::from_millis(100);
+
 /// An index of rows. Adding and removing a row takes logarithmic time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// The running rows by class, then by the time of their last update.
     ranks: BTreeSet<(Class, Reverse<Duration>, JobId)>,
-    /// The times of the last updates of rows that can be bold, including completed ones.
+    /// The times of the last updates of rows without elapsed time.
     updates: Times,
-    /// The times of the last updates of rows that show their silence.
+    /// The times from which on texts are emphasized.
+    emphases: Times,
+    /// The times from which on completed rows are on the board.
+    completed: Times,
+    /// The times of the last updates of rows that can be quiet.
     silences: Times,
-    /// The same times, modulo [`LONG`].
-    long_silences: Times,
-    /// The times at which rows with elapsed time were added, modulo [`SECOND`].
-    seconds: Times,
+    /// The same times of rows with a spinner.
+    spinners: Times,
+    /// The number of rows that are quiet at the time `quiet_at`.
+    quiet: usize,
+    quiet_at: Duration,
+    /// The number of rows with elapsed time.
+    elapsed: usize,
     /// The number of running rows with the status error.
     errors: usize,
     sums: ProgressSums,
@@ -57,14 +67,19 @@ impl Index {
         self.ranks.insert((Class::of(row), Reverse(row.updated), job));
         self.errors += usize::from(row.data.status == Status::Error);
         self.sums.add_running(row);
-        if row.data.elapsed {
-            self.seconds.add(modulo(row.added, SECOND));
-        } else {
+        self.elapsed += usize::from(row.data.elapsed);
+        if !row.data.elapsed {
             self.updates.add(row.updated);
+        }
+        if let Some(at) = row.emphasis() {
+            self.emphases.add(at);
         }
         if row.shows_silence() {
             self.silences.add(row.updated);
-            self.long_silences.add(modulo(row.updated, LONG));
+            self.quiet += usize::from(row.quiet(self.quiet_at).is_some());
+        }
+        if has_spinner(row) {
+            self.spinners.add(row.updated);
         }
     }
 
@@ -72,20 +87,25 @@ impl Index {
         self.ranks.remove(&(Class::of(row), Reverse(row.updated), job));
         self.errors -= usize::from(row.data.status == Status::Error);
         self.sums.remove_running(row);
-        if row.data.elapsed {
-            self.seconds.remove(modulo(row.added, SECOND));
-        } else {
+        self.elapsed -= usize::from(row.data.elapsed);
+        if !row.data.elapsed {
             self.updates.remove(row.updated);
+        }
+        if let Some(at) = row.emphasis() {
+            self.emphases.remove(at);
         }
         if row.shows_silence() {
             self.silences.remove(row.updated);
-            self.long_silences.remove(modulo(row.updated, LONG));
+            self.quiet -= usize::from(row.quiet(self.quiet_at).is_some());
+        }
+        if has_spinner(row) {
+            self.spinners.remove(row.updated);
         }
     }
 
     pub(crate) fn add_completed(&mut self, row: &JobRow) {
         self.sums.add_completed(row);
-        self.updates.add(row.updated);
+        self.completed.add(row.updated);
     }
 
     /// Adds a row that has completed and is not shown.
@@ -94,7 +114,27 @@ impl Index {
     }
 
     pub(crate) fn remove_completed(&mut self, row: &JobRow) {
-        self.updates.remove(row.updated);
+        self.completed.remove(row.updated);
+    }
+
+    /// Counts the rows that are quiet at `now`. Afterwards counting again is quick, as long as
+    /// few rows have become quiet in between.
+    pub(crate) fn advance(&mut self, now: Duration) {
+        if now > self.quiet_at {
+            self.quiet = self.quiet(now);
+            self.quiet_at = now;
+        }
+    }
+
+    /// Returns the number of running rows that are quiet at `now`.
+    pub(crate) fn quiet(&self, now: Duration) -> usize {
+        let Some(until) = quiet_since(now) else { return 0 };
+        let more = match quiet_since(self.quiet_at) {
+            Some(since) if since >= until => return self.quiet,
+            Some(since) => self.silences.0.range((Bound::Excluded(since), Bound::Included(until))),
+            None => self.silences.0.range(..=until),
+        };
+        self.quiet + more.map(|(_, count)| count).sum::<usize>()
     }
 
     /// Returns the number of running rows with the status error.
@@ -116,12 +156,41 @@ impl Index {
 
     /// Returns the time after `now` at which the next row changes.
     pub(crate) fn next_change(&self, now: Duration) -> Option<Duration> {
-        let dims = self.updates.first_due(BOLD, now);
-        let silences = STEPS.into_iter().filter_map(|step| self.silences.first_due(step, now));
-        let repeated =
-            [self.long_silences.next_pass(LONG, now), self.seconds.next_pass(SECOND, now)];
-        repeated.into_iter().flatten().chain(dims).chain(silences).min()
+        let quiet = quiet_since(now);
+        let turns = self.spinners.last().is_some_and(|last| quiet.is_none_or(|since| last > since));
+        let turn = turns.then(|| now.saturating_add(TURN - remainder(now, TURN)));
+        let emphasized = self.emphases.first_due(SETTLED, now);
+        self.next_second(now).into_iter().chain(turn).chain(emphasized).min()
     }
+
+    /// Returns the time after `now` at which the next row changes, if no spinner turns with
+    /// time, and each update emphasizes its row.
+    pub(crate) fn next_change_without_spinners(&self, now: Duration) -> Option<Duration> {
+        self.next_second(now).into_iter().chain(self.updates.first_due(SETTLED, now)).min()
+    }
+
+    /// Returns the time after `now` at which the next completed row leaves, elapsed time
+    /// advances, or row says for how long it has been quiet.
+    fn next_second(&self, now: Duration) -> Option<Duration> {
+        let second = Duration::from_secs(now.as_secs().saturating_add(1));
+        let first_quiet = self.silences.first().map(|first| {
+            let started = u64::from(first.subsec_nanos() > 0);
+            Duration::from_secs(first.as_secs().saturating_add(started + QUIET)).max(second)
+        });
+        let elapsed = (self.elapsed > 0).then_some(second);
+        let completed = self.completed.first_due(SETTLED, now);
+        [completed, first_quiet, elapsed].into_iter().flatten().min()
+    }
+}
+
+/// Returns `true` if the row has a spinner while it runs.
+fn has_spinner(row: &JobRow) -> bool {
+    row.shows_silence() && matches!(row.data.status, Status::Normal | Status::Success)
+}
+
+/// Returns a time modulo a period that divides a second.
+fn remainder(time: Duration, period: Duration) -> Duration {
+    Duration::from_nanos((u128::from(time.subsec_nanos()) % period.as_nanos()) as u64)
 }
 
 /// A multiset of times.
@@ -151,14 +220,11 @@ impl Times {
         waiting.next()?.0.checked_add(wait)
     }
 
-    /// Returns the first time after `now` that is one of the times modulo `period`.
-    fn next_pass(&self, period: Duration, now: Duration) -> Option<Duration> {
-        let phase = modulo(now, period);
-        let start = now - phase;
-        let mut later = self.0.range((Bound::Excluded(phase), Bound::Unbounded));
-        match later.next() {
-            Some((&time, _)) => start.checked_add(time),
-            None => start.checked_add(period)?.checked_add(*self.0.first_key_value()?.0),
-        }
+    fn first(&self) -> Option<Duration> {
+        self.0.first_key_value().map(|(time, _)| *time)
+    }
+
+    fn last(&self) -> Option<Duration> {
+        self.0.last_key_value().map(|(time, _)| *time)
     }
 }

@@ -105,7 +105,7 @@ mod tests {
 
     fn row(pinned: bool, progress: Option<(u64, Option<u64>)>) -> JobRow {
         let progress = progress.map(|(position, total)| Progress::new(position, total));
-        JobRow::new(Row { pinned, progress, ..Row::default() }, Duration::ZERO)
+        JobRow::new(Row { pinned, progress, ..Row::default() }, Duration::ZERO, 0)
     }
 
     #[test]

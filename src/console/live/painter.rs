@@ -15,13 +15,13 @@
 //! certainly on the screen, so no row is joined to the rest of another.
 
 use core::time::Duration;
+use std::io::Write;
 
 use anstyle::Style;
 
-use crate::board::event::Status;
 use crate::board::model::OverallProgress;
-use crate::console::live::frame::{Frame, screen_size};
-use crate::console::live::row::{Line, Weight};
+use crate::console::live::frame::{Above, Frame, screen_size};
+use crate::console::live::line::Line;
 use crate::console::live::theme::Theme;
 use crate::console::text::{Token, tokens, width, wrapped_rows};
 
@@ -229,11 +229,7 @@ impl Painter {
     fn way_up(&self, columns: usize, reach: usize) -> usize {
         let mut way = 0;
         for line in self.drawn.iter().rev() {
-            let further = match line {
-                Line::Row { text, .. } if self.reflows => way + wrapped_rows(text, columns),
-                Line::Row { .. } => way + 1,
-                Line::Printed(_) => break,
-            };
+            let further = way + if self.reflows { wrapped_rows(line.text(), columns) } else { 1 };
             if further > reach {
                 break;
             }
@@ -242,26 +238,29 @@ impl Painter {
         way
     }
 
-    /// Appends a line that leaves the board. Returns whether the terminal may wrap it,
-    /// so that the rows below must be erased before. The row itself is erased first: at
-    /// the edge of the screen, erasing afterwards would remove the last character.
-    fn push_above(&self, line: &Line, columns: usize, bytes: &mut Vec<u8>) -> bool {
-        push(bytes, ERASE_TO_END_OF_ROW);
-        let wraps = match line {
-            Line::Row { text, .. } if width(text) <= columns => {
-                self.push_fitting(line, bytes);
-                false
+    /// Appends what leaves the board. Returns whether the terminal may wrap it, so that the
+    /// rows below must be erased before. Each row is erased first: at the edge of the
+    /// screen, erasing afterwards would remove the last character.
+    fn push_above(&self, above: &Above, columns: usize, bytes: &mut Vec<u8>) -> bool {
+        match above {
+            Above::Printed(line) => {
+                push(bytes, ERASE_TO_END_OF_ROW);
+                let wraps = push_printed(line, self.color, bytes) > columns || !line.is_ascii();
+                push(bytes, NEXT_ROW);
+                wraps
             }
-            Line::Row { .. } => {
-                self.push_row(line, bytes);
-                true
-            }
-            Line::Printed(line) => {
-                push_printed(line, self.color, bytes) > columns || !line.is_ascii()
-            }
-        };
-        push(bytes, NEXT_ROW);
-        wraps
+            Above::Row(lines) => lines.iter().fold(false, |wraps, line| {
+                push(bytes, ERASE_TO_END_OF_ROW);
+                let fits = line.width() <= columns;
+                if fits {
+                    self.push_fitting(line, bytes);
+                } else {
+                    self.push_line(line, bytes);
+                }
+                push(bytes, NEXT_ROW);
+                wraps | !fits
+            }),
+        }
     }
 
     fn push_live(&self, line: &Line, bytes: &mut Vec<u8>) {
@@ -270,34 +269,25 @@ impl Painter {
         push(bytes, NEXT_ROW);
     }
 
-    /// Appends a row that fits by its measured width. The terminal must not wrap it, even
+    /// Appends a line that fits by its measured width. The terminal must not wrap it, even
     /// if it gives every character that is not ASCII two columns.
     fn push_fitting(&self, line: &Line, bytes: &mut Vec<u8>) {
         let columns = self.size.map_or(0, |(columns, _)| usize::from(columns));
         let most = |text: &str| text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum::<usize>();
-        let certain = matches!(line, Line::Row { text, .. }
-            if text.is_ascii() || most(text) <= columns);
+        let certain = line.text().is_ascii() || most(line.text()) <= columns;
         push(bytes, if certain { "" } else { WRAP_OFF });
-        self.push_row(line, bytes);
+        self.push_line(line, bytes);
         push(bytes, if certain { "" } else { WRAP_ON });
     }
 
-    fn push_row(&self, line: &Line, bytes: &mut Vec<u8>) {
-        let Line::Row { text, status, weight, faint } = line else { return };
-        let style = self.style(*status, *weight);
-        let (text, faint) = text.split_at(*faint);
-        push_styled(style, text, bytes);
-        push_styled(style.dimmed(), faint, bytes);
+    fn push_line(&self, line: &Line, bytes: &mut Vec<u8>) {
+        for (style, text) in line.runs() {
+            push_styled(self.style(style), text, bytes);
+        }
     }
 
-    fn style(&self, status: Status, weight: Weight) -> Style {
-        let style = self.theme.style(status);
-        let style = if self.color { style } else { Style::new() | style.get_effects() };
-        match weight {
-            Weight::Normal => style,
-            Weight::Bold => style.bold(),
-            Weight::Italic => style.italic(),
-        }
+    fn style(&self, style: Style) -> Style {
+        if self.color { style } else { Style::new() | style.get_effects() }
     }
 }
 
@@ -306,9 +296,8 @@ fn push(bytes: &mut Vec<u8>, text: &str) {
 }
 
 fn push_styled(style: Style, text: &str, bytes: &mut Vec<u8>) {
-    if !text.is_empty() {
-        push(bytes, &format!("{style}{text}{style:#}"));
-    }
+    // Writing to a vector cannot fail.
+    let _ = write!(bytes, "{style}{text}{style:#}");
 }
 
 fn up(bytes: &mut Vec<u8>, rows: usize) {
@@ -397,15 +386,15 @@ fn is_hyperlink(sequence: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use anstyle::AnsiColor;
+
     use super::*;
 
-    fn row(text: &str, status: Status, weight: Weight) -> Line {
-        Line::Row { text: text.into(), status, weight, faint: text.len() }
-    }
-
-    fn live(color: bool, line: &Line) -> String {
+    fn live(color: bool, runs: &[(Style, &str)]) -> String {
+        let mut line = Line::default();
+        runs.iter().for_each(|(style, text)| line.push(*style, text));
         let mut bytes = Vec::new();
-        Painter::new(Theme::new(), color, true).push_live(line, &mut bytes);
+        Painter::new(Theme::new(), color, true).push_live(&line, &mut bytes);
         String::from_utf8(bytes).expect("text")
     }
 
@@ -415,18 +404,13 @@ mod tests {
         String::from_utf8(bytes).expect("text")
     }
 
-    // Rule 9
+    // Rule 16
     #[test]
-    fn a_status_colors_the_whole_row() {
-        for (status, weight, shown) in [
-            (Status::Normal, Weight::Normal, "a\x1b[K\r\n"),
-            (Status::Normal, Weight::Bold, "\x1b[1ma\x1b[0m\x1b[K\r\n"),
-            (Status::Success, Weight::Normal, "\x1b[32ma\x1b[0m\x1b[K\r\n"),
-            (Status::Warning, Weight::Italic, "\x1b[3m\x1b[33ma\x1b[0m\x1b[K\r\n"),
-            (Status::Error, Weight::Bold, "\x1b[1m\x1b[31ma\x1b[0m\x1b[K\r\n"),
-        ] {
-            assert_eq!(live(true, &row("a", status, weight)), shown);
-        }
+    fn every_run_is_closed() {
+        let red = AnsiColor::Red.on_default();
+        let runs = [(red.bold(), "a"), (Style::new(), " b "), (Style::new().dimmed(), "c")];
+        let shown = "\x1b[1m\x1b[31ma\x1b[0m b \x1b[2mc\x1b[0m\x1b[K\r\n";
+        assert_eq!(live(true, &runs), shown);
     }
 
     #[test]
@@ -444,17 +428,10 @@ mod tests {
     }
 
     #[test]
-    fn without_color_weights_remain() {
-        let line = row("a", Status::Error, Weight::Bold);
-        assert_eq!(live(false, &line), "\x1b[1ma\x1b[0m\x1b[K\r\n");
-    }
-
-    // Rule 14
-    #[test]
-    fn the_end_of_a_row_may_be_faint() {
-        let (status, weight) = (Status::Normal, Weight::Normal);
-        let line = Line::Row { text: "a · 10 s".into(), status, weight, faint: 1 };
-        assert_eq!(live(true, &line), "\x1b[?7la\x1b[2m · 10 s\x1b[0m\x1b[?7h\x1b[K\r\n");
+    fn without_color_effects_remain() {
+        let red = AnsiColor::Red.on_default();
+        assert_eq!(live(false, &[(red.bold(), "a")]), "\x1b[1ma\x1b[0m\x1b[K\r\n");
+        assert_eq!(live(false, &[(red, "a")]), "a\x1b[K\r\n");
     }
 
     // Rule 20

@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use anstyle::{Effects, Style};
 use avt::Terminal;
 use proptest::prelude::*;
 
@@ -12,9 +13,8 @@ use crate::board::model::Model;
 use crate::console::live::emulator::Emulator;
 use crate::console::live::frame::Frame;
 use crate::console::live::painter::Painter;
-use crate::console::live::row::{Line, Weight};
 use crate::console::live::theme::Theme;
-use crate::console::text::{ESCAPE, Token, tokens};
+use crate::console::text::{ESCAPE, Token, tokens, width};
 
 /// The lines on the screen before the board.
 const BEFORE: [&str; 3] = ["$ make", "before the board", "above"];
@@ -31,14 +31,25 @@ struct Screen {
 }
 
 impl Screen {
+    /// A board without columns, whose rows change only with their jobs, and are italic once
+    /// they have left it.
     fn new(columns: usize, rows: usize) -> Self {
+        Self::with_theme(Theme::classic(), columns, rows)
+    }
+
+    /// A board whose rows have columns.
+    fn table(columns: usize, rows: usize) -> Self {
+        Self::with_theme(Theme::new(), columns, rows)
+    }
+
+    fn with_theme(theme: Theme, columns: usize, rows: usize) -> Self {
         let mut terminal = Terminal::with_scrollback(columns, rows, None).expect("a size");
         for line in BEFORE {
             terminal.feed(format!("{line}\r\n").as_str());
         }
         Self {
             terminal,
-            painter: Painter::new(Theme::new(), true, true),
+            painter: Painter::new(theme, true, true),
             model: Model::new(),
             frame: Frame::default(),
             now: Duration::ZERO,
@@ -80,7 +91,7 @@ impl Screen {
         let (columns, rows) = (columns as u16, rows as u16);
         let mut bytes = Vec::new();
         let theme = self.painter.theme();
-        self.frame = self.frame.next(&self.model, theme, columns, rows, self.now);
+        self.frame.advance(&self.model, theme, columns, rows, self.now);
         self.painter.paint(&self.frame, columns, rows, self.now, &mut bytes);
         self.model.retire(self.frame.above().len());
         self.committed.extend(self.frame.above().iter().map(|line| line.to_string()));
@@ -146,30 +157,32 @@ impl Screen {
             let shown = self.terminal.screen().line(top + row).expect("a row");
             assert!(!shown.is_wrapped());
             assert_eq!(shown.text().trim_end(), line.to_string());
-            let Line::Row { text, weight, status, .. } = line else { panic!("{line:?} is live") };
-            if !text.is_empty() {
-                let pen = shown.cells()[0].pen();
-                assert_eq!(pen.is_bold(), *weight == Weight::Bold);
-                assert_eq!(pen.foreground(), color(*status));
+            let mut cells = shown.cells().iter();
+            for (style, run) in line.runs() {
+                for cell in cells.by_ref().take(width(run)) {
+                    let (pen, effects) = (cell.pen(), style.get_effects());
+                    assert_eq!(pen.is_bold(), effects.contains(Effects::BOLD));
+                    assert_eq!(pen.is_faint(), effects.contains(Effects::DIMMED));
+                    assert_eq!(pen.foreground(), color(style));
+                }
             }
         }
         for line in self.terminal.screen().visible_lines().skip(cursor.row) {
             assert_eq!(line.text().trim_end(), "", "nothing below the board");
         }
-        let left = self.committed.iter().filter(|line| !line.is_empty()).map(|line| narrow(line));
-        let shown = self.left();
-        assert!(shown.iter().map(|line| narrow(line)).eq(left), "{shown:#?}");
+        if !self.painter.theme().table {
+            let left = self.committed.iter().filter(|line| !line.is_empty());
+            let shown = self.left();
+            assert!(shown.iter().map(|line| narrow(line)).eq(left.map(|line| narrow(line))));
+        }
     }
 }
 
-fn color(status: Status) -> Option<avt::Color> {
-    let number = match status {
-        Status::Normal => return None,
-        Status::Success => 2,
-        Status::Warning => 3,
-        Status::Error => 1,
-    };
-    Some(avt::Color::Indexed(number))
+fn color(style: Style) -> Option<avt::Color> {
+    match style.get_fg_color()? {
+        anstyle::Color::Ansi(color) => Some(avt::Color::Indexed(color as u8)),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Checks that every sequence moves up or down, erases after the cursor, or sets a
@@ -213,7 +226,7 @@ fn later_output_is_below_the_last_frame() {
     screen.paint();
     let mut bytes = Vec::new();
     screen.apply(&Event::Closed { at: screen.now });
-    screen.frame = Frame::new(&screen.model, 20, 5, screen.now);
+    screen.frame = Frame::with_theme(&screen.model, &Theme::classic(), 20, 5, screen.now);
     screen.painter.last(&screen.frame, 20, 5, screen.now, &mut bytes);
     screen.terminal.feed(String::from_utf8(bytes).expect("text").as_str());
     screen.terminal.feed("after");
@@ -646,8 +659,16 @@ fn step(resizes: u32) -> impl Strategy<Value = Step> {
 struct Oracle {
     running: BTreeMap<u64, Seen>,
     added: u64,
-    left: Vec<String>,
+    left: Vec<Left>,
     others: usize,
+}
+
+/// What is known of a line that has left the board.
+struct Left {
+    /// The row of the classic theme, or the line.
+    classic: String,
+    /// Texts that it holds whole in any theme.
+    whole: Vec<String>,
 }
 
 /// The state of a job.
@@ -668,7 +689,11 @@ impl Oracle {
 
     fn end(&mut self, job: u64, mark: &str) {
         let Seen { text, numbers, .. } = self.running.remove(&job).expect("it runs");
-        self.left.push(format!("{text}{numbers}{mark}").trim_end().to_string());
+        let classic = format!("{text}{numbers}{mark}").trim_end().to_string();
+        // Only a job that did not finish has words behind its mark.
+        let reason = mark.trim().split_once(' ').map(|(_, reason)| reason.trim().to_string());
+        let whole = reason.map_or(Vec::new(), |reason| vec![text, reason]);
+        self.left.push(Left { classic, whole });
     }
 
     fn close(&mut self) {
@@ -739,7 +764,7 @@ fn take(screen: &mut Screen, oracle: &mut Oracle, step: &Step) {
         Step::Line { width } => {
             let line = format!("line {} {}y", oracle.left.len(), "y".repeat(width));
             screen.print(&line);
-            oracle.left.push(line);
+            oracle.left.push(Left { classic: line.clone(), whole: vec![line] });
         }
         Step::Others => {
             oracle.others += 1;
@@ -781,8 +806,7 @@ fn abbreviates(short: &str, full: &str) -> bool {
 
 /// Plays the steps and a close. Every end and every printed line appears once, in
 /// order.
-fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
-    let mut screen = Screen::new(columns, rows);
+fn play(mut screen: Screen, steps: &[Step]) -> Screen {
     let mut oracle = Oracle::default();
     for step in steps {
         take(&mut screen, &mut oracle, step);
@@ -796,10 +820,15 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
     let committed: Vec<&String> = screen.committed.iter().filter(by_board).collect();
     assert_eq!(committed.len(), oracle.left.len(), "{committed:?}");
     for (short, full) in committed.into_iter().zip(&oracle.left) {
+        if screen.painter.theme().table {
+            let holds = |part: &String| short.contains(part.as_str());
+            assert!(full.whole.iter().all(holds), "{short:?} holds {:?}", full.whole);
+            continue;
+        }
         let short = without_bar(short);
         // A screen of one column has no room for text.
-        let stands_for = short.is_empty() || abbreviates(short.trim_end(), full);
-        assert!(stands_for, "{short:?} stands for {full:?}");
+        let stands_for = short.is_empty() || abbreviates(short.trim_end(), &full.classic);
+        assert!(stands_for, "{short:?} stands for {:?}", full.classic);
     }
     screen
 }
@@ -807,12 +836,24 @@ fn play(columns: usize, rows: usize, steps: &[Step]) -> Screen {
 proptest! {
     // Rules 12, 16
     #[test]
+    fn each_classic_row_and_line_appears_once_in_order(
+        columns in 1..100usize,
+        rows in 1..30usize,
+        steps in prop::collection::vec(step(0), 0..80),
+    ) {
+        let screen = play(Screen::new(columns, rows), &steps);
+        let left = screen.committed.join("\n");
+        prop_assert_eq!(narrow(&screen.text()), narrow(left.trim_end()));
+    }
+
+    // Rules 12, 16
+    #[test]
     fn each_job_and_line_appears_once_in_order(
         columns in 1..100usize,
         rows in 1..30usize,
         steps in prop::collection::vec(step(0), 0..80),
     ) {
-        let screen = play(columns, rows, &steps);
+        let screen = play(Screen::table(columns, rows), &steps);
         let left = screen.committed.join("\n");
         prop_assert_eq!(narrow(&screen.text()), narrow(left.trim_end()));
     }
@@ -824,6 +865,6 @@ proptest! {
         rows in 1..30usize,
         steps in prop::collection::vec(step(3), 0..80),
     ) {
-        play(columns, rows, &steps).text();
+        play(Screen::new(columns, rows), &steps).text();
     }
 }

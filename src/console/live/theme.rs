@@ -1,146 +1,259 @@
-//! Themes: the marks, colors and bars of live rows.
+//! Themes: the marks, bars, spinners and styles of live rows.
 
 use std::borrow::Cow;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::{AnsiColor, Effects, Style};
 
-use crate::board::event::{Outcome, Status};
-use crate::console::text::{clean, cut, width};
+use crate::board::event::{Progress, Status};
+use crate::console::text::{clean, width};
 
-/// The look of live rows: the marks of outcomes, the colors of statuses, and the bar.
+/// The look of live rows: the marks, the bar, the spinner and the styles.
 ///
-/// | | [`new`](Self::new) | [`ascii`](Self::ascii) |
-/// |---|---|---|
-/// | finished | `copy: a.txt ✔` | `copy: a.txt ok` |
-/// | failed | `copy: a.txt ✘ no space` | `copy: a.txt x no space` |
-/// | panicked | `copy: a.txt ✘ panicked` | `copy: a.txt x panicked` |
-/// | cancelled | `copy: a.txt ⊘ cancelled` | `copy: a.txt - cancelled` |
-/// | lost | `copy: a.txt ⊘ lost` | `copy: a.txt - lost` |
-/// | abandoned | `copy: a.txt … abandoned` | `copy: a.txt ~ abandoned` |
-/// | bar | `copy ▓▓▓▓▓░░░░░  50% - 1/2` | `copy #####.....  50% - 1/2` |
-/// | spinner | `copy ⠹ 12` | `copy - 12` |
-/// | cut | `copy: a_long_na…` | `copy: a_long_na~` |
+/// | | [`new`](Self::new) | [`ascii`](Self::ascii) | [`classic`](Self::classic) |
+/// |---|---|---|---|
+/// | running | `⠹ copy  a.txt` | `\| copy  a.txt` | `copy: a.txt` |
+/// | warning | `! copy  a.txt` | `! copy  a.txt` | `copy: a.txt` in yellow |
+/// | finished | `✓ copy  a.txt  in 3.2s` | `+ copy  a.txt  in 3.2s` | `copy: a.txt ✔` |
+/// | failed | `✗ copy  a.txt  no space` | `x copy  a.txt  no space` | `copy: a.txt ✘ no space` |
+/// | cancelled | `⊘ copy  a.txt  cancelled` | `o copy  a.txt  cancelled` | `copy: a.txt ⊘ cancelled` |
+/// | lost | `⊘ copy  a.txt  lost` | `o copy  a.txt  lost` | `copy: a.txt ⊘ lost` |
+/// | abandoned | `… copy  a.txt  abandoned` | `~ copy  a.txt  abandoned` | `copy: a.txt … abandoned` |
+/// | bar | `━━━╾────` | `####....` | `▓▓▓▓░░░░` |
+/// | cut | `a_lo…ame` | `a_lo~ame` | `a_long_…` |
+///
+/// In a theme other than `classic`, a frame is a table: the parts of all rows have columns,
+/// and only marks and bars have a color. The rows of `classic` are those of the Clojure
+/// library that this crate follows: no columns, a bar of 30 columns, the outcome at the end,
+/// the color of the status over the whole row, bold after any update.
 ///
 /// The default of a console is [`new`](Self::new), or [`ascii`](Self::ascii) if the
-/// locale is not UTF-8; [`Console::theme`](crate::Console::theme) sets another theme. A
-/// theme does not change the texts of jobs.
+/// locale is not UTF-8 or the terminal is the console of Linux, whose font lacks most of
+/// the characters. [`Console::theme`](crate::Console::theme) sets another theme. A theme
+/// does not change the texts of jobs.
 ///
 /// # Examples
 ///
 /// ```
+/// use active_status::console::Part;
 /// use active_status::{Console, Status, Theme};
-/// use anstyle::{AnsiColor, Effects};
+/// use anstyle::{AnsiColor, Style};
 ///
 /// let theme = Theme::new()
-///     .bar('█', '·')
-///     .finished("done")
-///     .color(Status::Success, AnsiColor::Cyan.on_default())
-///     .color(Status::Error, AnsiColor::BrightRed.on_default() | Effects::BOLD);
+///     .bar("▏▎▍▌▋▊▉█", '·')
+///     .spinner("◐◓◑◒")
+///     .color(Status::Normal, AnsiColor::Magenta.on_default())
+///     .style(Part::Faint, Style::new());
 /// let board = Console::auto().theme(theme).open();
 /// board.shutdown();
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a theme does nothing until a console has it"]
 pub struct Theme {
-    finished: Cow<'static, str>,
-    failed: Cow<'static, str>,
-    cancelled: Cow<'static, str>,
-    abandoned: Cow<'static, str>,
-    normal: Style,
-    success: Style,
-    warning: Style,
-    error: Style,
-    /// The characters of the filled and the empty part of a bar.
-    bar: [char; 2],
-    spinner: &'static [char],
+    /// Whether rows have columns.
+    pub(crate) table: bool,
+    pub(crate) marks: Marks,
+    pub(crate) bar: Bar,
+    /// The characters that a spinner shows in turn.
+    pub(crate) spinner: Cow<'static, [char]>,
     /// The character that replaces text that was cut.
-    ellipsis: char,
+    pub(crate) ellipsis: char,
     /// The character between a text and what the board adds to it.
-    dot: char,
+    pub(crate) dot: char,
+    /// The character before the prefix of a row below another.
+    pub(crate) branch: char,
+    pub(crate) styles: Styles,
+}
+
+/// The characters before the prefixes of rows, each one column wide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) finished: char,
+    pub(crate) failed: char,
+    pub(crate) cancelled: char,
+    pub(crate) abandoned: char,
+    pub(crate) warning: char,
+}
+
+/// The characters of a bar, each one column wide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bar {
+    /// A column that is partly done, from the least part on, up to a column that is done.
+    pub(crate) steps: Cow<'static, [char]>,
+    /// A column that is left.
+    pub(crate) left: char,
+}
+
+/// The styles of the parts of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Styles {
+    pub(crate) normal: Style,
+    pub(crate) success: Style,
+    pub(crate) warning: Style,
+    pub(crate) error: Style,
+    pub(crate) pinned: Style,
+    pub(crate) cancelled: Style,
+    pub(crate) reason: Style,
+    pub(crate) faint: Style,
+    pub(crate) strong: Style,
+}
+
+/// A part of a row that has a style, beside the marks and bars that have the color of a
+/// [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// The bars of pinned rows. Green by default.
+    Pinned,
+    /// The marks of cancelled and lost jobs. Yellow by default.
+    Cancelled,
+    /// The prefix of a failed job and the reason why it failed. Red by default.
+    Reason,
+    /// What matters least: the rest of a bar, rates, times taken. Faint by default.
+    Faint,
+    /// What matters most: the prefixes of pinned rows and of rows with a warning, texts
+    /// that are new. Bold by default. Other styles are added to it.
+    Strong,
 }
 
 impl Theme {
     /// Creates the default theme, in Unicode.
     pub const fn new() -> Self {
         Self {
-            finished: Cow::Borrowed("✔"),
-            failed: Cow::Borrowed("✘"),
-            cancelled: Cow::Borrowed("⊘"),
-            abandoned: Cow::Borrowed("…"),
-            normal: Style::new(),
-            success: AnsiColor::Green.on_default(),
-            warning: AnsiColor::Yellow.on_default(),
-            error: AnsiColor::Red.on_default(),
-            bar: ['▓', '░'],
-            spinner: &['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'],
+            table: true,
+            marks: Marks {
+                finished: '✓',
+                failed: '✗',
+                cancelled: '⊘',
+                abandoned: '…',
+                warning: '!',
+            },
+            bar: Bar { steps: Cow::Borrowed(&['╾', '━']), left: '─' },
+            spinner: Cow::Borrowed(&['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']),
             ellipsis: '…',
             dot: '·',
+            branch: '└',
+            styles: Styles {
+                normal: AnsiColor::Cyan.on_default(),
+                success: AnsiColor::Green.on_default(),
+                warning: AnsiColor::Yellow.on_default(),
+                error: AnsiColor::Red.on_default(),
+                pinned: AnsiColor::Green.on_default(),
+                cancelled: AnsiColor::Yellow.on_default(),
+                reason: AnsiColor::Red.on_default(),
+                faint: Style::new().effects(Effects::DIMMED),
+                strong: Style::new().effects(Effects::BOLD),
+            },
         }
     }
 
     /// Creates a theme in ASCII.
     pub fn ascii() -> Self {
         Self {
-            finished: Cow::Borrowed("ok"),
-            failed: Cow::Borrowed("x"),
-            cancelled: Cow::Borrowed("-"),
-            abandoned: Cow::Borrowed("~"),
-            bar: ['#', '.'],
-            spinner: &['|', '/', '-', '\\'],
+            marks: Marks {
+                finished: '+',
+                failed: 'x',
+                cancelled: 'o',
+                abandoned: '~',
+                warning: '!',
+            },
+            bar: Bar { steps: Cow::Borrowed(&['#']), left: '.' },
+            spinner: Cow::Borrowed(&['|', '/', '-', '\\']),
             ellipsis: '~',
             dot: '-',
+            branch: '`',
             ..Self::new()
         }
     }
 
-    /// Sets the mark of a job that [finished](Outcome::Finished).
-    pub fn finished(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
-        self.finished = mark.into();
+    /// Creates the theme of the original library, without columns.
+    pub fn classic() -> Self {
+        let table = Self::new();
+        Self {
+            table: false,
+            marks: Marks { finished: '✔', failed: '✘', ..table.marks },
+            bar: Bar { steps: Cow::Borrowed(&['▓']), left: '░' },
+            styles: Styles { normal: Style::new(), ..table.styles },
+            ..table
+        }
+    }
+
+    /// Sets the mark of a job that [finished](crate::Outcome::Finished).
+    ///
+    /// This and the other characters of a theme have no effect unless each of them is
+    /// exactly one column wide.
+    pub fn finished(mut self, mark: char) -> Self {
+        set(&mut self.marks.finished, mark);
         self
     }
 
-    /// Sets the mark of a job that [failed](Outcome::Failed) or
-    /// [panicked](Outcome::Panicked).
-    pub fn failed(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
-        self.failed = mark.into();
+    /// Sets the mark of a job that [failed](crate::Outcome::Failed) or
+    /// [panicked](crate::Outcome::Panicked), and of a row with the status
+    /// [error](Status::Error).
+    pub fn failed(mut self, mark: char) -> Self {
+        set(&mut self.marks.failed, mark);
         self
     }
 
-    /// Sets the mark of a job that was [cancelled](Outcome::Cancelled) or
-    /// [lost](Outcome::Lost).
-    pub fn cancelled(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
-        self.cancelled = mark.into();
+    /// Sets the mark of a job that was [cancelled](crate::Outcome::Cancelled) or
+    /// [lost](crate::Outcome::Lost).
+    pub fn cancelled(mut self, mark: char) -> Self {
+        set(&mut self.marks.cancelled, mark);
         self
     }
 
-    /// Sets the mark of a job that was [abandoned](Outcome::Abandoned).
-    pub fn abandoned(mut self, mark: impl Into<Cow<'static, str>>) -> Self {
-        self.abandoned = mark.into();
+    /// Sets the mark of a job that was [abandoned](crate::Outcome::Abandoned).
+    pub fn abandoned(mut self, mark: char) -> Self {
+        set(&mut self.marks.abandoned, mark);
         self
     }
 
-    /// Sets the style of rows with a status. The board adds bold, italic and faint to it.
-    /// Without color, only the effects of the style apply.
+    /// Sets the mark of a row with the status [warning](Status::Warning).
+    pub fn warning(mut self, mark: char) -> Self {
+        set(&mut self.marks.warning, mark);
+        self
+    }
+
+    /// Sets the characters of a bar: those of a column that is partly done, from the least
+    /// part on and up to a column that is done, and that of a column that is left.
+    ///
+    /// `bar("#", '.')` has steps of a column, `bar("▏▎▍▌▋▊▉█", ' ')` of an eighth.
+    pub fn bar(mut self, steps: &str, left: char) -> Self {
+        if let Some(steps) = columns(steps).filter(|_| is_one_column(left)) {
+            self.bar = Bar { steps, left };
+        }
+        self
+    }
+
+    /// Sets the characters that a spinner shows in turn.
+    pub fn spinner(mut self, characters: &str) -> Self {
+        if let Some(characters) = columns(characters) {
+            self.spinner = characters;
+        }
+        self
+    }
+
+    /// Sets the style of the mark and the bar of running rows with a status, and of the mark
+    /// of finished jobs for [`Status::Success`]. In [`classic`](Self::classic) it is the
+    /// style of the whole row. Without color, only the effects of the style apply.
     pub const fn color(mut self, status: Status, style: Style) -> Self {
         *match status {
-            Status::Normal => &mut self.normal,
-            Status::Success => &mut self.success,
-            Status::Warning => &mut self.warning,
-            Status::Error => &mut self.error,
+            Status::Normal => &mut self.styles.normal,
+            Status::Success => &mut self.styles.success,
+            Status::Warning => &mut self.styles.warning,
+            Status::Error => &mut self.styles.error,
         } = style;
         self
     }
 
-    /// Sets the characters of the filled and the empty part of a bar. This has no effect
-    /// unless each of them is exactly one column wide.
-    pub fn bar(mut self, done: char, left: char) -> Self {
-        let is_one_column = |c: char| {
-            let text = String::from(c);
-            self.clean(&text, 1) == text && width(&text) == 1
-        };
-        if is_one_column(done) && is_one_column(left) {
-            self.bar = [done, left];
-        }
+    /// Sets the style of a part of rows. Without color, only its effects apply.
+    pub const fn style(mut self, part: Part, style: Style) -> Self {
+        *match part {
+            Part::Pinned => &mut self.styles.pinned,
+            Part::Cancelled => &mut self.styles.cancelled,
+            Part::Reason => &mut self.styles.reason,
+            Part::Faint => &mut self.styles.faint,
+            Part::Strong => &mut self.styles.strong,
+        } = style;
         self
     }
 }
@@ -152,55 +265,15 @@ impl Default for Theme {
 }
 
 impl Theme {
-    /// Formats the outcome of a job, readable without color, for a row of the given
-    /// width.
-    pub(crate) fn outcome(&self, outcome: &Outcome, columns: usize) -> String {
-        let (mark, message) = match outcome {
-            Outcome::Finished => (&self.finished, ""),
-            Outcome::Failed(message) if message.is_empty() => (&self.failed, "failed"),
-            Outcome::Failed(message) => (&self.failed, message.as_str()),
-            Outcome::Cancelled => (&self.cancelled, "cancelled"),
-            Outcome::Panicked => (&self.failed, "panicked"),
-            Outcome::Abandoned => (&self.abandoned, "abandoned"),
-            Outcome::Lost => (&self.cancelled, "lost"),
-        };
-        let (mark, message) = (self.clean(mark, columns), self.clean(message, columns));
-        let space = if mark.is_empty() || message.is_empty() { "" } else { " " };
-        format!("{mark}{space}{message}")
-    }
-
-    /// Appends a bar of the given width, of which `done` columns are filled.
-    pub(crate) fn push_bar(&self, line: &mut String, done: usize, columns: usize) {
-        line.extend(core::iter::repeat_n(self.bar[0], done));
-        line.extend(core::iter::repeat_n(self.bar[1], columns - done));
-    }
-
-    /// Returns the character of the spinner after the given number of turns.
-    pub(crate) fn spinner(&self, turns: usize) -> char {
-        self.spinner[turns % self.spinner.len()]
-    }
-
-    /// Returns the character between a text and what the board adds to it.
-    pub(crate) fn dot(&self) -> char {
-        self.dot
-    }
-
-    /// Returns the character that replaces text that was cut.
-    pub(crate) fn ellipsis(&self) -> char {
-        self.ellipsis
-    }
-
     /// Cleans a text, as [`text::clean`](crate::console::text::clean) does.
     pub(crate) fn clean(&self, text: &str, columns: usize) -> String {
         clean(text, columns, self.ellipsis)
     }
+}
 
-    /// Cuts a text, as [`text::cut`](crate::console::text::cut) does.
-    pub(crate) fn cut(&self, text: &str, columns: usize) -> String {
-        cut(text, columns, self.ellipsis)
-    }
-
-    pub(crate) fn style(&self, status: Status) -> Style {
+impl Styles {
+    /// Returns the style of the marks and bars of a status.
+    pub(crate) const fn of(&self, status: Status) -> Style {
         match status {
             Status::Normal => self.normal,
             Status::Success => self.success,
@@ -208,4 +281,45 @@ impl Theme {
             Status::Error => self.error,
         }
     }
+
+    /// Returns the style of the prefix of a failed job.
+    pub(crate) fn strong_reason(&self) -> Style {
+        self.reason.effects(self.reason.get_effects() | self.strong.get_effects())
+    }
+}
+
+impl Bar {
+    /// Returns the character of a column that is done.
+    pub(crate) fn full(&self) -> char {
+        self.steps.last().copied().unwrap_or(self.left)
+    }
+
+    /// Returns the number of whole columns that are done, and the character of one that is
+    /// partly done. What is not done never looks done, and a start is visible.
+    pub(crate) fn done(&self, progress: &Progress, columns: usize) -> (usize, Option<char>) {
+        let Some(full) = self.steps.len().checked_mul(columns).filter(|full| *full > 0) else {
+            return (0, None);
+        };
+        let done = progress.done_of(full as u64).unwrap_or(0) as usize;
+        let done = done.max(usize::from(progress.position > 0 && progress.total > Some(0)));
+        let (whole, part) = (done / self.steps.len(), done % self.steps.len());
+        (whole, part.checked_sub(1).map(|part| self.steps[part]))
+    }
+}
+
+fn set(of: &mut char, mark: char) {
+    if is_one_column(mark) {
+        *of = mark;
+    }
+}
+
+/// Returns the characters of a text that is not empty, if each of them is one column wide.
+fn columns(text: &str) -> Option<Cow<'static, [char]>> {
+    let valid = !text.is_empty() && text.chars().all(is_one_column);
+    valid.then(|| text.chars().collect::<Vec<_>>().into())
+}
+
+fn is_one_column(c: char) -> bool {
+    let text = String::from(c);
+    clean(&text, 1, c) == text && width(&text) == 1
 }
