@@ -7,6 +7,8 @@ pub(crate) mod echo;
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod files;
 pub(crate) mod panics;
+#[cfg(all(unix, feature = "relay"))]
+pub(crate) mod parent;
 #[cfg(all(unix, feature = "capture"))]
 pub(crate) mod redirect;
 pub(crate) mod stdio;

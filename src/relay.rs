@@ -29,11 +29,16 @@
 //! # }
 //! ```
 //!
-//! This works on every system, and over `ssh host program`. The jobs that a child leaves
+//! This works on every system, and over `ssh host program`. On Unix, [`Board::adopt`] lets
+//! all descendants find the board, so that a child opens [`Console::auto`] as always. The jobs that a child leaves
 //! running when its output ends are [lost](Outcome::Lost).
+//!
+//! [`Console::auto`]: crate::Console::auto
 //!
 //! Requires the feature `relay`.
 
+#[cfg(unix)]
+mod adopt;
 mod limits;
 
 use std::collections::BTreeMap;
@@ -50,6 +55,9 @@ use crate::board::relayed::RelayedJob;
 use crate::plain_text::plain_text;
 use crate::record::read_records;
 use limits::Bucket;
+
+#[cfg(unix)]
+pub use adopt::Adoption;
 
 /// The maximum number of messages on the board before [`Relay::read`] waits.
 const BACKLOG: usize = 4_096;

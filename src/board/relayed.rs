@@ -1,6 +1,8 @@
 //! The jobs of other boards on this board.
 
 use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::board::Board;
@@ -68,6 +70,12 @@ impl Board {
         self.link.backlog()
     }
 
+    /// Returns a reference that does not keep the board open.
+    #[cfg(unix)]
+    pub(crate) fn downgrade(&self) -> WeakBoard {
+        WeakBoard(Arc::downgrade(&self.link))
+    }
+
     pub(crate) fn now(&self) -> Duration {
         self.link.now()
     }
@@ -80,5 +88,18 @@ impl Board {
     /// Returns `true` if the board is closed or its events were dropped.
     pub(crate) fn is_over(&self) -> bool {
         self.link.is_closed()
+    }
+}
+
+/// A reference to a board that does not keep it open.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct WeakBoard(Weak<Link>);
+
+#[cfg(unix)]
+impl WeakBoard {
+    /// Returns the board, unless it has been dropped.
+    pub(crate) fn upgrade(&self) -> Option<Board> {
+        self.0.upgrade().map(|link| Board { link })
     }
 }

@@ -162,6 +162,10 @@ impl Console<Auto> {
     /// which need lines that do not change: the console then writes at least one line per
     /// 30 s, even on a terminal. A console with another [`output`](Self::output) is plain.
     ///
+    /// With the feature `relay`, a console of a process that was
+    /// [adopted](crate::Board::adopt) shows nothing: its events go to the board of the
+    /// ancestor. This is so unless it has another output.
+    ///
     /// On Windows, `TERM` need not be set if the console interprets escape sequences. Older
     /// consoles are made to do so.
     pub fn auto() -> Self {
@@ -582,6 +586,15 @@ impl<K> Console<K> {
     }
 
     fn prepare(self) -> (View, Output) {
+        // A process whose parent shows its board needs no output.
+        #[cfg(all(unix, feature = "relay"))]
+        if let (Kind::Auto, None) = (self.kind, &self.output)
+            && let Some(parent) = crate::io::parent::connect()
+        {
+            let view = View::json(BoardTime::new(self.clock));
+            let view = view.with_frame_interval(self.frame_interval.unwrap_or(FRAME));
+            return (view, Output::new(Box::new(parent)));
+        }
         let (environment, size) = match self.output {
             Some(_) => (Environment::of_other(), Size::Fixed(0, 0)),
             None => (Environment::of(self.stream), Size::Of(self.stream)),

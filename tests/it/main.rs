@@ -1,6 +1,8 @@
 //! The contract of `active-status`, one file per subject.
 
 mod adapters;
+#[cfg(all(unix, feature = "relay"))]
+mod adopt;
 mod allocator;
 mod board;
 #[cfg(all(unix, feature = "capture"))]

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader};
 use std::thread;
 use std::time::Duration;
 
-use active_status::event::{Change, Progress, Row};
+use active_status::event::{Change, Place, Progress, Row};
 use active_status::progress::Unit;
 use active_status::relay::RelayOptions;
 use active_status::testing::VirtualClock;
@@ -142,6 +142,27 @@ fn rows_are_not_pinned_unless_the_options_say_so() {
 fn row(event: Event) -> Option<Row> {
     let Event::Added { row, .. } = event else { return None };
     Some(row)
+}
+
+#[test]
+fn subtasks_and_places_refer_to_rows_of_the_same_relay() {
+    let (board, mut events) = board();
+    let own = [board.add_job("1"), board.add_job("2")];
+    let mut relay = board.relay("a");
+    relay.apply(added(2, Row::new("two")));
+    relay.apply(added(3, Row::new("sub").with_parent(job(2)).with_place(Place::Above(job(2)))));
+    relay.apply(added(4, Row::new("lost").with_parent(job(1)).with_place(Place::Below(job(1)))));
+    let output = (0..20).map(|line| format!("\u{1b}[1m{line}"));
+    relay.apply(changed(2, Change::default().with_output(output)));
+    let events: Vec<Event> = events.drain().skip(2).collect();
+    let here = job(BLOCK + 1);
+    let rows: Vec<Row> = events.iter().cloned().filter_map(row).collect();
+    let sub = Row::new("a sub").with_parent(here).with_place(Place::Above(here));
+    assert_eq!(rows, [Row::new("a two"), sub, Row::new("a lost")]);
+    let Some(Event::Changed { change, .. }) = events.last() else { panic!("a change") };
+    let plain = (0..20).map(|line| line.to_string());
+    assert_eq!(*change, Change::default().with_output(plain));
+    drop(own);
 }
 
 #[test]

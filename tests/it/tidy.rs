@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("pool", &[]),
     ("record", &["board"]),
     ("progress", &["board", "console", "units"]),
-    ("relay", &["board", "plain_text", "record"]),
+    ("relay", &["board", "io", "plain_text", "record"]),
     ("testing", &["board", "console"]),
     ("units", &[]),
     ("with_status", &["board", "pool"]),
