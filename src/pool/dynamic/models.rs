@@ -1,5 +1,21 @@
 //! Models of a pool whose handles are used on another thread.
 //! `../wake/models.rs` explains how they are run. A lost wake fails as a deadlock.
+//!
+//! Each of these bugs was seeded, and fails a model. The model in the table is one of those
+//! that fail.
+//!
+//! | bug | model |
+//! |---|---|
+//! | an order does not wake the pool | `a_pause_beside_a_resume_…` |
+//! | the waker is stored in another lock than the check for orders | `a_worker_is_resumed_…` |
+//! | no check after a task began to wait for a stop | `a_task_that_begins_to_wait_…` |
+//! | a stop wakes no task | `a_task_that_begins_to_wait_…` |
+//! | a resume leaves no order for a worker that is held | `a_worker_is_resumed_…` |
+//! | a worker is held without a check under the lock | `a_worker_is_resumed_…` |
+//! | the last handle does not wake the pool | `the_last_handle_…` |
+//! | the end of the last worker does not wake the pool | `a_worker_is_gone_…` |
+//! | the end is decided, but not recorded | `a_worker_is_promised_…` |
+//! | the drop of the pool forgets workers, or does not refuse new ones | `a_worker_is_gone_…` |
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
