@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::task::Poll;
 
 use active_status::workers::{
-    Pool as Resizable, Worker, WorkerEvent, reorder, supervise, try_supervise, with_events,
+    Pool as Resizable, Worker, reorder, supervise, try_supervise, with_events,
 };
-use active_status::{WorkQueue, map_workers, run_workers};
+use active_status::{Merge, WorkQueue, WorkerId, map_workers, run_workers};
 use futures::{Stream, StreamExt, stream};
 
 use crate::children::poll;
@@ -24,8 +24,7 @@ pub(crate) const POOLS: [Pool; 16] = [
     }),
     ("run_workers, with_events", |items| {
         let each = items / WORKERS;
-        let workers = with_events(move |_| stream::iter(0..each));
-        drain(run_workers(WORKERS, workers).map(|(_, event): (_, WorkerEvent<usize>)| event));
+        drain(run_workers(WORKERS, with_events(move |_: WorkerId| stream::iter(0..each))));
     }),
     ("run_workers, supervise without failures", |items| {
         let each = items / WORKERS;
@@ -51,13 +50,12 @@ pub(crate) const POOLS: [Pool; 16] = [
     ("Pool, with_events", |items| {
         let each = items / WORKERS;
         let workers = with_events(move |_: Worker| stream::iter(0..each));
-        drain(Resizable::with_workers(WORKERS, workers).map(|(_, event)| event));
+        drain(Resizable::with_workers(WORKERS, workers));
     }),
     ("Pool, with_events by id", |items| {
         let each = items / WORKERS;
-        let mut workers = with_events(move |_| stream::iter(0..each));
-        let pool = Resizable::with_workers(WORKERS, |worker: Worker| workers(worker.id()));
-        drain(pool.map(|(_, event): (_, WorkerEvent<usize>)| event));
+        let mut workers = with_events(move |_: WorkerId| stream::iter(0..each));
+        drain(Resizable::with_workers(WORKERS, |worker: Worker| workers(worker.id())));
     }),
     ("WorkQueue, weighted seats 3 : 1", |items| {
         // One clone per seat: the first worker has three turns per round.
@@ -66,7 +64,7 @@ pub(crate) const POOLS: [Pool; 16] = [
             let (heavy, light) = (WorkQueue::new(queue.clone()), WorkQueue::new(queue.clone()));
             [heavy.clone(), heavy.clone(), heavy, light]
         });
-        drain(seats.collect::<active_status::Merge<_>>());
+        drain(seats.collect::<Merge<_>>());
     }),
     ("WorkQueue", |items| {
         let queue = WorkQueue::new(source(items));

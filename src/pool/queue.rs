@@ -360,7 +360,8 @@ impl<S: Stream> Taker<S> {
             // if it was polled without having been woken.
             items.line.waiters.leave(&mut self.place);
             if pass_on {
-                items.line.waiters.wake_one();
+                // `take` held the lock of the state.
+                items.line.waiters.wake_one_after_lock();
             }
         }
         taken
@@ -414,11 +415,16 @@ impl<S: Stream> Shared<S> {
     #[expect(clippy::type_complexity, reason = "a private function with one caller")]
     fn poll_source(&self) -> Poll<Option<(S::Item, MutexGuard<'_, State<S::Item>>)>> {
         let items = &*self.items;
-        let ending = EndOnUnwind(items);
-        let mut source = lock(&self.source).take().expect("the source returns before its state");
+        let ending = EndOnUnwind(self);
+        // No other thread takes this lock while the source is away, and neither does the
+        // source itself, however it uses the queue.
+        let mut held = lock(&self.source);
+        let source = held.as_mut().expect("the source is there until it ends");
         items.line.woken.swap(false, AcqRel);
         let polled = source.as_mut().poll_next(&mut Context::from_waker(&self.waker));
         if matches!(polled, Poll::Ready(None)) {
+            let source = held.take();
+            drop(held);
             drop(source);
             mem::forget(ending);
             let mut state = items.state();
@@ -426,7 +432,7 @@ impl<S: Stream> Shared<S> {
             items.end_if_complete(state);
             return Poll::Ready(None);
         }
-        *lock(&self.source) = Some(source);
+        drop(held);
         let mut state = items.state();
         state.more = polled.is_ready();
         if state.over {
@@ -455,7 +461,7 @@ impl<T> Items<T> {
             state.over || !state.paused && (!state.queued.is_empty() || state.may_poll(&self.line));
         drop(state);
         if more {
-            self.line.waiters.wake_one();
+            self.line.waiters.wake_one_after_lock();
         }
     }
 
@@ -487,16 +493,19 @@ impl<T> State<T> {
     }
 }
 
-/// Ends the queue if its source panics.
-struct EndOnUnwind<'a, T>(&'a Items<T>);
+/// Drops the source and ends the queue if the source panics.
+struct EndOnUnwind<'a, S: Stream>(&'a Shared<S>);
 
-impl<T> Drop for EndOnUnwind<'_, T> {
+impl<S: Stream> Drop for EndOnUnwind<'_, S> {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let Shared { items, source, .. } = self.0;
+        let source = lock(source).take();
+        drop(source);
+        let mut state = items.state();
         state.source = Source::Gone;
         state.over = true;
         drop(state);
-        self.0.line.waiters.wake_all();
+        items.line.waiters.wake_all();
     }
 }
 

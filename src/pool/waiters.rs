@@ -1,7 +1,13 @@
 //! A line of waiting tasks, which are woken one by one.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
+
+#[cfg(all(test, active_status_loom))]
+use loom::sync::atomic::AtomicUsize;
+#[cfg(not(all(test, active_status_loom)))]
+use std::sync::atomic::AtomicUsize;
 
 use crate::pool::lock::{Mutex, MutexGuard, lock};
 
@@ -9,6 +15,8 @@ use crate::pool::lock::{Mutex, MutexGuard, lock};
 /// and dropped outside of the lock.
 pub(super) struct Waiters {
     line: Mutex<Line>,
+    /// The length of the line, written under its lock.
+    len: AtomicUsize,
 }
 
 struct Line {
@@ -27,7 +35,8 @@ pub(super) struct Place {
 
 impl Waiters {
     pub(super) fn new() -> Self {
-        Self { line: Mutex::new(Line { next: 0, waiting: VecDeque::new() }) }
+        let line = Mutex::new(Line { next: 0, waiting: VecDeque::new() });
+        Self { line, len: AtomicUsize::new(0) }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -47,28 +56,53 @@ impl Waiters {
         let ticket = line.next;
         line.next += 1;
         line.waiting.push_back((ticket, waker));
+        self.len.store(line.waiting.len(), Relaxed);
     }
 
     /// Leaves the line. Returns whether the task was woken since it entered.
+    #[inline]
     pub(super) fn leave(&self, place: &mut Place) -> bool {
-        let Some(ticket) = place.ticket.take() else { return false };
+        place.ticket.take().is_some_and(|ticket| self.take_out(ticket).is_none())
+    }
+
+    fn take_out(&self, ticket: u64) -> Option<(u64, Waker)> {
         let mut line = self.line();
-        let waiter = line.find(ticket).and_then(|index| line.waiting.remove(index));
+        let index = line.find(ticket)?;
+        let waiter = line.waiting.remove(index);
+        self.len.store(line.waiting.len(), Relaxed);
         drop(line);
-        waiter.is_none()
+        waiter
     }
 
     /// Wakes the task that has waited longest, which thereby leaves the line.
     pub(super) fn wake_one(&self) {
-        let first = self.line().waiting.pop_front();
+        let mut line = self.line();
+        let first = line.waiting.pop_front();
+        self.len.store(line.waiting.len(), Relaxed);
+        drop(line);
         if let Some((_, waker)) = first {
             waker.wake();
         }
     }
 
+    /// As [`wake_one`](Self::wake_one), and takes no lock if the line is empty.
+    ///
+    /// The caller must have held a lock since there was a reason to wake, and each task
+    /// must take that lock and check for a reason after it has entered the line. Then
+    /// either this sees the task, or the task sees the reason.
+    #[inline]
+    pub(super) fn wake_one_after_lock(&self) {
+        if self.len.load(Relaxed) > 0 {
+            self.wake_one();
+        }
+    }
+
     /// Wakes all tasks.
     pub(super) fn wake_all(&self) {
-        let all = std::mem::take(&mut self.line().waiting);
+        let mut line = self.line();
+        let all = std::mem::take(&mut line.waiting);
+        self.len.store(0, Relaxed);
+        drop(line);
         all.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -69,14 +69,22 @@ impl<S: Stream> Stream for Member<S> {
                 {
                     return halted;
                 }
-                record.count_poll();
-                *is_at_item = true;
-                let item = ready!(stream.poll_next(cx));
-                *is_at_item = false;
-                Poll::Ready(item.map(|item| {
-                    record.count_item();
-                    Some(item)
-                }))
+                let polled = stream.poll_next(cx);
+                *is_at_item = polled.is_pending();
+                match polled {
+                    Poll::Ready(Some(item)) => {
+                        record.count_item();
+                        Poll::Ready(Some(Some(item)))
+                    }
+                    Poll::Ready(None) => {
+                        record.count_poll();
+                        Poll::Ready(None)
+                    }
+                    Poll::Pending => {
+                        record.count_poll();
+                        Poll::Pending
+                    }
+                }
             }
             Projected::Orders { shared } => {
                 shared.poll_orders(cx).map(|has_orders| has_orders.then_some(None))

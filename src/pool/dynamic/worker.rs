@@ -38,7 +38,8 @@ pub(super) struct Record {
     flags: AtomicU8,
     /// Written by the task that polls the worker.
     items: AtomicU64,
-    polls: AtomicU64,
+    /// The polls without an item.
+    other_polls: AtomicU64,
     /// The tasks that wait until the worker is asked to stop.
     waiters: Waiters,
     watchers: Mutex<Vec<Watcher>>,
@@ -53,7 +54,7 @@ impl Record {
             shared,
             flags: AtomicU8::new(flags),
             items: AtomicU64::new(0),
-            polls: AtomicU64::new(0),
+            other_polls: AtomicU64::new(0),
             waiters: Waiters::new(),
             watchers: Mutex::new(Vec::new()),
         }
@@ -72,9 +73,10 @@ impl Record {
         self.flags.store(flags, Release);
     }
 
+    /// Counts a poll without an item.
     #[inline]
     pub(super) fn count_poll(&self) {
-        self.polls.store(self.polls.load(Relaxed) + 1, Relaxed);
+        self.other_polls.store(self.other_polls.load(Relaxed) + 1, Relaxed);
     }
 
     #[inline]
@@ -198,9 +200,9 @@ impl Worker {
         self.record.items.load(Relaxed)
     }
 
-    /// Returns how often the worker was polled.
+    /// Returns how many polls of the worker have returned.
     pub fn polls(&self) -> u64 {
-        self.record.polls.load(Relaxed)
+        self.items() + self.record.other_polls.load(Relaxed)
     }
 
     /// Calls a closure after each change of the [`state`](Self::state), until the worker is
