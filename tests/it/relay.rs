@@ -323,3 +323,24 @@ fn a_child_that_is_killed_leaves_lost_jobs() {
     reader.join().expect("no panic").expect("the output ends");
     assert_eq!(seen(&mut events), [format!("-{} Lost", BLOCK + 1)]);
 }
+
+#[test]
+fn places_of_relayed_rows_are_those_of_this_board() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("one");
+    let row = Row::new("rustc: ").with_output(["a\u{1b}[31mb"]);
+    relay.apply(added(7, Row::new("build: ")));
+    relay.apply(added(8, row.clone().with_parent(job(7)).with_place(Place::Above(job(7)))));
+    relay.apply(added(9, row.with_parent(job(99)).with_place(Place::Below(job(99)))));
+    relay.apply(changed(9, Change::default().with_output(["c\u{7}d"])));
+    let all: Vec<Event> = events.drain().collect();
+    let [_, Event::Added { row: one, .. }, Event::Added { row: two, .. }, changed] = &all[..]
+    else {
+        panic!("{all:?}")
+    };
+    assert_eq!((one.parent, one.place), (Some(job(BLOCK + 1)), Place::Above(job(BLOCK + 1))));
+    assert_eq!((two.parent, two.place), (None, Place::Last));
+    assert_eq!(one.output, ["ab"]);
+    let Event::Changed { change, .. } = changed else { panic!("{changed:?}") };
+    assert_eq!(change.output.as_deref(), Some(&["c d".to_owned()][..]));
+}
