@@ -373,10 +373,9 @@ impl<K> Console<K> {
 
     /// Draws on standard output, instead of standard error.
     ///
-    /// The console is live if standard output is a terminal that supports it. A
-    /// program whose output is its progress uses this, and one whose results may be piped
-    /// does not. A capture redirects nothing unless standard error is a terminal,
-    /// too.
+    /// The console is live if standard output is a terminal that supports it. This is for
+    /// programs without results that may be piped. A capture redirects nothing unless standard
+    /// error is a terminal, too.
     ///
     /// # Examples
     ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use active_status::model::{Frame, Model};
 use active_status::progress::{ProgressSnapshot, ReportProgress, format_bytes};
-use active_status::testing::VirtualClock;
+use active_status::testing::{Screen, VirtualClock};
 use active_status::{
     Job, JobOptions, ProgressStyle, board, report_progress, run_workers, wrap_with_status,
 };
@@ -316,4 +316,19 @@ fn size_hints_and_termination_are_those_of_the_stream() {
     assert!(items.is_terminated());
     assert_eq!(items.get_ref().size_hint(), (0, Some(0)));
     assert_eq!(ReportProgress::into_inner(items).size_hint(), (0, Some(0)));
+}
+
+#[test]
+fn a_row_whose_closure_returns_no_text_stays_whole() {
+    let (board, mut events) = VirtualClock::new().board();
+    let style = |_: &ProgressSnapshot| String::new();
+    let counting = board.add_job(JobOptions::from("copy: ").text("a.txt").total(4).style(style));
+    let spinning = board.add_job(JobOptions::from("read: ").text("b.txt").style(style));
+    counting.tick();
+    spinning.tick();
+    let mut screen = Screen::new(80, 10);
+    let rows = screen.show(&mut events).rows();
+    assert!(rows[0].starts_with("⠋ copy") && rows[0].contains("a.txt"), "{rows:?}");
+    assert!(rows[0].contains("25%") && rows[0].contains('━'), "{rows:?}");
+    assert!(rows[1].starts_with("⠋ read") && rows[1].contains("b.txt"), "{rows:?}");
 }
