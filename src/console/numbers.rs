@@ -5,6 +5,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use crate::board::event::{Progress, Unit};
+use crate::units::format_count;
 
 /// From this number on, numbers of items have three digits and a letter.
 const MANY: u64 = 10_000_000;
@@ -53,7 +54,7 @@ impl<'a> Scale<'a> {
     fn number(self, thousandths: u128) -> String {
         let factor = 10_u128.pow(self.decimals as u32);
         let parts = thousandths * factor / self.one;
-        let mut number = grouped(parts / factor);
+        let mut number = format_count(u64::try_from(parts / factor).unwrap_or(u64::MAX));
         if self.decimals > 0 {
             let _ = write!(number, ".{:0width$}", parts % factor, width = self.decimals);
         }
@@ -67,19 +68,6 @@ impl<'a> Scale<'a> {
         let scale = Self::of(thousandths, unit, u128::from(plain) * 1_000);
         if scale.one == 1_000 { Self { decimals: 0, ..scale } } else { scale }
     }
-}
-
-/// Writes a number with commas between thousands.
-fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// Returns what follows the numbers: a space and the word of a named unit.
