@@ -400,7 +400,9 @@ impl View {
         let next_change = match &mut self.kind {
             Kind::Live(live) => {
                 live.draw(now, below, bytes);
-                if live.painter.theme().table {
+                if live.model.hides_rows() {
+                    None
+                } else if live.painter.theme().table {
                     live.model.next_change(now)
                 } else {
                     live.model.next_change_without_spinners(now)

@@ -297,7 +297,7 @@ fn a_subtask_has_a_branch_while_it_runs() {
     board.add(2, counting("images: ", "", 7, 20).with_parent(id(1)));
     board.assert(
         60,
-        &["⠋ docs      1 broken link", "⠋ └ images  ━━━━━━━━╾───────────────  35%   7/20"],
+        &["⠋ docs      1 broken link", "⠋ └ images  ━━━━━━━━────────────────  35%   7/20"],
     );
     board.end(2, Outcome::Finished);
     board.assert(60, &["✓ images  7/20 in 0.0s", "⠋ docs    1 broken link"]);

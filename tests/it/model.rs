@@ -187,7 +187,10 @@ fn a_transient_row_stays_unless_its_job_finished() {
 /// The rows of a frame without room for others.
 fn rows(model: &Model, rows: u16) -> Vec<String> {
     let frame = Frame::new(model, 80, rows, seconds(0)).to_string();
-    frame.lines().map(|line| line.trim_start_matches(['└', ' ']).to_owned()).collect()
+    frame
+        .lines()
+        .map(|line| line.trim_start_matches(['⠋', '✓', '…', '└', ' ']).to_owned())
+        .collect()
 }
 
 // Rule 11
