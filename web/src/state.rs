@@ -20,6 +20,8 @@ const TEXT: usize = 1_024;
 const LINE: usize = 4_096;
 /// The maximum number of lines of the message of a failure.
 const LINES: usize = 16;
+/// The maximum number of last lines of output below a row.
+const OUTPUT: usize = 16;
 /// The maximum number of items in a message.
 const CHUNK: usize = 256;
 /// The maximum number of viewers.
@@ -43,6 +45,10 @@ pub(crate) struct State {
     past: Kept,
     /// The rows that left no trace.
     vanished: Kept,
+    /// The partial line of a writer; empty if there is none.
+    partial: String,
+    /// The version of the partial line.
+    partial_version: u64,
     /// The number of ended jobs by outcome.
     counts: BTreeMap<&'static str, usize>,
     closed: bool,
@@ -63,6 +69,8 @@ enum Item {
         at: Duration,
         text: String,
     },
+    /// A change of the partial line.
+    Partial,
     /// A transient row whose job finished.
     Vanished(JobId),
     /// The close, so that viewers have a version to see.
@@ -142,6 +150,8 @@ struct Message<'a> {
     /// The time on the board, and how fast it passes.
     now: f64,
     rate: f64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    partial: &'a str,
     running: usize,
     counts: &'a BTreeMap<&'static str, usize>,
     closed: bool,
@@ -187,6 +197,8 @@ impl State {
             running: BTreeMap::new(),
             past: Kept::default(),
             vanished: Kept::default(),
+            partial: String::new(),
+            partial_version: 0,
             counts: BTreeMap::new(),
             closed: false,
             beats: 0,
@@ -206,6 +218,11 @@ impl State {
             Event::Added { at, job, row } => self.add(job, at, row),
             Event::Changed { at, job, change } => self.change(job, at, change),
             Event::Ended { at, job, outcome } => self.end(job, at, Some(outcome)),
+            Event::Partial { text, .. } => {
+                self.partial = plain_text(&text, LINE);
+                self.items.remove(&self.partial_version);
+                self.partial_version = self.push(Item::Partial);
+            }
             Event::Closed { at } => self.close(at),
             _ => {}
         }
@@ -257,6 +274,7 @@ impl State {
             title: reset.then_some(&self.title),
             now: now.as_secs_f64(),
             rate,
+            partial: &self.partial,
             running: self.running.len(),
             counts: &self.counts,
             closed: self.closed && cursor.version == self.version,
@@ -285,7 +303,7 @@ impl State {
             }
             Item::Line { at, text } => Some(Shown::Line { at: at.as_secs_f64(), text }),
             Item::Vanished(id) => Some(Shown::Vanished { id: *id }),
-            Item::Closed => None,
+            Item::Partial | Item::Closed => None,
         }
     }
 
@@ -314,6 +332,7 @@ impl State {
         let Some(running) = self.running.get_mut(&job) else { return };
         change.prefix = change.prefix.map(|prefix| plain_text(&prefix, PREFIX));
         change.text = change.text.map(|text| plain_text(&text, TEXT));
+        change.output = change.output.map(|output| clean_output(&output));
         if let ProgressChange::Set(progress) = &mut change.progress {
             clean_progress(progress);
         }
@@ -388,9 +407,16 @@ impl State {
 fn clean_row(row: &mut Row) {
     row.prefix = plain_text(&row.prefix, PREFIX);
     row.text = plain_text(&row.text, TEXT);
+    row.output = clean_output(&row.output);
     if let Some(progress) = &mut row.progress {
         clean_progress(progress);
     }
+}
+
+/// Returns the last lines of output, without controls.
+fn clean_output(lines: &[String]) -> Vec<String> {
+    let last = &lines[lines.len().saturating_sub(OUTPUT)..];
+    last.iter().map(|line| plain_text(line, TEXT)).collect()
 }
 
 fn clean_progress(progress: &mut Progress) {

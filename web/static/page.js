@@ -63,6 +63,7 @@ function receive(message) {
       const before = rows.get(item.id);
       const same = before && before.text === item.text && before.status === item.status;
       item.bold = same ? before.bold : item.updated + 1;
+      if (before) Object.assign(item, { key: before.key, above: before.above, below: before.below });
       item.group = before && before.prefix === item.prefix ? before.group : groupOf(item);
       rows.set(item.id, item);
     } else {
@@ -71,6 +72,8 @@ function receive(message) {
     }
   }
   if (past.length > 2 * PAST) past = past.slice(-PAST);
+  set($("partial"), message.partial || "");
+  $("partial").hidden = !message.partial;
   closed = message.closed;
   if (closed) {
     events.close();
@@ -197,7 +200,17 @@ function drawRunning(cells, row, now) {
     label(cells.bar, `${prefix(row) || row.text || "progress"}`);
     set(cells.percent, `${Math.floor(share * 100)}%`);
   }
+  drawOutput(cells, row.output || []);
   return bold ? row.bold : Infinity;
+}
+
+/** Shows the last lines of output of a job below its row. */
+function drawOutput(cells, lines) {
+  if (lines.length && !cells.output) cells.row.append(cells.output = create("p", "output"));
+  if (cells.output) {
+    set(cells.output, lines.join("\n"));
+    cells.output.hidden = lines.length === 0;
+  }
 }
 
 function createPast(item) {
@@ -221,6 +234,7 @@ function createPast(item) {
   parts.push(item.outcome === "finished" || !item.outcome ? `in ${time}` : `after ${time}`);
   if (item.outcome && !["finished", "failed"].includes(item.outcome)) parts.unshift(item.outcome);
   cells.tail.textContent = parts.join(" ");
+  if (item.outcome === "failed" || item.outcome === "panicked") drawOutput(cells, item.output || []);
   if (item.outcome === "failed") {
     const message = create("p", "message");
     message.textContent = item.message || "failed";
@@ -280,6 +294,36 @@ function choose(wanted, now) {
   return wanted.filter((row) => chosen.has(row.id));
 }
 
+/** Returns the place of a row among its siblings. A row keeps it when its neighbor ends. */
+function keyOf(row) {
+  if (row.key !== undefined) return row.key;
+  const { above, below } = row.place || {};
+  const neighbor = rows.get(above || below);
+  row.key = row.id;
+  if (neighbor && neighbor !== row) {
+    // The newest row is the nearest.
+    const side = above ? "above" : "below";
+    neighbor[side] = (neighbor[side] || 0) + 1;
+    row.key = keyOf(neighbor) + (above ? -1 : 1) * .5 ** (neighbor[side] + 1);
+  }
+  return row.key;
+}
+
+/** Returns rows as on the terminal: in order, and subtasks below their job. */
+function inOrder(wanted) {
+  const subtasks = new Map(wanted.map((row) => [row.id, []]));
+  const first = [];
+  wanted.sort((a, b) => a.id - b.id).forEach(keyOf);
+  for (const row of wanted.sort((a, b) => a.key - b.key)) (subtasks.get(row.parent) || first).push(row);
+  const ordered = [];
+  const add = (row) => {
+    ordered.push(row);
+    subtasks.get(row.id).forEach(add);
+  };
+  first.forEach(add);
+  return ordered;
+}
+
 function draw() {
   const now = boardTime(), found = words();
   const all = [...rows.values()];
@@ -293,15 +337,16 @@ function draw() {
   const shown = choose(wanted, now);
 
   let next = Infinity;
-  const drawList = (list, rows) => fill(list, rows.sort((a, b) => a.id - b.id).map((row) => {
+  const drawList = (list, rows) => fill(list, inOrder(rows).map((row) => {
     let cells = elements.get(row.id);
     if (!cells) elements.set(row.id, cells = createRow());
     next = Math.min(next, drawRunning(cells, row, now));
+    cells.row.classList.toggle("subtask", row.parent !== undefined && ids.has(row.parent));
     return cells.row;
   }));
+  const ids = new Set([...shown, ...pinned].map((row) => row.id));
   drawList($("running"), shown);
   drawList($("pinned"), pinned);
-  const ids = new Set([...shown, ...pinned].map((row) => row.id));
   for (const id of elements.keys()) if (!ids.has(id)) elements.delete(id);
   const visible = [...elements.values()];
   column("prefix", 6, 22, [...visible.map((cells) => cells.prefix.shown || ""), ...past.slice(-50).map((item) => item.prefix || "")]);

@@ -1,10 +1,14 @@
 //! The page in headless Chromium.
 
+use std::io::Write;
+use std::net::TcpListener;
 use std::time::Duration;
 
-use active_status::{Job, JobOptions, Outcome, ProgressStyle, Status};
-use active_status_web::{PageOptions, Token};
+use active_status::event::{Place, Row};
+use active_status::{Event, Job, JobId, JobOptions, Outcome, ProgressStyle, Status};
+use active_status_web::{Page, PageOptions, Token};
 use serde_json::{Value, json};
+use smol::Timer;
 
 use crate::browser::Browser;
 use crate::kit::Site;
@@ -38,13 +42,17 @@ fn rows_stand_in_order_with_marks_and_numbers() {
     assert_eq!(browser.texts("#pinned .row"), ["all 50% 2/4"]);
     assert_eq!(browser.evaluate("document.querySelector('#running progress').value"), 0.5);
 
-    site.board.println("a line");
+    let mut question = site.board.writer();
+    write!(question, "Continue?").expect("a board");
+    browser.wait_for("document.querySelector('#partial').textContent", "Continue?");
+    drop(question);
     scan.set_status(Status::Warning);
     copy.end(Outcome::Failed("no space".into()));
     drop(site.board.add_job("gone: "));
     browser.wait_for("document.querySelectorAll('#past li').length", 3);
     let past = browser.texts("#past li");
-    assert_eq!(past[0], "a line");
+    assert_eq!(past[0], "Continue?");
+    assert_eq!(browser.texts("#partial:not([hidden])"), [""; 0]);
     assert!(past[1].starts_with("✗ copy a.txt 1,500/3,000 after "), "{past:?}");
     assert!(past[1].ends_with("s no space"), "{past:?}");
     assert!(past[2].starts_with("⊘ gone cancelled after "), "{past:?}");
@@ -57,6 +65,42 @@ fn rows_stand_in_order_with_marks_and_numbers() {
     browser.wait_for("document.querySelector('#counts').textContent", "1 done · 2 cancelled");
     assert_eq!(browser.texts("#connection"), ["ended"]);
     no_problems(&browser);
+}
+
+#[test]
+fn subtasks_and_inserted_rows_stand_where_they_do_on_a_terminal() {
+    let (page, feed) = {
+        let row = |prefix: &str| Row::new(prefix);
+        let rows = [
+            (1, row("one")),
+            (2, row("two")),
+            (3, row("sub").with_parent(job(1)).with_output(["a <b>", "b"])),
+            (4, row("above two").with_place(Place::Above(job(2)))),
+            (5, row("below one").with_place(Place::Below(job(1)))),
+            (6, row("nearer").with_place(Place::Below(job(1)))),
+            (7, row("last")),
+        ];
+        let added = rows.map(|(id, row)| Event::Added { at: Duration::ZERO, job: job(id), row });
+        let events = futures_lite::stream::iter(added);
+        Page::new(
+            futures_lite::StreamExt::chain(events, futures_lite::stream::pending()),
+            Timer::after,
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    let _tasks = (smol::spawn(feed), smol::spawn(page.serve(listener).expect("loopback")));
+    let mut browser = Browser::open(&url);
+    browser.wait_for("document.querySelectorAll('#running .row').length", 7);
+    let expected = ["one", "sub", "nearer", "below one", "above two", "two", "last"];
+    assert_eq!(browser.texts("#running .prefix"), expected);
+    assert_eq!(browser.texts("#running .subtask .prefix"), ["sub"]);
+    assert_eq!(browser.texts("#running .subtask .output"), ["a <b> b"]);
+    no_problems(&browser);
+}
+
+fn job(id: u64) -> JobId {
+    JobId::new(id).expect("ids count from 1")
 }
 
 #[test]
