@@ -5,8 +5,10 @@
 //! cargo run --features picture --example picture -- target/run.jsonl >picture.svg
 //! ```
 //!
-//! The run is played in real time on a terminal in memory. The picture repeats. With
-//! `--last`, and where the system asks for reduced motion, it shows the last frame only.
+//! The run is played in real time on a terminal in memory. The picture repeats; where the
+//! system asks for reduced motion, it shows the last frame only. With `--at`, it shows the
+//! frame at that time of the run. `examples/pictures.sh` draws the pictures of the
+//! documentation.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,13 +24,16 @@ use active_status::record::{read_records, replay};
 use avt::{Cell, Color, Line, Terminal};
 use smol::Timer;
 
-const USAGE: &str = "usage: picture FILE [--columns N] [--rows N] [--last]";
+const USAGE: &str = "usage: picture FILE [--columns N] [--rows N] [--at SECONDS]";
 
 /// The size of a cell, in pixels.
 const CELL: (f64, f64) = (7.8, 17.0);
 
 /// The space around the terminal, in pixels.
 const MARGIN: f64 = 12.0;
+
+/// The time between two frames. Each adds about 3 kB to the picture.
+const FRAME: Duration = Duration::from_millis(200);
 
 /// How long the last frame stands still before the picture repeats.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -51,18 +56,18 @@ struct Arguments {
     file: String,
     columns: u16,
     rows: u16,
-    last: bool,
+    at: Option<f64>,
 }
 
 impl Arguments {
     fn parse() -> Option<Self> {
-        let mut found = Self { file: String::new(), columns: 80, rows: 24, last: false };
+        let mut found = Self { file: String::new(), columns: 80, rows: 24, at: None };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--columns" => found.columns = arguments.next()?.parse().ok()?,
                 "--rows" => found.rows = arguments.next()?.parse().ok()?,
-                "--last" => found.last = true,
+                "--at" => found.at = Some(arguments.next()?.parse().ok()?),
                 option if option.starts_with('-') => return None,
                 file => found.file = file.into(),
             }
@@ -76,10 +81,12 @@ impl Arguments {
         let recorder = Recorder::new(self.columns, self.rows);
         let replay = replay(events, Timer::after);
         let console = Console::live().color(true).size(self.columns, self.rows);
-        let console = console.output(recorder.clone());
+        let console = console.frame_interval(FRAME).output(recorder.clone());
         smol::block_on(console.clock(replay.clock()).run(replay, Timer::after));
         let mut frames = recorder.into_frames();
-        if self.last {
+        if let Some(at) = self.at {
+            let later = frames.partition_point(|frame| frame.at.as_secs_f64() <= at);
+            frames.truncate(later.max(1));
             frames.drain(..frames.len().saturating_sub(1));
         }
         let picture = Picture { frames, columns: self.columns, rows: self.rows };
@@ -145,6 +152,7 @@ impl fmt::Display for Picture {
         let end = self.frames.last().map_or(PAUSE, |frame| frame.at + PAUSE);
         for (place, frame) in self.frames.iter().enumerate() {
             let x = place as f64 * width;
+            write!(film, "<g transform=\"translate({x:.0})\">")?;
             for (row, line) in frame.lines.iter().enumerate() {
                 let spans = spans(line);
                 if spans.is_empty() {
@@ -156,10 +164,11 @@ impl fmt::Display for Picture {
                     new
                 });
                 let y = (row as f64 + 0.75) * CELL.1;
-                write!(film, "<use href=\"#l{id}\" x=\"{x:.1}\" y=\"{y:.1}\"/>")?;
+                write!(film, "<use href=\"#l{id}\" y=\"{y:.1}\"/>")?;
             }
+            writeln!(film, "</g>")?;
             let percent = 100.0 * frame.at.div_duration_f64(end);
-            write!(steps, "{percent:.3}%{{transform:translateX({:.1}px)}}", -x)?;
+            write!(steps, "{percent:.2}%{{transform:translateX({:.0}px)}}", -x)?;
         }
         let last = self.frames.len().saturating_sub(1) as f64 * -width;
         writeln!(
@@ -167,8 +176,8 @@ impl fmt::Display for Picture {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{outer_width:.0}\" \
              height=\"{outer_height:.0}\" viewBox=\"0 0 {outer_width:.1} {outer_height:.1}\">\n\
              <style>\n{STYLE}\
-             @keyframes film{{{steps}100%{{transform:translateX({last:.1}px)}}}}\n\
-             .film{{animation:film {:.2}s step-end infinite;transform:translateX({last:.1}px)}}\n\
+             @keyframes film{{{steps}100%{{transform:translateX({last:.0}px)}}}}\n\
+             .film{{animation:film {:.2}s step-end infinite;transform:translateX({last:.0}px)}}\n\
              @media (prefers-reduced-motion:reduce){{.film{{animation:none}}}}\n\
              </style>\n\
              <defs>\n{drawn}</defs>\n\
@@ -203,30 +212,29 @@ fn spans(line: &Line) -> String {
             let before = text.len() - text.trim_start_matches(' ').len();
             let after = text.len() - text.trim_end_matches(' ').len();
             let x = (column + before) as f64 * CELL.0;
-            // With its length, a run has the same width in every font.
-            let length = (width - before - after) as f64 * CELL.0;
+            // With a length, a run has the same width in every font.
+            let length = match text.is_ascii() {
+                true => String::new(),
+                false => format!(" textLength=\"{:.1}\"", (width - before - after) as f64 * CELL.0),
+            };
             let class = class(&cells[0]);
             let text = text.trim_matches(' ').replace('&', "&amp;").replace('<', "&lt;");
-            let _infallible = write!(
-                spans,
-                "<tspan x=\"{x:.1}\" textLength=\"{length:.1}\" class=\"{class}\">{text}</tspan>"
-            );
+            let _infallible = write!(spans, "<tspan x=\"{x:.1}\"{length}{class}>{text}</tspan>");
         }
         column += width;
     }
     spans
 }
 
+/// Returns the attribute with the classes of a cell.
 fn class(cell: &Cell) -> String {
     let pen = cell.pen();
-    let mut class = match pen.foreground() {
-        Some(Color::Indexed(color)) => format!("c{}", color % 8),
-        _ => String::new(),
+    let color = match pen.foreground() {
+        Some(Color::Indexed(color)) => Some(format!("c{}", color % 8)),
+        _ => None,
     };
-    for (set, name) in [(pen.is_bold(), " b"), (pen.is_faint(), " f"), (pen.is_italic(), " i")] {
-        if set {
-            class.push_str(name);
-        }
-    }
-    class
+    let effects = [(pen.is_bold(), "b"), (pen.is_faint(), "f"), (pen.is_italic(), "i")];
+    let effects = effects.into_iter().filter(|(set, _)| *set).map(|(_, name)| name.to_owned());
+    let names: Vec<String> = color.into_iter().chain(effects).collect();
+    if names.is_empty() { String::new() } else { format!(" class=\"{}\"", names.join(" ")) }
 }

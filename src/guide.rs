@@ -2,6 +2,13 @@
 //! their names here, and recipes for pools.
 
 #[cfg(feature = "std")]
+/// What the board means, how it draws, and what it survives: the contract of everything
+/// around [`board`](crate::board()).
+///
+#[doc = include_str!("guide/pictures/show-80.html")]
+#[doc = ""]
+#[doc = include_str!("guide/pictures/show-50.html")]
+#[doc = ""]
 #[doc = include_str!("guide/board.md")]
 pub mod board {}
 
