@@ -69,10 +69,9 @@ impl<S: Stream> Stream for Member<S> {
                 {
                     return halted;
                 }
-                let polled = stream.poll_next(cx);
-                *is_at_item = polled.is_pending();
-                match polled {
+                match stream.poll_next(cx) {
                     Poll::Ready(Some(item)) => {
+                        *is_at_item = false;
                         record.count_item();
                         Poll::Ready(Some(Some(item)))
                     }
@@ -81,6 +80,7 @@ impl<S: Stream> Stream for Member<S> {
                         Poll::Ready(None)
                     }
                     Poll::Pending => {
+                        *is_at_item = true;
                         record.count_poll();
                         Poll::Pending
                     }
