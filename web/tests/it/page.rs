@@ -199,6 +199,23 @@ fn another_run_at_the_same_address_replaces_the_first() {
 }
 
 #[test]
+fn the_log_follows_its_end() {
+    let site = Site::new();
+    let mut browser = Browser::open(&site.url());
+    for round in 1..=4 {
+        for number in 0..100 {
+            site.board
+                .add_job("a: ")
+                .end(Outcome::Failed(format!("{number}\n").repeat(number % 3)));
+            site.board.println("a line");
+        }
+        browser.wait_for("document.querySelectorAll('#past li').length", round * 200);
+        browser.wait_for("(() => { const log = $('past-part'); return log.scrollTop + log.clientHeight >= log.scrollHeight - 8 })()", true);
+    }
+    no_problems(&browser);
+}
+
+#[test]
 fn hostile_text_is_shown_as_text() {
     let site = Site::with_options(PageOptions::new().title("<script>hacked = 1</script>"));
     let hostile = "<img src=x onerror='hacked = 1'>\u{202e}\u{1b}[31m</li>";
