@@ -61,7 +61,7 @@ pub use worker::{Stopped, Worker, WorkerState};
 /// A worker stops between two items, so that no item is lost:
 ///
 /// ```
-/// use active_status::workers::{Pool, Worker, WorkerState};
+/// use active_status::workers::{Pool, Worker};
 /// use futures::{StreamExt, executor::block_on, stream};
 ///
 /// let mut pool = Pool::with_workers(2, |worker: Worker| {

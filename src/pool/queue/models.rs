@@ -14,6 +14,8 @@
 //! | the flag of the source's wakes is cleared after its poll | `a_source_woken_…` |
 //! | the lease of an item is counted after the source returned | `a_queue_does_not_end_…` |
 //! | `done` does not look for the end | `a_queue_does_not_end_…` |
+//! | a worker that enters the line does not count itself | `a_close_ends_…` |
+//! | the wake of the source trusts the count of the line | `a_source_woken_…` |
 
 use std::collections::VecDeque;
 use std::pin::Pin;
