@@ -21,6 +21,8 @@ const KEEP: Duration = Duration::from_secs(5);
 const BARS: [usize; 3] = [10, 12, 24];
 /// The width of a bar where no number beside the percentage has room.
 const SHORT_BAR: usize = 8;
+/// The widest prefix without a text that has a column. A wider one runs on.
+const ALONE: usize = 20;
 /// The columns that a text keeps as long as a count, or only a bar, has room beside it.
 const TEXTS: [usize; 2] = [20, 10];
 
@@ -89,9 +91,8 @@ impl History {
         }
         let all_pinned = needs.clone().all(|need| need.pinned);
         let most = most_prefix(columns, 3);
-        // A long prefix without a text runs on.
         let prefixes = needs.clone().filter(|need| all_pinned || !need.pinned);
-        let prefixes = prefixes.filter(|need| need.text > 0 || need.prefix <= most);
+        let prefixes = prefixes.filter(|need| need.text > 0 || need.prefix <= ALONE);
         let prefix = widest(prefixes.map(|need| need.prefix)).min(most);
         let prefix = self.prefix.keep(prefix, now);
 
@@ -227,5 +228,115 @@ impl Recent {
             self.0.pop_front();
         }
         self.0.front().map_or(needed, |(_, width)| *width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn need() -> impl Strategy<Value = Need> {
+        let widths = (0..40_usize, 0..80_usize, 0..20_usize, 0..11_usize);
+        (any::<[bool; 3]>(), widths).prop_map(|(flags, (prefix, text, count, rate))| {
+            let [pinned, bar, left] = flags;
+            Need { pinned, bar, prefix, text, count, rate, left }
+        })
+    }
+
+    fn layout(needs: &[Need], columns: usize) -> Layout {
+        History::default().next(needs.iter().copied(), columns, Duration::ZERO)
+    }
+
+    proptest! {
+        // Rule 16
+        #[test]
+        fn the_columns_fit_every_width(
+            needs in prop::collection::vec(need(), 0..12),
+            columns in 19..200_usize,
+        ) {
+            let layout = layout(&needs, columns);
+            prop_assert!(layout.end() <= columns || !layout.bars, "{layout:?}");
+            prop_assert!(layout.text_at() + layout.text <= columns, "{layout:?}");
+        }
+
+        // Rule 16
+        #[test]
+        fn a_wider_screen_never_drops_a_part(needs in prop::collection::vec(need(), 0..12)) {
+            let mut before = [false; 4];
+            for columns in 19..200 {
+                let Layout { bar, count, rate, left, .. } = layout(&needs, columns);
+                let parts = [bar, count, rate, left].map(|width| width > 0);
+                let kept = before.iter().zip(parts).all(|(before, now)| !before || now);
+                prop_assert!(kept, "{columns}: {before:?} {parts:?}");
+                before = parts;
+            }
+        }
+
+        // Rule 16
+        #[test]
+        fn a_width_is_kept_for_five_seconds(
+            frames in prop::collection::vec((0..3_000_u64, 0..9_usize), 1..40),
+        ) {
+            let mut recent = Recent::default();
+            // A frame is on the screen until the next one.
+            let mut shown: Vec<(Duration, usize)> = Vec::new();
+            let mut now = Duration::ZERO;
+            for (wait, needed) in frames {
+                now += Duration::from_millis(wait);
+                if let Some((until, _)) = shown.last_mut() {
+                    *until = now;
+                }
+                shown.push((now, needed));
+                let kept = shown.iter().filter(|(until, _)| *until + KEEP > now);
+                let expected = kept.map(|(_, width)| *width).max();
+                prop_assert_eq!(Some(recent.keep(needed, now)), expected);
+            }
+        }
+    }
+
+    /// Counts how often the bars of eight workers move in 600 frames of a minute, and how
+    /// often a first frame would place them elsewhere than the one before. Each worker has a
+    /// new text of a random width every 0.5 to 6 seconds.
+    fn moves(columns: usize) -> (usize, usize) {
+        let mut random = 1_u64;
+        let mut between = |least: u64, most: u64| {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            least + (random >> 33) % (most - least + 1)
+        };
+        let mut history = History::default();
+        let mut texts = [(0_u64, 0_usize); 8];
+        let (mut places, mut fresh) = (Vec::new(), Vec::new());
+        for frame in 0..600 {
+            for (until, text) in &mut texts {
+                if *until <= frame {
+                    (*until, *text) = (frame + between(5, 60), between(8, 45) as usize);
+                }
+            }
+            let needs = texts.map(|(_, text)| Need {
+                bar: true,
+                prefix: 8,
+                text,
+                count: 13,
+                rate: 10,
+                left: true,
+                ..Need::default()
+            });
+            let now = Duration::from_millis(100 * frame);
+            places.push(history.next(needs.into_iter(), columns, now).bar_at());
+            fresh.push(layout(&needs, columns).bar_at());
+        }
+        let moves = |places: &[usize]| places.windows(2).filter(|two| two[0] != two[1]).count();
+        (moves(&places), moves(&fresh))
+    }
+
+    // Rule 16
+    #[test]
+    fn bars_move_rarely_while_texts_change() {
+        for columns in [119, 79, 49] {
+            let (moves, fresh) = moves(columns);
+            assert!(moves <= 2 && moves <= fresh, "{columns} columns: {moves}, {fresh}");
+        }
     }
 }
