@@ -6,6 +6,7 @@ use active_status::event::{Change, Progress, Row};
 use active_status::model::{Frame, Model};
 use active_status::progress::Unit;
 use active_status::{Event, JobId, Outcome, Status};
+use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
 
@@ -540,5 +541,93 @@ fn rows_fit_every_size() {
             let columns = if columns == 0 { 80 } else { usize::from(columns) };
             assert!(widest < columns, "{columns} × {rows}: {shown}");
         }
+    }
+}
+
+/// A row of any kind, and whether it is detached.
+fn any_row() -> impl Strategy<Value = (Row, bool)> {
+    let prefix = prop_oneof!["[a-z]{0,6}: ", "worker [0-9]{1,2}: ", "[a-z漢字 ]{0,30}"];
+    let text = prop_oneof!["[a-z.]{0,12}", "[a-z/.]{0,60}", "[a-z漢字 ]{0,40}"];
+    let status = prop::sample::select(vec![
+        Status::Normal,
+        Status::Normal,
+        Status::Success,
+        Status::Warning,
+        Status::Error,
+    ]);
+    let total = prop::option::of(1..2_000_000_000_u64);
+    let numbers =
+        (total, 0..100_u64, prop::option::of(1..u64::MAX), prop::option::of(1..999_999_u64));
+    (prefix, text, status, any::<[bool; 4]>(), numbers).prop_map(
+        |(prefix, text, status, [counts, bytes, pinned, detached], (total, done, rate, left))| {
+            let position = total.map_or(done, |total| total / 100 * done);
+            let unit = if bytes { Unit::Bytes } else { Unit::Items };
+            let progress = Progress::new(position, total).with_unit(unit);
+            let progress = progress.with_rate(rate).with_seconds_left(left);
+            let row = row(&prefix, &text).with_status(status).with_pinned(pinned);
+            (row.with_progress(counts.then_some(progress)), detached && !pinned)
+        },
+    )
+}
+
+/// The columns of a row up to a byte.
+fn columns_before(row: &str, byte: usize) -> usize {
+    row[..byte].chars().map(|c| 1 + usize::from("漢字".contains(c))).sum()
+}
+
+fn board_of(rows: Vec<(Row, bool)>) -> Board {
+    let mut board = Board::default();
+    for (job, (row, detached)) in (1..).zip(rows) {
+        board.add(job, row);
+        board.change(job, Change::default().with_detached(detached));
+    }
+    board.wait(2);
+    board
+}
+
+proptest! {
+    // Rules 9, 16
+    #[test]
+    fn rows_fit_and_their_bars_start_in_one_column(
+        rows in prop::collection::vec(any_row(), 0..12),
+        columns in 20..200_u16,
+    ) {
+        let shown = board_of(rows).shows(columns, 40);
+        let mut bars = Vec::new();
+        for row in shown.lines() {
+            prop_assert!(columns_before(row, row.len()) < usize::from(columns), "{}", row);
+            bars.extend(row.find(['━', '╾', '─']).map(|at| columns_before(row, at)));
+        }
+        prop_assert!(bars.windows(2).all(|two| two[0] == two[1]), "{}", shown);
+    }
+
+    // Rules 10, 15
+    #[test]
+    fn a_tick_moves_nothing_and_time_changes_marks_only(
+        rows in prop::collection::vec(any_row(), 1..8),
+        columns in 20..200_u16,
+        ticked in any::<prop::sample::Index>(),
+    ) {
+        let mut board = board_of(rows.clone());
+        let before = board.shows(columns, 40);
+        board.now += Duration::from_millis(100);
+        let after = board.shows(columns, 40);
+        let without_mark = |row: &str| row.chars().skip(1).collect::<String>();
+        prop_assert!(before.lines().map(without_mark).eq(after.lines().map(without_mark)));
+
+        let job = ticked.index(rows.len());
+        let Some(progress) = rows[job].0.progress.clone() else { return Ok(()) };
+        let Some(total) = progress.total else { return Ok(()) };
+        let at = |position| Progress::new(position, total).with_unit(progress.unit.clone());
+        let tick = at(total.min(progress.position + 1));
+        let start = |shown: &str| {
+            let bar = |row: &str| row.find(['━', '╾', '─']).map(|at| columns_before(row, at));
+            shown.lines().map(bar).collect::<Vec<_>>()
+        };
+        let same = at(progress.position);
+        board.change(job as u64 + 1, Change::default().with_progress(same));
+        let before = board.shows(columns, 40);
+        board.change(job as u64 + 1, Change::default().with_progress(tick));
+        prop_assert_eq!(start(&board.shows(columns, 40)), start(&before));
     }
 }
