@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A lost wake fails as a deadlock: the task waits and no thread is left to run. A
-//! missing ordering fails as a race on a cell, a lost reference as a leak.
+//! missing ordering fails as a race on a cell. References that are never released are leaks, which
+//! the sanitizers detect.
 //!
 //! Each of these bugs was seeded into `wake/`, and fails a model here or in
 //! `../models.rs`. The model in the table is one of those that fail.
@@ -24,11 +25,11 @@
 //! | the parking Relaxed | `the_latest_parent_is_woken` |
 //! | `done` stored or loaded Relaxed, or stored before the parent is taken | `a_merge_unparked_by_a_push_…` |
 //! | `done` is not reset | `a_block_pushed_again_…` |
-//! | a block's references released Relaxed, or no fence at its end | `a_block_that_ends_in_a_wake_…` |
-//! | a slab's holds released Relaxed, or no fence at its end | `a_slab_is_freed_once_…` |
+//! | a block's references released Relaxed, its last one found with a Relaxed load, or no fence at its end | `a_block_that_ends_in_a_wake_…` |
+//! | a slab's holds released Relaxed, the last ones found with a Relaxed load, or no fence at its end | `a_slab_is_freed_once_…` |
 //! | blocks do not hold their slab | `a_slab_is_freed_once_…` |
 //! | slabs do not hold the first one | `the_first_slab_is_freed_…` |
-//! | a clone is not counted, a wake keeps its reference | `clones_dropped_with_the_merge_…`, `a_block_that_ends_in_a_wake_…` |
+//! | a clone is not counted | `clones_dropped_with_the_merge_…` |
 //! | `PARKED` becomes a link | `the_latest_parent_is_woken` |
 //! | a waker's parent is taken for the merge's | `an_unpark_during_a_wake_…` |
 //! | `Busy` is handled as `Parked` | `a_merge_unparked_by_a_push_…` |
