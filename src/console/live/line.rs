@@ -37,6 +37,22 @@ impl Line {
         })
     }
 
+    /// Returns each character with its style.
+    fn characters(&self) -> impl Iterator<Item = (Style, char)> {
+        self.runs().flat_map(|(style, run)| run.chars().map(move |c| (style, c)))
+    }
+
+    /// Returns the first character with its style, if it is all that differs from another
+    /// line, takes one column on every terminal, and is followed by a space.
+    pub(crate) fn changed_mark(&self, other: &Self) -> Option<(Style, char)> {
+        let is_narrow = |c: char| c.is_ascii() || ('\u{2800}'..='\u{28ff}').contains(&c);
+        let (mut line, mut other) = (self.characters(), other.characters());
+        let (mark, before) = (line.next()?, other.next()?);
+        let (second, rest) = (line.next()?, other.next()?);
+        let same = second.1 == ' ' && second == rest && line.eq(other);
+        (same && is_narrow(mark.1) && is_narrow(before.1)).then_some(mark)
+    }
+
     /// Appends a clean text.
     pub(crate) fn push(&mut self, style: Style, text: &str) {
         self.push_measured(style, text, width(text));

@@ -214,9 +214,17 @@ impl Painter {
         let mut at = rest;
         push(bytes, "\r");
         for (row, (line, drawn)) in frame.live().iter().zip(&self.drawn).enumerate() {
-            if line != drawn {
-                up(bytes, at.saturating_sub(row));
-                down(bytes, row.saturating_sub(at));
+            if line == drawn {
+                continue;
+            }
+            up(bytes, at.saturating_sub(row));
+            down(bytes, row.saturating_sub(at));
+            // Rows that wait change only their spinner, ten times per second.
+            if let Some((style, mark)) = line.changed_mark(drawn) {
+                push_styled(self.style(style), mark.encode_utf8(&mut [0; 4]), bytes);
+                push(bytes, "\r");
+                at = row;
+            } else {
                 self.push_live(line, bytes);
                 at = row + 1;
             }

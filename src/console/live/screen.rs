@@ -264,6 +264,33 @@ fn only_rows_that_changed_are_sent() {
     assert!(!["job 1", "job 3", "job 5"].iter().any(|row| bytes.contains(row)), "{bytes:?}");
 }
 
+#[test]
+fn a_row_that_waits_sends_only_its_spinner() {
+    let mut screen = Screen::table(80, 24);
+    for number in 1..=20 {
+        let progress = Progress::new(number, 9);
+        screen.add(number, row("copies a file").with_progress(progress));
+    }
+    screen.paint();
+    screen.wait(100);
+    let bytes = screen.paint();
+    screen.check();
+    assert!(!bytes.contains("copies"), "{bytes:?}");
+    let marks = bytes.chars().filter(|c| ('\u{2800}'..='\u{28ff}').contains(c));
+    assert_eq!(marks.count(), 20, "{bytes:?}");
+    assert!(bytes.len() < 400, "{} bytes", bytes.len());
+
+    screen.set_text(2, "copied a file");
+    screen.wait(100);
+    let bytes = screen.paint();
+    screen.check();
+    assert_eq!(
+        (bytes.matches("copied").count(), bytes.contains("copies")),
+        (1, false),
+        "{bytes:?}"
+    );
+}
+
 // Rule 16
 #[test]
 fn damage_by_other_output_is_repaired_after_a_second() {
