@@ -7,7 +7,8 @@
 //! Nothing is spawned: polling the merge polls the workers. [`once`] turns a future
 //! into a worker, and [`Merge::join`] waits for workers that yield no values.
 //! [`map_workers`] calls an asynchronous function for each input, and [`WorkQueue`]
-//! shares work among workers. [`guide::recipes`] has programs that use pools.
+//! shares work among workers. The workers of a [`workers::Pool`] come and go while it
+//! runs. [`guide::recipes`] has programs that use pools.
 //!
 //! **The board.** [`board()`] returns two halves. The sending half adds [`Job`]s,
 //! one per row, whose updates never wait and never fail, on any thread. The

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::{self, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
@@ -45,6 +45,7 @@ fn child() {
     let board = || classic_auto().open();
     match std::env::var(PART).as_deref() {
         Ok("copy") => copy(Console::auto().open()),
+        Ok("copy on stdout") => copy(Console::auto().stdout().open()),
         Ok("wide") => wide(board()),
         Ok("flood") => flood(board()),
         Ok("wait") => wait(board()),
@@ -494,6 +495,27 @@ fn on_a_terminal_the_board_is_live_and_colored() {
     let bytes = copied(&[]);
     assert_eq!(screen(&bytes, (40, 10)), "✗ copy  a.txt  no space");
     assert!(bytes.contains("\u{1b}[?2026h") && bytes.contains("\u{1b}[31m"), "{bytes:?}");
+}
+
+// Rule 22
+#[test]
+fn standard_output_may_be_the_terminal_of_the_board() {
+    let (bytes, errors) = within_a_minute(|| {
+        let (mut terminal, stdout) = pseudo_terminal((40, 10));
+        let mut command = command("copy on stdout", &[]);
+        let process = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("a process");
+        // It holds the other side of the terminal.
+        drop(command);
+        let mut bytes = Vec::new();
+        // Some systems report an error once the other side is closed.
+        let _ = terminal.read_to_end(&mut bytes);
+        let output = process.wait_with_output().expect("its output");
+        assert!(output.status.success());
+        (String::from_utf8(bytes).expect("text"), output.stderr)
+    });
+    let screen = screen(&bytes, (40, 10));
+    assert!(screen.contains("✗ copy  a.txt  no space"), "{screen}");
+    assert!(bytes.contains("\u{1b}[?2026h") && errors.is_empty(), "{bytes:?}");
 }
 
 // Rule 22
