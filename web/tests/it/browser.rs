@@ -11,8 +11,15 @@ use std::{env, fs, process, thread};
 
 use serde_json::{Value, json};
 
-/// The time after which a test gives up. Nothing waits for it unless a test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The time after which a command is given up, as that of a page that was left meanwhile.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The pause between two looks at the page, and the number of looks before a test fails.
+const PAUSE: Duration = Duration::from_millis(20);
+const LOOKS: usize = 3_000;
+
+/// The number of times that the browser is started, because it may crash as it starts.
+const STARTS: usize = 3;
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -30,6 +37,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts a browser and opens an address.
     pub(crate) fn open(address: &str) -> Self {
+        let opened = (0..STARTS).map(|_| Self::try_open(address)).find_map(Result::ok);
+        opened.expect("chromium runs; `bash .ci/services` installs it")
+    }
+
+    fn try_open(address: &str) -> Result<Self, Value> {
         let folder = env::temp_dir().join(format!(
             "active-status-web-{}-{:?}",
             process::id(),
@@ -60,15 +72,16 @@ impl Browser {
         let problems = Vec::new();
         let mut browser =
             Self { process, input, messages, folder, last: 0, session: None, problems };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.try_call("Target.createTarget", json!({ "url": "about:blank" }))?;
         let target = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = browser.call("Target.attachToTarget", target);
+        let session = browser.try_call("Target.attachToTarget", target)?;
         browser.session = Some(session["sessionId"].as_str().expect("a session").to_owned());
         for domain in ["Page", "Runtime", "Log", "Accessibility"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.try_call(&format!("{domain}.enable"), json!({}))?;
         }
-        browser.call("Page.navigate", json!({ "url": address }));
-        browser
+        browser.try_call("Page.navigate", json!({ "url": address }))?;
+        browser.try_evaluate("document.readyState")?;
+        Ok(browser)
     }
 
     /// Calls a method of the protocol, which must succeed.
@@ -84,18 +97,11 @@ impl Browser {
             command["sessionId"] = json!(session);
         }
         let sent = self.input.write_all(format!("{command}\0").as_bytes());
-        let absent = "chromium does not run; install it with `bash .ci/services`";
-        sent.unwrap_or_else(|error| panic!("{absent} ({error})"));
+        sent.map_err(|error| json!(format!("chromium has ended: {error}")))?;
         loop {
             let message = self.messages.recv_timeout(DEADLINE);
-            let message = message.unwrap_or_else(|error| match error {
-                mpsc::RecvTimeoutError::Disconnected => panic!("{absent}"),
-                mpsc::RecvTimeoutError::Timeout => panic!("no answer to {command}"),
-            });
-            let event = message["method"].as_str().unwrap_or_default();
-            if ["Runtime.exceptionThrown", "Log.entryAdded"].contains(&event) {
-                self.problems.push(message["params"].clone());
-            } else if message["id"] == self.last {
+            let message = message.map_err(|error| json!(format!("no answer: {error}")))?;
+            if message["id"] == self.last {
                 let error = &message["error"];
                 return if error.is_null() {
                     Ok(message["result"].clone())
@@ -103,47 +109,58 @@ impl Browser {
                     Err(error.clone())
                 };
             }
+            self.note(&message);
+        }
+    }
+
+    /// Keeps the exceptions and errors of the page.
+    fn note(&mut self, message: &Value) {
+        let event = message["method"].as_str().unwrap_or_default();
+        if ["Runtime.exceptionThrown", "Log.entryAdded"].contains(&event) {
+            self.problems.push(message["params"].clone());
         }
     }
 
     /// Evaluates an expression in the page.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters =
-            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let mut result = self.try_call("Runtime.evaluate", parameters.clone());
-        for _ in 0..5 {
-            if result.is_ok() {
-                break;
-            }
-            // Another page was opened meanwhile.
-            result = self.try_call("Runtime.evaluate", parameters.clone());
-        }
+        let result = self.try_evaluate(expression);
         let result = result.unwrap_or_else(|error| panic!("{expression}: {error}"));
         assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
 
+    fn try_evaluate(&mut self, expression: &str) -> Result<Value, Value> {
+        let parameters =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        // Another page may be opened meanwhile.
+        let mut result = self.try_call("Runtime.evaluate", parameters.clone());
+        for _ in 0..5 {
+            if result.is_ok() {
+                break;
+            }
+            result = self.try_call("Runtime.evaluate", parameters.clone());
+        }
+        result
+    }
+
     /// Waits until an expression in the page has a value.
     pub(crate) fn wait_for<V: Into<Value> + Debug>(&mut self, expression: &str, expected: V) {
         let expected = expected.into();
-        let millis = DEADLINE.as_millis() / 2;
-        let found = self.evaluate(&format!(
-            "new Promise((resolve) => {{
-                const expected = JSON.stringify({expected});
-                const end = performance.now() + {millis};
-                const look = () => {{
-                    let found;
-                    try {{ found = {expression}; }} catch (error) {{ found = String(error); }}
-                    if (JSON.stringify(found) === expected || performance.now() > end) resolve(found);
-                    else setTimeout(look, 10);
-                }};
-                look();
-            }})"
-        ));
-        if found != expected {
-            let text = self.evaluate("document.body.innerText");
-            panic!("{expression} is {found}, not {expected}; the page:\n{text}");
+        let look = format!(
+            "(() => {{ try {{ return {expression}; }} catch (error) {{ return String(error); }} }})()"
+        );
+        let mut found = self.evaluate(&look);
+        for _ in 0..LOOKS {
+            if found == expected {
+                return;
+            }
+            if let Ok(message) = self.messages.recv_timeout(PAUSE) {
+                self.note(&message);
+            }
+            found = self.evaluate(&look);
         }
+        let text = self.evaluate("document.body.innerText");
+        panic!("{expression} is {found}, not {expected}; the page:\n{text}");
     }
 
     /// Returns the texts of the elements that match a selector.
