@@ -162,9 +162,9 @@ impl Console<Auto> {
     /// which need lines that do not change: the console then writes at least one line per
     /// 30 s, even on a terminal. A console with another [`output`](Self::output) is plain.
     ///
-    /// With the feature `relay`, a console of a process that was
-    /// [adopted](crate::Board::adopt) shows nothing: its events go to the board of the
-    /// ancestor. This is so unless it has another output.
+    /// With the feature `relay`, the console of a process that an ancestor adopted by
+    /// `Board::adopt` shows nothing: its events go to the board of the ancestor. This is so
+    /// unless it has another output.
     ///
     /// On Windows, `TERM` need not be set if the console interprets escape sequences. Older
     /// consoles are made to do so.
