@@ -20,6 +20,7 @@ pub use crate::board::clock::Clock;
 pub use builder::Json;
 pub use builder::{Auto, Live, Plain};
 pub use driver::{Run, RunWhile};
+pub use live::custom::RowView;
 pub use live::theme::Part;
 pub use thread::ConsoleHandle;
 

@@ -2,6 +2,7 @@
 
 mod cells;
 mod classic;
+pub(crate) mod custom;
 mod ended;
 pub(crate) mod frame;
 mod layout;

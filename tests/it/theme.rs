@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use active_status::console::Part;
+use active_status::console::{Part, RowView};
 use active_status::testing::{Screen, VirtualClock};
 use active_status::{Board, Console, JobOptions, Outcome, Status, Theme, board_with_clock};
-use anstyle::{AnsiColor, Effects};
+use anstyle::{AnsiColor, Effects, Style};
 
 use crate::harness::{Show, millis, screen};
 
@@ -171,4 +171,114 @@ fn each_part_of_a_row_has_a_style() {
         });
         assert!(bytes.contains(&format!("\u{1b}[35m{run}")), "{part:?}: {bytes:?}");
     }
+}
+
+/// A theme whose closure returns one text for each row.
+fn drawn(theme: Theme, text: impl Fn(&RowView<'_>) -> String + Send + Sync + 'static) -> Theme {
+    theme.row(move |view, _| Some(vec![(Style::new(), text(view))]))
+}
+
+// Rule 9
+#[test]
+fn a_closure_draws_running_and_ended_rows_of_every_theme() {
+    for theme in [Theme::new(), Theme::ascii(), Theme::classic()] {
+        let theme = drawn(theme, |view| {
+            let (row, seconds) = (view.row(), view.elapsed().as_secs());
+            format!("{} {seconds} {:?} {:?}", row.prefix, view.quiet(), view.outcome())
+        });
+        let time = VirtualClock::new();
+        let (board, mut events) = time.board();
+        let mut screen = Screen::new(40, 10).with_theme(theme);
+        let jobs = ["a", "b"].map(|prefix| board.add_job(prefix));
+        screen.show(&mut events);
+        time.advance(Duration::from_secs(12));
+        let [a, _b] = jobs;
+        a.finish();
+        let rows = screen.show(&mut events).rows();
+        assert_eq!(rows, ["a 12 None Some(Finished)", "b 12 Some(12s) None"]);
+        time.advance(Duration::from_secs(1));
+        assert_eq!(screen.show(&mut events).scrollback(), ["a 12 None Some(Finished)"]);
+    }
+}
+
+#[test]
+fn a_row_that_the_closure_does_not_draw_is_that_of_the_theme() {
+    let theme = Theme::new().row(|view, _| {
+        view.row().pinned.then(|| vec![(Style::new(), "all".into()), (Style::new(), "".into())])
+    });
+    let (board, mut events) = VirtualClock::new().board();
+    let mut screen = Screen::new(40, 4).with_theme(theme);
+    let _pinned = board.add_job(JobOptions::new().prefix("p").pinned(true));
+    let _jobs: Vec<_> = (1..=4).map(|job| board.add_job(format!("job {job}"))).collect();
+    assert_eq!(screen.show(&mut events).rows(), ["⠋ job 1", "  … 3 more", "all"]);
+}
+
+// Rule 16
+#[test]
+fn a_drawn_row_has_no_controls_and_is_cut_to_the_columns() {
+    for (spans, expected) in [
+        (&["a\u{1b}[2Jb\n", "c\u{7}\td\u{202e}"][..], "ab c d"),
+        (&["0123456", "78901"], "01234567…"),
+        (&["0123456漢字"], "0123456…"),
+        // A variation selector makes the heart of the text before it two columns wide.
+        (&["01234567\u{2764}", "\u{fe0f}"], "01234567…"),
+        (&["0\u{1b}", "[1m"], "0[1m"),
+        (&[" ", "  "], ""),
+        (&[], ""),
+    ] {
+        for theme in [Theme::new(), Theme::classic()] {
+            let theme = theme.row(move |_, columns| {
+                assert_eq!(columns, 9);
+                Some(spans.iter().map(|span| (Style::new(), (*span).to_owned())).collect())
+            });
+            let (board, mut events) = VirtualClock::new().board();
+            let _job = board.add_job("row");
+            let mut screen = Screen::new(10, 10).with_theme(theme);
+            assert_eq!(screen.show(&mut events).rows(), [expected], "{spans:?}");
+        }
+    }
+}
+
+// Rule 12
+#[test]
+fn the_drawn_row_of_a_failed_job_leaves_whole() {
+    for theme in [Theme::new(), Theme::classic()] {
+        let theme = drawn(theme, |view| match view.outcome() {
+            Some(Outcome::Failed(reason)) => format!("failed, because {reason}"),
+            _ => "finished, with a long text".into(),
+        });
+        let (board, mut events) = VirtualClock::new().board();
+        let mut screen = Screen::new(16, 10).with_theme(theme);
+        board.add_job("a").fail("there is\nno space");
+        board.add_job("b").finish();
+        assert_eq!(screen.show(&mut events).rows(), ["failed, becaus…", "finished, with…"]);
+        board.close();
+        let left = ["failed, because there is no space", "finished, with…"];
+        assert_eq!(screen.show(&mut events).scrollback(), left);
+    }
+}
+
+#[test]
+fn after_a_panic_of_its_closure_the_theme_draws_all_rows() {
+    let theme = drawn(Theme::new(), |view| match view.row().prefix.as_str() {
+        "bad" => panic!("a closure that panics"),
+        prefix => prefix.to_uppercase(),
+    });
+    let (board, mut events) = VirtualClock::new().board();
+    let mut screen = Screen::new(40, 10).with_theme(theme);
+    let _good = board.add_job("good");
+    assert_eq!(screen.show(&mut events).rows(), ["GOOD"]);
+    let _bad = board.add_job("bad");
+    assert_eq!(screen.show(&mut events).rows(), ["GOOD", "⠋ bad"]);
+    assert_eq!(screen.show(&mut events).rows(), ["⠋ good", "⠋ bad"]);
+}
+
+// Rule 22
+#[test]
+fn a_drawn_row_without_color_keeps_its_effects() {
+    let style = AnsiColor::Magenta.on_default() | Effects::UNDERLINE;
+    let theme = Theme::new().row(move |_, _| Some(vec![(style, "drawn".into())]));
+    let [with, without] = [true, false].map(|color| bytes(theme.clone(), color, all_kinds));
+    assert!(with.contains("\u{1b}[35mdrawn"), "{with:?}");
+    assert!(without.contains("\u{1b}[4mdrawn") && !without.contains("[35m"), "{without:?}");
 }

@@ -37,6 +37,9 @@ pub(crate) struct ClassicPen<'a> {
 impl ClassicPen<'_> {
     /// Draws the row of a job on the board.
     pub(crate) fn live(self, row: &JobRow) -> Line {
+        if let Some(line) = self.theme.draw(row, self.columns, self.now, false) {
+            return line;
+        }
         let bold = !row.data.elapsed && !row.is_settled(self.now);
         self.draw(row, false, if bold { Effects::BOLD } else { Effects::new() })
     }
@@ -44,6 +47,9 @@ impl ClassicPen<'_> {
     /// Draws the row of a job that leaves the board. If a failure message does not fit,
     /// the row is wider than the screen, so that the message is complete, and has no bar.
     pub(crate) fn committed(self, row: &JobRow) -> Line {
+        if let Some(line) = self.theme.draw(row, self.columns, self.now, true) {
+            return line;
+        }
         let failed = matches!(outcome(row), Some(Outcome::Failed(_)));
         Self { now: row.updated, ..self }.draw(row, failed, Effects::ITALIC)
     }

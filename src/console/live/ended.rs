@@ -27,6 +27,9 @@ impl Pen<'_> {
     /// and text, it follows in lines below them, and nothing is cut.
     pub(crate) fn committed(self, shown: &Shown<'_>) -> Vec<Line> {
         let Some(reason) = reason(shown) else { return vec![self.live(shown)] };
+        if let Some(line) = self.theme.draw(shown.row, self.layout.columns, self.now, true) {
+            return vec![line];
+        }
         let whole = |text: &str| self.theme.clean(text, u16::MAX.into()).trim_end().to_owned();
         let mut line = self.start_with_mark(shown);
         line.push(self.prefix_style(shown), &shown.cells.prefix.text);

@@ -17,6 +17,14 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Creates a line of clean texts. Characters of different texts may join.
+    pub(crate) fn from_spans(spans: impl Iterator<Item = (Style, String)>) -> Self {
+        let mut line = Self::default();
+        spans.for_each(|(style, text)| line.push_measured(style, &text, 0));
+        line.width = width(&line.text);
+        line
+    }
+
     /// Returns the text without styles.
     pub(crate) fn text(&self) -> &str {
         &self.text

@@ -99,6 +99,9 @@ impl<'a> Shown<'a> {
 impl Pen<'_> {
     /// Draws the row of a job on the board.
     pub(crate) fn live(self, shown: &Shown<'_>) -> Line {
+        if let Some(line) = self.theme.draw(shown.row, self.layout.columns, self.now, false) {
+            return line;
+        }
         self.finish(match &shown.row.end {
             Some(_) => self.ended(shown),
             None if shown.has_total() => self.with_bar(shown),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use anstyle::{AnsiColor, Effects, Style};
 
 use crate::board::event::{Progress, Status};
+use crate::console::live::custom::{RowClosure, RowView};
 use crate::console::text::{clean, width};
 
 /// The look of live rows: the marks, the bar, the spinner and the styles.
@@ -62,6 +63,8 @@ pub struct Theme {
     /// The character before the prefix of a row below another.
     pub(crate) branch: char,
     pub(crate) styles: Styles,
+    /// What draws the rows instead.
+    pub(crate) row: Option<RowClosure>,
 }
 
 /// The characters before the prefixes of rows, each one column wide.
@@ -143,6 +146,7 @@ impl Theme {
                 faint: Style::new().effects(Effects::DIMMED),
                 strong: Style::new().effects(Effects::BOLD),
             },
+            row: None,
         }
     }
 
@@ -254,6 +258,60 @@ impl Theme {
             Part::Faint => &mut self.styles.faint,
             Part::Strong => &mut self.styles.strong,
         } = style;
+        self
+    }
+
+    /// Sets a closure that draws rows in the given number of columns, as texts with their
+    /// styles.
+    ///
+    /// The theme draws the rows for which the closure returns `None`, and the row that counts
+    /// hidden jobs. Control characters and escape sequences are removed from the texts, and
+    /// the row is cut to the columns, except that the row of a job that
+    /// [failed](crate::Outcome::Failed) is whole when it leaves the board. Without color, only
+    /// the effects of the styles apply. Characters that are not ASCII are kept in every theme.
+    ///
+    /// The closure is called for each shown row of each frame, so it must be fast. A frame is
+    /// drawn when the board changes or when time changes a row of the theme, as the spinner
+    /// does: nothing else that the closure reads leads to a frame. If the closure panics, it
+    /// is not called again, and the theme draws all rows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, Theme};
+    /// use anstyle::{AnsiColor, Style};
+    ///
+    /// let theme = Theme::new().row(|view, columns| {
+    ///     let row = view.row();
+    ///     // Ended jobs, and jobs without a total, keep the row of the theme.
+    ///     let progress = row.progress.as_ref().filter(|_| view.outcome().is_none())?;
+    ///     let (position, total) = (progress.position, progress.total?);
+    ///     let bar = columns.saturating_sub(row.prefix.len() + 2) as u64;
+    ///     let done = (position.min(total) * bar).checked_div(total)?;
+    ///     Some(vec![
+    ///         (Style::new().bold(), row.prefix.clone()),
+    ///         (AnsiColor::Blue.on_default(), "=".repeat(done as usize)),
+    ///         (Style::new(), format!(">{}|", " ".repeat((bar - done) as usize))),
+    ///     ])
+    /// });
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let mut screen = Screen::new(20, 10).with_theme(theme);
+    /// let copy = board.add_job(JobOptions::new().prefix("copy ").total(4));
+    /// let scan = board.add_job("scan");
+    /// copy.set_position(2);
+    /// assert_eq!(screen.show(&mut events).rows(), ["copy ======>      |", "⠋ scan"]);
+    /// copy.set_position(4);
+    /// copy.finish();
+    /// assert_eq!(screen.show(&mut events).rows(), ["✓ copy  4 in 0.0s", "⠋ scan"]);
+    /// # drop(scan);
+    /// ```
+    pub fn row(
+        mut self,
+        draw: impl Fn(&RowView<'_>, usize) -> Option<Vec<(Style, String)>> + Send + Sync + 'static,
+    ) -> Self {
+        self.row = Some(RowClosure::new(draw));
         self
     }
 }
