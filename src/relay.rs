@@ -33,13 +33,19 @@
 //! all descendants find the board, so that a child opens [`Console::auto`] as always. The jobs that a child leaves
 //! running when its output ends are [lost](Outcome::Lost).
 //!
+//! Over a way that may lose, repeat or reorder messages, the sender collects its events in
+//! an [`Outbox`], and the receiver applies the batches with [`Relay::receive`].
+//!
 //! [`Console::auto`]: crate::Console::auto
 //!
 //! Requires the feature `relay`.
 
 #[cfg(unix)]
 mod adopt;
+mod batch;
 mod limits;
+mod outbox;
+mod receive;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,9 +61,13 @@ use crate::board::relayed::RelayedJob;
 use crate::plain_text::plain_text;
 use crate::record::read_records;
 use limits::Bucket;
+use receive::Sender;
 
 #[cfg(unix)]
 pub use adopt::Adoption;
+pub use batch::{Batch, BatchError};
+pub use outbox::Outbox;
+pub use receive::Received;
 
 /// The maximum number of messages on the board before [`Relay::read`] waits.
 const BACKLOG: usize = 4_096;
@@ -163,6 +173,7 @@ impl Board {
             options,
             jobs: BTreeMap::new(),
             delay: None,
+            sender: None,
             omitted: 0,
         }
     }
@@ -186,26 +197,45 @@ pub struct Relay {
     board: Board,
     options: RelayOptions,
     /// The running jobs by their ids on the other board.
-    jobs: BTreeMap<JobId, RelayedJob>,
+    jobs: BTreeMap<JobId, Relayed>,
     /// The last id that was used on this board.
     next: u64,
     /// The least difference of the times of arrival and of the events, in nanoseconds.
     delay: Option<i128>,
+    /// The process that sends batches, once one was received.
+    sender: Option<Sender>,
     bucket: Bucket,
     /// The number of rows and lines that were omitted and not yet counted in a line.
     omitted: u64,
 }
 
+/// A running job of the other board.
+#[derive(Debug)]
+struct Relayed {
+    job: RelayedJob,
+    /// When the job was added, on the clock of the other board. With its id, this
+    /// identifies the job.
+    added: Duration,
+    /// The row as the other board shows it, made safe.
+    row: Row,
+}
+
 impl Relay {
-    /// Relays an event of the other board.
+    /// Relays an event of the other board, over a way that keeps all events in order. For
+    /// another way there is [`receive`](Self::receive).
     ///
     /// All events of the other board must be relayed, in their order. An event that makes
     /// no sense has no effect. A job that is added again while it is running is lost, and
     /// then starts over.
     pub fn apply(&mut self, event: Event) {
         let at = self.time_here(event.at());
+        self.apply_at(event, at);
+    }
+
+    /// Relays an event that happened at a time of this board.
+    fn apply_at(&mut self, event: Event, at: Duration) {
         match event {
-            Event::Added { job, row, .. } => self.add(job, at, row),
+            Event::Added { at: added, job, row } => self.add(job, added, at, row),
             Event::Changed { job, change, .. } => {
                 let change = self.clean_change(change);
                 if let Some(running) = self.jobs.get_mut(&job) {
@@ -214,7 +244,7 @@ impl Relay {
             }
             Event::Ended { job, outcome, .. } => {
                 if let Some(running) = self.jobs.remove(&job) {
-                    running.end(at, clean_outcome(outcome));
+                    running.job.end(at, clean_outcome(outcome));
                 }
             }
             Event::Line { text, .. } => {
@@ -226,7 +256,9 @@ impl Relay {
             // A partial line of this board is its own.
             Event::Partial { .. } => {}
             Event::Closed { .. } => {
-                std::mem::take(&mut self.jobs).into_values().for_each(|job| job.close(at));
+                std::mem::take(&mut self.jobs)
+                    .into_values()
+                    .for_each(|relayed| relayed.job.close(at));
             }
         }
     }
@@ -267,10 +299,37 @@ impl Relay {
             + Duration::from_nanos((here % 1_000_000_000) as u64)
     }
 
-    fn add(&mut self, job: JobId, at: Duration, mut row: Row) {
+    /// Adds a job, which was added at `added` on the clock of the other board.
+    fn add(&mut self, job: JobId, added: Duration, at: Duration, row: Row) {
         if let Some(before) = self.jobs.remove(&job) {
-            before.end(at, Outcome::Lost);
+            before.job.end(at, Outcome::Lost);
         }
+        let row = self.clean_row(row);
+        let mut shown = row.clone();
+        if !self.accepts(&mut shown) {
+            return;
+        }
+        if self.jobs.len() >= self.options.jobs {
+            self.omitted += 1;
+        } else if self.admit() {
+            self.next += 1;
+            let id = JobId::new(self.next).expect("a number above 2^32");
+            let relayed = RelayedJob::add(&self.board, id, at, shown);
+            self.jobs.insert(job, Relayed { job: relayed, added, row });
+        }
+    }
+
+    /// Lets the options change or refuse a row.
+    fn accepts(&mut self, row: &mut Row) -> bool {
+        if let Some(rows) = &mut self.options.rows {
+            return rows(row);
+        }
+        let clock = row.pinned && row.elapsed;
+        row.pinned = false;
+        !clock
+    }
+
+    fn clean_row(&self, mut row: Row) -> Row {
         row.prefix = self.labeled(&row.prefix);
         row.text = plain_text(&row.text, self.options.text);
         row.output = clean_output(row.output);
@@ -283,29 +342,18 @@ impl Relay {
         if let Some(progress) = &mut row.progress {
             self.clean_progress(progress);
         }
-        let accepted = match &mut self.options.rows {
-            Some(rows) => rows(&mut row),
-            None => {
-                let clock = row.pinned && row.elapsed;
-                row.pinned = false;
-                !clock
-            }
-        };
-        if !accepted {
-            return;
-        }
-        if self.jobs.len() >= self.options.jobs {
-            self.omitted += 1;
-        } else if self.admit() {
-            self.next += 1;
-            let id = JobId::new(self.next).expect("a number above 2^32");
-            self.jobs.insert(job, RelayedJob::add(&self.board, id, at, row));
+        row
+    }
+
+    fn lose_jobs(&mut self, at: Duration) {
+        for relayed in std::mem::take(&mut self.jobs).into_values() {
+            relayed.job.end(at, Outcome::Lost);
         }
     }
 
     /// Returns the id on this board of a running job of the other board.
     fn id_here(&self, job: JobId) -> Option<JobId> {
-        self.jobs.get(&job).map(RelayedJob::id)
+        self.jobs.get(&job).map(|relayed| relayed.job.id())
     }
 
     /// Returns `true` if another row or line may be shown now, and first reports those
@@ -370,9 +418,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.report_omitted();
         let at = self.board.now();
-        for job in std::mem::take(&mut self.jobs).into_values() {
-            job.end(at, Outcome::Lost);
-        }
+        self.lose_jobs(at);
     }
 }
 

@@ -4,6 +4,8 @@ mod adapters;
 #[cfg(all(unix, feature = "relay"))]
 mod adopt;
 mod allocator;
+#[cfg(feature = "relay")]
+mod batches;
 mod board;
 #[cfg(all(unix, feature = "capture"))]
 mod capture;

@@ -1,0 +1,363 @@
+//! Jobs of other boards on this one, over a way that loses, repeats and reorders batches.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use active_status::event::{Change, Progress, Row};
+use active_status::relay::{Batch, BatchError, Outbox, Received, RelayOptions};
+use active_status::testing::VirtualClock;
+use active_status::{Event, Events, JobId, Outcome, Status, board, board_with_clock};
+use proptest::prelude::{Strategy, any};
+use proptest::{collection, prop_oneof, proptest};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn job(id: u64) -> JobId {
+    JobId::new(id).expect("ids count from 1")
+}
+
+fn added(id: u64) -> Event {
+    Event::Added { at: SECOND, job: job(id), row: Row::new(format!("{id}: ")) }
+}
+
+fn text(id: u64, text: &str) -> Event {
+    Event::Changed { at: SECOND, job: job(id), change: Change::default().with_text(text) }
+}
+
+fn ended(id: u64) -> Event {
+    Event::Ended { at: SECOND, job: job(id), outcome: Outcome::Finished }
+}
+
+/// Pushes events and returns their batch, as it arrives.
+fn batch(outbox: &mut Outbox, now: u32, events: impl IntoIterator<Item = Event>) -> Batch {
+    events.into_iter().for_each(|event| outbox.push(event));
+    let json = outbox.batch(now * SECOND, SECOND).to_json().expect("a small batch");
+    Batch::from_json(&json).expect("a batch")
+}
+
+/// The running rows of a board by their ids, and its outcomes.
+#[derive(Default)]
+struct Seen {
+    rows: BTreeMap<JobId, Row>,
+    outcomes: Vec<String>,
+    changes: usize,
+    lines: Vec<String>,
+}
+
+impl Seen {
+    fn read(&mut self, events: &mut Events) -> &mut Self {
+        for event in events.drain() {
+            match event {
+                Event::Added { job, row, .. } => {
+                    self.rows.insert(job, row);
+                }
+                Event::Changed { job, change, .. } => {
+                    self.changes += 1;
+                    self.rows.get_mut(&job).expect("a running job").apply(&change);
+                }
+                Event::Ended { job, outcome, .. } => {
+                    let row = self.rows.remove(&job).expect("a running job");
+                    self.outcomes.push(format!("{}{outcome:?}", row.prefix));
+                }
+                Event::Line { text, .. } => self.lines.push(text),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// Returns the prefixes and texts of the running rows.
+    fn rows(&self) -> Vec<String> {
+        self.rows.values().map(|row| format!("{}{}", row.prefix, row.text)).collect()
+    }
+}
+
+#[test]
+fn a_batch_is_applied_once_and_in_order() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    let first = batch(&mut outbox, 1, [added(1)]);
+    let second = batch(&mut outbox, 1, [text(1, "a")]);
+    let third = batch(&mut outbox, 1, [text(1, "b")]);
+    assert_eq!(relay.receive(first.clone()), Received::Applied);
+    assert_eq!(relay.receive(third), Received::Gap(1));
+    assert_eq!(relay.receive(second), Received::Late);
+    assert_eq!(relay.receive(first), Received::Late);
+    assert_eq!(seen.read(&mut events).rows(), ["h1 1: b"]);
+}
+
+#[test]
+fn events_of_unknown_jobs_have_no_effect_until_a_key_batch() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    let _lost = batch(&mut outbox, 1, [added(1)]);
+    assert_eq!(relay.receive(batch(&mut outbox, 2, [text(1, "a"), added(2)])), Received::Gap(1));
+    assert_eq!(seen.read(&mut events).rows(), ["h1 2: "]);
+    let key = batch(&mut outbox, 7, [text(1, "b")]);
+    assert!(key.is_key());
+    assert_eq!(relay.receive(key), Received::Applied);
+    assert_eq!(seen.read(&mut events).rows(), ["h1 2: ", "h1 1: b"]);
+}
+
+#[test]
+fn a_key_batch_adds_corrects_and_loses_jobs() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    relay.receive(batch(&mut outbox, 1, [added(1), added(2), added(3)]));
+    let _lost = batch(&mut outbox, 1, [text(1, "new"), ended(2), added(4)]);
+    relay.receive(batch(&mut outbox, 7, [ended(3)]));
+    seen.read(&mut events);
+    assert_eq!(seen.rows(), ["h1 1: new", "h1 4: "]);
+    assert_eq!(seen.outcomes, ["h1 3: Finished", "h1 2: Lost"]);
+}
+
+#[test]
+fn a_key_batch_does_not_touch_rows_that_are_right() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    relay.receive(batch(&mut outbox, 1, [added(1), text(1, "a\tb")]));
+    let before = seen.read(&mut events).changes;
+    outbox.skip();
+    relay.receive(batch(&mut outbox, 2, []));
+    assert_eq!(seen.read(&mut events).changes, before);
+}
+
+#[test]
+fn a_job_that_has_the_id_of_another_one_is_new() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    relay.receive(batch(&mut outbox, 1, [added(1)]));
+    outbox.push(Event::Closed { at: 2 * SECOND });
+    outbox.push(Event::Added { at: 3 * SECOND, job: job(1), row: Row::new("other") });
+    outbox.skip();
+    relay.receive(batch(&mut outbox, 3, []));
+    seen.read(&mut events);
+    assert_eq!(
+        (seen.rows(), &seen.outcomes[..]),
+        (vec!["h1 other".into()], &["h1 1: Lost".into()][..])
+    );
+}
+
+#[test]
+fn key_batches_come_first_and_less_often_with_many_rows() {
+    let mut outbox = Outbox::new("h1");
+    let keys = |outbox: &mut Outbox, from: u32| -> Vec<u32> {
+        (from..from + 20).filter(|&now| outbox.batch(now * SECOND, SECOND).is_key()).collect()
+    };
+    assert_eq!(keys(&mut outbox, 0), [0, 5, 10, 15]);
+    (1..=1_000).map(added).for_each(|event| outbox.push(event));
+    assert_eq!(keys(&mut outbox, 20), [25, 35]);
+    outbox.skip();
+    assert_eq!(keys(&mut outbox, 40), [40, 50]);
+    (1..=1_000).map(ended).for_each(|event| outbox.push(event));
+    assert_eq!(keys(&mut outbox, 60), [60, 65, 70, 75]);
+}
+
+#[test]
+fn events_beyond_what_an_outbox_holds_make_a_key_batch() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h1").per_second(10_000));
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    relay.receive(batch(&mut outbox, 1, []));
+    let batch = batch(&mut outbox, 1, (1..=5_000).map(added));
+    assert!(batch.is_key());
+    assert_eq!(relay.receive(batch), Received::Applied);
+    assert_eq!(seen.read(&mut events).rows.len(), 5_000);
+}
+
+#[test]
+fn a_new_process_of_a_name_follows_the_old_one() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut old, mut new) = (Outbox::new("h1"), Outbox::new("h1"));
+    let mut seen = Seen::default();
+    relay.receive(batch(&mut old, 1, [added(1)]));
+    assert_eq!(relay.receive(batch(&mut new, 1, [added(2)])), Received::Applied);
+    assert_eq!(relay.receive(batch(&mut old, 2, [added(3)])), Received::Foreign);
+    assert_eq!(relay.receive(batch(&mut Outbox::new("h2"), 2, [added(4)])), Received::Foreign);
+    seen.read(&mut events);
+    assert_eq!(
+        (seen.rows(), &seen.outcomes[..]),
+        (vec!["h1 2: ".into()], &["h1 1: Lost".into()][..])
+    );
+}
+
+#[test]
+fn times_are_relative_to_that_of_the_batch() {
+    let clock = VirtualClock::new();
+    clock.advance(100 * SECOND);
+    let (board, mut events) = board_with_clock(clock.reader());
+    let mut relay = board.relay("h1");
+    let mut outbox = Outbox::new("h1");
+    for (id, at) in [(1, 5_000), (2, 4_970), (3, 4_000), (4, 6_000)] {
+        outbox.push(Event::Added { at: at * SECOND, job: job(id), row: Row::default() });
+    }
+    relay.receive(batch(&mut outbox, 5_000, []));
+    let times: Vec<u64> = events.drain().map(|event| event.at().as_secs()).collect();
+    assert_eq!(times, [100, 70, 0, 100]);
+}
+
+#[test]
+fn rows_of_key_batches_beyond_the_limits_are_counted_once() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h1").jobs(2));
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    let _lost = batch(&mut outbox, 0, (1..=5).map(added));
+    for now in [6, 12, 18] {
+        relay.receive(batch(&mut outbox, now, []));
+    }
+    relay.receive(batch(&mut outbox, 19, [Event::Line { at: SECOND, text: "hi".into() }]));
+    seen.read(&mut events);
+    assert_eq!(seen.rows(), ["h1 1: ", "h1 2: "]);
+    assert_eq!(seen.lines, ["h1 … 3 rows and lines not shown", "h1 hi"]);
+    // A row that ends leaves its place to another one.
+    relay.receive(batch(&mut outbox, 24, [ended(1)]));
+    assert_eq!(seen.read(&mut events).rows(), ["h1 2: ", "h1 3: "]);
+}
+
+#[test]
+fn invalid_batches_are_refused_with_what_was_expected() {
+    let error = |json: &str| Batch::from_json(json.as_bytes()).expect_err("refused").to_string();
+    let with = |field: &str, value: &str| {
+        let fields = [("v", "1"), ("node", "\"h\""), ("boot", "1"), ("seq", "1"), ("at", "0")];
+        let fields = fields.into_iter().chain([("next", "1"), ("key", "[]")]);
+        let fields = fields.map(|(name, usual)| (name, if name == field { value } else { usual }));
+        let fields: Vec<_> = fields.map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{},\"more\":{{}}}}", fields.join(","))
+    };
+    assert!(Batch::from_json(with("", "").as_bytes()).is_ok(), "unknown fields are ignored");
+    for (field, value, expected) in [
+        ("v", "7", "expected a batch of version 1, found version 7"),
+        ("boot", "9007199254740992", "not a batch: expected a boot below 2^53"),
+        ("seq", "0", "not a batch: expected a seq from 1, found 0"),
+        ("at", "-1", "not a batch: a time must not be negative"),
+        (
+            "key",
+            "[{\"event\":\"line\",\"at\":0,\"text\":\"\"}]",
+            "not a batch: expected only added",
+        ),
+        ("next", "true", "not a batch: invalid type: boolean `true`, expected f64"),
+    ] {
+        let error = error(&with(field, value));
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let name = |bytes| with("node", &format!("\"{}\"", "x".repeat(bytes)));
+    assert!(Batch::from_json(name(64).as_bytes()).is_ok());
+    let expected = "not a batch: expected a node of at most 64 bytes, found 65 bytes";
+    assert_eq!(error(&name(65)), expected);
+    let large = " ".repeat((1 << 20) + 1);
+    assert_eq!(Batch::from_json(large.as_bytes()), Err(BatchError::TooLarge(large.len())));
+    let mut outbox = Outbox::new("x".repeat(65));
+    assert_eq!(outbox.batch(SECOND, SECOND).node(), format!("{}…", "x".repeat(61)));
+    outbox.push(Event::Line { at: SECOND, text: large });
+    assert!(matches!(outbox.batch(SECOND, SECOND).to_json(), Err(BatchError::TooLarge(_))));
+}
+
+/// A step of a sender: an event, or a batch and how it arrives.
+#[derive(Clone, Debug)]
+enum Step {
+    Add,
+    Change(usize, u8),
+    End(usize),
+    Close,
+    Skip,
+    /// A batch that arrives the given number of times after the given number of others.
+    Batch(u8, usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<()>().prop_map(|()| Step::Add),
+        6 => any::<(usize, u8)>().prop_map(|(job, how)| Step::Change(job, how)),
+        3 => any::<usize>().prop_map(Step::End),
+        1 => any::<()>().prop_map(|()| Step::Close),
+        1 => any::<()>().prop_map(|()| Step::Skip),
+        6 => (0_u8..3, 0_usize..4).prop_map(|(times, later)| Step::Batch(times, later)),
+    ]
+}
+
+fn change(how: u8) -> Change {
+    let change = Change::default();
+    match how % 5 {
+        0 => change.with_text(how.to_string()),
+        1 => change.with_status(Status::Warning).with_prefix(format!("p{how} ")),
+        2 => change.with_progress(Progress::new(how.into(), 255)),
+        3 => change.with_progress(None).with_output([how.to_string()]),
+        _ => change.with_detached(true),
+    }
+}
+
+proptest! {
+    #[test]
+    fn after_the_next_key_batch_the_rows_equal_those_of_the_sender(
+        steps in collection::vec(step(), 0..120),
+    ) {
+        let (board, mut events) = board();
+        let mut relay = board.relay("h1");
+        let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+        let mut rows: BTreeMap<JobId, Row> = BTreeMap::new();
+        let mut under_way: Vec<(usize, Batch)> = Vec::new();
+        let (mut id, mut now) = (0, 0);
+        for step in steps {
+            let at = now * SECOND;
+            let one = |rows: &BTreeMap<JobId, Row>, index: usize| {
+                rows.keys().nth(index % rows.len().max(1)).copied()
+            };
+            match step {
+                Step::Add => {
+                    id += 1;
+                    let (job, row) = (job(id), Row::new(format!("{id} ")).with_elapsed(id % 2 == 0));
+                    rows.insert(job, row.clone());
+                    outbox.push(Event::Added { at, job, row });
+                }
+                Step::Change(index, how) => if let Some(job) = one(&rows, index) {
+                    rows.get_mut(&job).expect("it runs").apply(&change(how));
+                    outbox.push(Event::Changed { at, job, change: change(how) });
+                },
+                Step::End(index) => if let Some(job) = one(&rows, index) {
+                    rows.remove(&job);
+                    outbox.push(Event::Ended { at, job, outcome: Outcome::Finished });
+                },
+                Step::Close => {
+                    rows.clear();
+                    outbox.push(Event::Closed { at });
+                    // The ids of the next board in the same process start over.
+                    (id, now) = (0, now + 1);
+                }
+                Step::Skip => outbox.skip(),
+                Step::Batch(times, later) => {
+                    now += 1;
+                    let batch = batch(&mut outbox, now, []);
+                    under_way.extend((0..times).map(|again| (later + usize::from(again), batch.clone())));
+                    under_way.retain_mut(|(wait, batch)| {
+                        if *wait == 0 {
+                            relay.receive(batch.clone());
+                        }
+                        wait.checked_sub(1).map(|less| *wait = less).is_some()
+                    });
+                }
+            }
+        }
+        outbox.skip();
+        relay.receive(batch(&mut outbox, now, []));
+        // What arrives now is late.
+        for (_, batch) in under_way {
+            assert_eq!(relay.receive(batch), Received::Late);
+        }
+        let here = seen.read(&mut events).rows.values().cloned();
+        let there = rows.into_values().map(|mut row| {
+            row.prefix.insert_str(0, "h1 ");
+            row
+        });
+        let sorted = |mut rows: Vec<Row>| {
+            rows.sort_by(|one, other| one.prefix.cmp(&other.prefix).then(one.text.cmp(&other.text)));
+            rows
+        };
+        assert_eq!(sorted(here.collect()), sorted(there.collect()));
+    }
+}
