@@ -3,57 +3,9 @@
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
-use active_status::model::{Frame, Model};
-use active_status::{Event, JobId, Outcome, Status, Theme};
+use active_status::{Outcome, Status};
 
-/// A model, and the time of the next event.
-#[derive(Default)]
-struct Board {
-    model: Model,
-    now: Duration,
-}
-
-impl Board {
-    /// A board with one job that has the given row.
-    fn of(row: Row) -> Self {
-        let mut board = Self::default();
-        board.add(1, row);
-        board
-    }
-
-    fn add(&mut self, job: u64, row: Row) {
-        self.model.apply(&Event::Added { at: self.now, job: id(job), row });
-    }
-
-    fn change(&mut self, job: u64, change: Change) {
-        self.model.apply(&Event::Changed { at: self.now, job: id(job), change });
-    }
-
-    fn end(&mut self, job: u64, outcome: Outcome) {
-        self.model.apply(&Event::Ended { at: self.now, job: id(job), outcome });
-    }
-
-    fn print(&mut self, line: &str) {
-        self.model.apply(&Event::Line { at: self.now, text: line.into() });
-    }
-
-    fn close(&mut self) {
-        self.model.apply(&Event::Closed { at: self.now });
-    }
-
-    fn wait(&mut self, seconds: u64) {
-        self.now += Duration::from_secs(seconds);
-    }
-
-    fn shows(&self, columns: u16, rows: u16) -> String {
-        let theme = Theme::classic();
-        Frame::with_theme(&self.model, &theme, columns, rows, self.now).to_string()
-    }
-}
-
-fn id(number: u64) -> JobId {
-    JobId::new(number).expect("ids count from 1")
-}
+use crate::shown::Board;
 
 fn row(text: &str) -> Row {
     Row::default().with_text(text)
@@ -70,7 +22,7 @@ fn text(text: &str) -> Change {
 // Rules 9, 24
 #[test]
 fn a_row_is_its_prefix_and_its_text() {
-    let board = Board::of(Row::new("copy: ").with_text("a.txt"));
+    let board = Board::of(Row::new("copy: ").with_text("a.txt")).classic();
     assert_eq!(board.shows(80, 24), "copy: a.txt\n");
 }
 
@@ -90,7 +42,7 @@ fn progress_follows_the_text() {
         (style(progress(1, 2), "1 MB"), " ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░ 1 MB"),
         (style(progress(1, None), "1 MB"), " 1 MB"),
     ] {
-        let board = Board::of(row("copy").with_progress(progress));
+        let board = Board::of(row("copy").with_progress(progress)).classic();
         assert_eq!(board.shows(200, 24), format!("copy{shown}\n"));
     }
 }
@@ -98,7 +50,7 @@ fn progress_follows_the_text() {
 // Rule 10
 #[test]
 fn a_spinner_turns_when_the_position_changes() {
-    let mut board = Board::of(row("read").with_progress(progress(0, None)));
+    let mut board = Board::of(row("read").with_progress(progress(0, None))).classic();
     let mut shown = Vec::new();
     for position in [0, 10, 20, 20] {
         board.change(1, Change::default().with_progress(progress(position, None)));
@@ -120,7 +72,7 @@ fn an_outcome_is_readable() {
         (Outcome::Abandoned, "copy … abandoned\n"),
         (Outcome::Lost, "copy ⊘ lost\n"),
     ] {
-        let mut board = Board::of(row("copy"));
+        let mut board = Board::of(row("copy")).classic();
         board.end(1, outcome);
         assert_eq!(board.shows(80, 24), shown);
     }
@@ -136,7 +88,8 @@ fn a_mark_follows_after_one_space() {
         ("n: ", "", Some(progress(2, 0)), "n: ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ ✔\n"),
         ("n", "", Some(progress(2, None)), "n ⠋ 2 ✔\n"),
     ] {
-        let mut board = Board::of(Row::new(prefix).with_text(text).with_progress(progress));
+        let mut board =
+            Board::of(Row::new(prefix).with_text(text).with_progress(progress)).classic();
         board.end(1, Outcome::Finished);
         assert_eq!(board.shows(80, 24), shown);
     }
@@ -145,7 +98,7 @@ fn a_mark_follows_after_one_space() {
 // Rule 5
 #[test]
 fn the_close_ends_every_row() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     board.add(1, Row::new("time: ").with_pinned(true).with_elapsed(true));
     board.add(2, row("works"));
     board.add(3, row("serves"));
@@ -159,7 +112,7 @@ fn the_close_ends_every_row() {
 // Rule 14
 #[test]
 fn a_silent_row_shows_the_time_in_steps() {
-    let mut board = Board::of(row("wait"));
+    let mut board = Board::of(row("wait")).classic();
     for (seconds, shown) in [
         (0, "wait\n"),
         (9, "wait\n"),
@@ -187,7 +140,7 @@ fn a_silent_row_shows_the_time_in_steps() {
 // Rule 14
 #[test]
 fn pinned_detached_and_elapsed_rows_show_no_silence() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     board.add(1, row("detached"));
     board.add(2, row("elapsed").with_elapsed(true));
     board.add(3, row("pinned").with_pinned(true));
@@ -199,7 +152,7 @@ fn pinned_detached_and_elapsed_rows_show_no_silence() {
 // Rule 11
 #[test]
 fn completed_running_and_pinned_rows_have_zones() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     board.add(1, row("pinned").with_pinned(true));
     for (job, name) in [(2, "a"), (3, "b"), (4, "c"), (5, "d")] {
         board.add(job, row(name));
@@ -214,7 +167,7 @@ fn completed_running_and_pinned_rows_have_zones() {
 // Rule 12
 #[test]
 fn a_line_follows_the_rows_completed_before_it() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     board.add(1, row("a"));
     board.add(2, row("b"));
     board.end(2, Outcome::Finished);
@@ -226,7 +179,7 @@ fn a_line_follows_the_rows_completed_before_it() {
 // Rules 16, 17
 #[test]
 fn rows_without_room_are_counted() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for job in 1..=9 {
         board.add(job, row(&format!("job {job}")));
     }
@@ -239,7 +192,7 @@ fn rows_without_room_are_counted() {
 // Rule 17
 #[test]
 fn pinned_rows_come_first_then_errors_then_updates() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for job in 1..=8 {
         board.add(job, row(&format!("job {job}")));
     }
@@ -267,7 +220,7 @@ fn pinned_rows_come_first_then_errors_then_updates() {
 // Rule 12
 #[test]
 fn completed_rows_leave_before_running_ones_are_hidden() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for job in 1..=6 {
         board.add(job, row(&format!("job {job}")));
     }
@@ -281,7 +234,7 @@ fn completed_rows_leave_before_running_ones_are_hidden() {
 #[test]
 fn the_text_is_cut_first_then_the_bar_then_the_end() {
     let row = Row::new("worker 1: ").with_text("hashing a_long_name.txt");
-    let mut board = Board::of(row.with_progress(progress(5, 10)));
+    let mut board = Board::of(row.with_progress(progress(5, 10))).classic();
     board.wait(10);
     for (columns, shown) in [
         (95, "worker 1: hashing a_long_name.txt ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░  50% - 5/10 · 10 s"),
@@ -306,7 +259,7 @@ fn the_text_is_cut_first_then_the_bar_then_the_end() {
 // Rule 16
 #[test]
 fn every_row_leaves_one_column_free() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for (job, text) in (1..).zip([
         "漢字漢字漢字漢字",
         "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}",
@@ -340,20 +293,20 @@ fn rows_contain_no_control_characters() {
         (format!("open {esc}]0;and never closed"), "open"),
         (format!("half {esc}"), "half"),
     ] {
-        assert_eq!(Board::of(row(&text)).shows(80, 24), format!("{shown}\n"), "{text:?}");
+        assert_eq!(Board::of(row(&text)).classic().shows(80, 24), format!("{shown}\n"), "{text:?}");
     }
 }
 
 #[test]
 fn a_printed_line_is_plain_text_and_is_not_cut() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     board.print("\u{1b}[32ma green line that is longer than the screen\u{1b}[0m");
     assert_eq!(board.shows(10, 24), "a green line that is longer than the screen\n");
 }
 
 #[test]
 fn a_failure_message_is_cut_only_on_the_board() {
-    let mut board = Board::of(row("copy"));
+    let mut board = Board::of(row("copy")).classic();
     board.add(2, row("other"));
     board.end(1, Outcome::Failed("there is no space left on the device".into()));
     assert_eq!(board.shows(20, 24), "… ✘ there is no sp…\nother\n");
@@ -364,7 +317,7 @@ fn a_failure_message_is_cut_only_on_the_board() {
 #[test]
 fn a_failed_row_that_does_not_fit_leaves_without_its_bar() {
     let row = Row::new("copy: ").with_text("a_long_name.txt");
-    let mut board = Board::of(row.with_progress(progress(5, 10)));
+    let mut board = Board::of(row.with_progress(progress(5, 10))).classic();
     board.end(1, Outcome::Failed("no space".into()));
     board.wait(1);
     for (columns, shown) in [
@@ -381,7 +334,7 @@ fn a_failed_row_that_does_not_fit_leaves_without_its_bar() {
 fn the_mark_of_an_outcome_is_cut_last() {
     let progress = progress(1, 1).with_text("100% - 49.4 MiB/49.4 MiB");
     let row = Row::new("download: ").with_text("corpus.tar").with_progress(progress);
-    let mut board = Board::of(row);
+    let mut board = Board::of(row).classic();
     board.end(1, Outcome::Finished);
     for (columns, shown) in [
         (48, "download: co… ▓▓▓▓▓▓ 100% - 49.4 MiB/49.4 MiB ✔"),
@@ -397,7 +350,7 @@ fn the_mark_of_an_outcome_is_cut_last() {
 // Rule 16
 #[test]
 fn a_screen_of_unknown_size_is_80_by_24() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for job in 1..=30 {
         board.add(job, row(&"x".repeat(100)));
     }
@@ -408,7 +361,7 @@ fn a_screen_of_unknown_size_is_80_by_24() {
 // Rule 16
 #[test]
 fn rows_fit_every_size() {
-    let mut board = Board::default();
+    let mut board = Board::default().classic();
     for job in 1..=4 {
         let pinned = job == 4;
         board.add(job, row("漢字 and text").with_pinned(pinned).with_progress(progress(1, 2)));

@@ -3,65 +3,13 @@
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
-use active_status::model::{Frame, Model};
 use active_status::progress::Unit;
-use active_status::{Event, JobId, Outcome, Status};
+use active_status::{Outcome, Status};
 use proptest::prelude::*;
 
+use crate::shown::{Board, id};
+
 const MIB: u64 = 1 << 20;
-
-/// A model, and the time of the next event.
-#[derive(Default)]
-struct Board {
-    model: Model,
-    now: Duration,
-}
-
-impl Board {
-    /// A board with one job that has the given row.
-    fn of(row: Row) -> Self {
-        let mut board = Self::default();
-        board.add(1, row);
-        board
-    }
-
-    fn add(&mut self, job: u64, row: Row) {
-        self.model.apply(&Event::Added { at: self.now, job: id(job), row });
-    }
-
-    fn change(&mut self, job: u64, change: Change) {
-        self.model.apply(&Event::Changed { at: self.now, job: id(job), change });
-    }
-
-    fn end(&mut self, job: u64, outcome: Outcome) {
-        self.model.apply(&Event::Ended { at: self.now, job: id(job), outcome });
-    }
-
-    fn print(&mut self, line: &str) {
-        self.model.apply(&Event::Line { at: self.now, text: line.into() });
-    }
-
-    fn close(&mut self) {
-        self.model.apply(&Event::Closed { at: self.now });
-    }
-
-    fn wait(&mut self, seconds: u64) {
-        self.now += Duration::from_secs(seconds);
-    }
-
-    fn shows(&self, columns: u16, rows: u16) -> String {
-        Frame::new(&self.model, columns, rows, self.now).to_string()
-    }
-
-    #[track_caller]
-    fn assert(&self, columns: u16, rows: &[&str]) {
-        assert_eq!(self.shows(columns, 40).lines().collect::<Vec<_>>(), rows, "{columns} columns");
-    }
-}
-
-fn id(number: u64) -> JobId {
-    JobId::new(number).expect("ids count from 1")
-}
 
 fn row(prefix: &str, text: &str) -> Row {
     Row::new(prefix).with_text(text)

@@ -53,6 +53,7 @@ mod replay;
 mod repository;
 mod rules;
 mod schedules;
+mod shown;
 mod sim;
 mod snapshot;
 mod status;
