@@ -214,9 +214,7 @@ impl<F> StatusOptions<F> {
             // The clone outlives a constructor that panics, so that its row
             // ends as panicked.
             let stream = constructor(id, job.clone());
-            let on_item = self.on_item.clone();
-            let complete_text = self.complete_text.clone();
-            WithStatus { stream, on_item, complete_text, row: OpenRow::new(job) }
+            self.connect(stream, job)
         }
     }
 
@@ -269,9 +267,7 @@ impl<F> StatusOptions<F> {
             mark_state(&worker, &job);
             // As in `wrap`: the clone outlives a constructor that panics.
             let stream = constructor(worker, job.clone());
-            let on_item = self.on_item.clone();
-            let complete_text = self.complete_text.clone();
-            WithStatus { stream, on_item, complete_text, row: OpenRow::new(job) }
+            self.connect(stream, job)
         }
     }
 
@@ -281,6 +277,19 @@ impl<F> StatusOptions<F> {
         let job = board.add_job(self.options(prefix.clone()));
         job.allow_marks(prefix, self.initial_text.clone());
         job
+    }
+
+    /// Connects a worker with its row.
+    fn connect<S>(&self, stream: S, job: Job) -> WithStatus<S, F>
+    where
+        F: Clone,
+    {
+        WithStatus {
+            stream,
+            on_item: self.on_item.clone(),
+            complete_text: self.complete_text.clone(),
+            row: OpenRow::new(job),
+        }
     }
 
     fn job(&self, id: WorkerId) -> JobOptions {

@@ -128,8 +128,9 @@ impl<T> WrapIo<T> {
     }
 }
 
-/// Counts bytes that were read. A read of no bytes into a buffer with room is the end.
-fn count_read(job: &Job, count: usize, has_room: bool) {
+/// Counts bytes that were read or written. A read of no bytes into a buffer with room is
+/// the end.
+fn count_bytes(job: &Job, count: usize, has_room: bool) {
     match count {
         0 if has_room => job.complete(),
         0 => {}
@@ -140,13 +141,13 @@ fn count_read(job: &Job, count: usize, has_room: bool) {
 impl<T: Read> Read for WrapIo<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        count_read(&self.job, count, !buffer.is_empty());
+        count_bytes(&self.job, count, !buffer.is_empty());
         Ok(count)
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let count = self.inner.read_vectored(buffers)?;
-        count_read(&self.job, count, buffers.iter().any(|buffer| !buffer.is_empty()));
+        count_bytes(&self.job, count, buffers.iter().any(|buffer| !buffer.is_empty()));
         Ok(count)
     }
 }
@@ -162,20 +163,20 @@ impl<T: BufRead> BufRead for WrapIo<T> {
 
     fn consume(&mut self, count: usize) {
         self.inner.consume(count);
-        count_read(&self.job, count, false);
+        count_bytes(&self.job, count, false);
     }
 }
 
 impl<T: Write> Write for WrapIo<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
-        count_read(&self.job, count, false);
+        count_bytes(&self.job, count, false);
         Ok(count)
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = self.inner.write_vectored(buffers)?;
-        count_read(&self.job, count, false);
+        count_bytes(&self.job, count, false);
         Ok(count)
     }
 
@@ -200,7 +201,9 @@ impl<T: Seek> Seek for WrapIo<T> {
 mod futures {
     use futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
 
-    use super::{Context, IoSlice, IoSliceMut, Pin, Poll, SeekFrom, WrapIo, count_read, io, ready};
+    use super::{
+        Context, IoSlice, IoSliceMut, Pin, Poll, SeekFrom, WrapIo, count_bytes, io, ready,
+    };
 
     impl<T: AsyncRead> AsyncRead for WrapIo<T> {
         fn poll_read(
@@ -210,7 +213,7 @@ mod futures {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_read(cx, buffer))?;
-            count_read(this.job, count, !buffer.is_empty());
+            count_bytes(this.job, count, !buffer.is_empty());
             Poll::Ready(Ok(count))
         }
 
@@ -221,7 +224,7 @@ mod futures {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_read_vectored(cx, buffers))?;
-            count_read(this.job, count, buffers.iter().any(|buffer| !buffer.is_empty()));
+            count_bytes(this.job, count, buffers.iter().any(|buffer| !buffer.is_empty()));
             Poll::Ready(Ok(count))
         }
     }
@@ -239,7 +242,7 @@ mod futures {
         fn consume(self: Pin<&mut Self>, count: usize) {
             let this = self.project();
             this.inner.consume(count);
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
         }
     }
 
@@ -251,7 +254,7 @@ mod futures {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_write(cx, bytes))?;
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
             Poll::Ready(Ok(count))
         }
 
@@ -262,7 +265,7 @@ mod futures {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_write_vectored(cx, buffers))?;
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
             Poll::Ready(Ok(count))
         }
 
@@ -296,7 +299,7 @@ mod futures {
 mod tokio {
     use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
-    use super::{Context, IoSlice, Pin, Poll, SeekFrom, WrapIo, count_read, io, ready};
+    use super::{Context, IoSlice, Pin, Poll, SeekFrom, WrapIo, count_bytes, io, ready};
 
     impl<T: AsyncRead> AsyncRead for WrapIo<T> {
         fn poll_read(
@@ -307,7 +310,7 @@ mod tokio {
             let this = self.project();
             let (before, room) = (buffer.filled().len(), buffer.remaining());
             ready!(this.inner.poll_read(cx, buffer))?;
-            count_read(this.job, buffer.filled().len() - before, room > 0);
+            count_bytes(this.job, buffer.filled().len() - before, room > 0);
             Poll::Ready(Ok(()))
         }
     }
@@ -325,7 +328,7 @@ mod tokio {
         fn consume(self: Pin<&mut Self>, count: usize) {
             let this = self.project();
             this.inner.consume(count);
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
         }
     }
 
@@ -337,7 +340,7 @@ mod tokio {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_write(cx, bytes))?;
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
             Poll::Ready(Ok(count))
         }
 
@@ -348,7 +351,7 @@ mod tokio {
         ) -> Poll<io::Result<usize>> {
             let this = self.project();
             let count = ready!(this.inner.poll_write_vectored(cx, buffers))?;
-            count_read(this.job, count, false);
+            count_bytes(this.job, count, false);
             Poll::Ready(Ok(count))
         }
 

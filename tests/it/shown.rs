@@ -59,6 +59,25 @@ impl Board {
     pub(crate) fn assert(&self, columns: u16, rows: &[&str]) {
         assert_eq!(self.shows(columns, 40).lines().collect::<Vec<_>>(), rows, "{columns} columns");
     }
+
+    /// Checks on screens of many sizes that no row is too wide, and that the three running
+    /// rows take the room there is. `is_live` gets each row and its place.
+    pub(crate) fn assert_fits(&self, is_live: impl Fn(usize, &str) -> bool) {
+        for columns in 0..80 {
+            for rows in 0..8 {
+                let shown = self.shows(columns, rows);
+                let live = shown.lines().enumerate().filter(|(place, row)| is_live(*place, row));
+                let live: Vec<&str> = live.map(|(_, row)| row).collect();
+                let room = if rows == 0 { 3 } else { usize::from(rows - 1).min(3) };
+                assert_eq!(live.len(), room, "{columns} × {rows}: {shown}");
+                let width =
+                    |line: &str| line.chars().map(|c| 1 + usize::from("漢字".contains(c))).sum();
+                let widest = live.into_iter().map(width).max().unwrap_or(0_usize);
+                let columns = if columns == 0 { 80 } else { usize::from(columns) };
+                assert!(widest < columns, "{columns} × {rows}: {shown}");
+            }
+        }
+    }
 }
 
 pub(crate) fn id(number: u64) -> JobId {

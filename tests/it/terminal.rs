@@ -923,6 +923,13 @@ impl JobControl {
         self.seen += &self.shell.read_until(until);
     }
 
+    /// Waits until the terminal echoes what is typed, or no longer does.
+    fn wait_for_echo(&self, on: bool) {
+        while echoes(&self.shell) != on {
+            thread::yield_now();
+        }
+    }
+
     /// Makes the board show a number, and waits until it is shown, or has waited in vain.
     fn update(&mut self, number: u8) {
         self.job.write_all(&[number]).expect("a board");
@@ -971,37 +978,25 @@ fn a_board_that_is_sent_to_the_background_returns_below() {
 fn without_echo_a_stop_restores_the_modes_until_the_board_is_back() {
     within_a_minute(|| {
         let mut shell = JobControl::start("job control without echo");
+        assert!(!echoes(&shell.shell), "while rows are shown");
         for number in [1, 2] {
-            // After `fg`, the next frame turns it off.
-            while echoes(&shell.shell) {
-                thread::yield_now();
-            }
             shell.type_until("\x1a", PROMPT);
-            while !echoes(&shell.shell) {
-                thread::yield_now();
-            }
+            shell.wait_for_echo(true);
             shell.type_until("fg\n", "\n");
             shell.update(number);
-        }
-        while echoes(&shell.shell) {
-            thread::yield_now();
+            // The next frame turns it off.
+            shell.wait_for_echo(false);
         }
         // In the background, the shell keeps its modes.
         shell.type_until("\x1a", PROMPT);
-        while !echoes(&shell.shell) {
-            thread::yield_now();
-        }
+        shell.wait_for_echo(true);
         shell.type_until("bg\n", PROMPT);
         shell.update(3);
         assert!(echoes(&shell.shell), "in the background");
         shell.type_until("fg\n", "text 3");
-        while echoes(&shell.shell) {
-            thread::yield_now();
-        }
+        shell.wait_for_echo(false);
         shell.type_until("\x03", PROMPT);
-        while !echoes(&shell.shell) {
-            thread::yield_now();
-        }
+        shell.wait_for_echo(true);
     });
 }
 
