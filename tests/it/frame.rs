@@ -479,6 +479,28 @@ fn rows_fit_every_size() {
     board.assert_fits(|_, row| !row.contains('✗') && !row.contains("message"));
 }
 
+// Rule 16
+#[test]
+fn a_prefix_without_a_text_does_not_move_its_bar() {
+    for pinned in [false, true] {
+        let mut board = Board::default();
+        for (job, prefix) in [(1, "worker 0: "), (2, "b: "), (3, "worker 12: ")] {
+            let row = row(prefix, "").with_progress(Progress::new(9, 9));
+            board.add(job, row.with_pinned(pinned && job != 2));
+        }
+        for columns in 16..40 {
+            let shown = board.shows(columns, 40);
+            let mut bars = shown.lines().map(|row| row.find('━').map(|at| columns_before(row, at)));
+            let first = bars.next().expect("three rows");
+            assert!(bars.all(|bar| bar == first), "{columns} columns:\n{shown}");
+            assert!(
+                shown.lines().all(|row| row.ends_with(" 100%") || row.ends_with(" 9/9")),
+                "{columns} columns:\n{shown}"
+            );
+        }
+    }
+}
+
 /// A row of any kind, and whether it is detached.
 fn any_row() -> impl Strategy<Value = (Row, bool)> {
     let prefix = prop_oneof!["[a-z]{0,6}: ", "worker [0-9]{1,2}: ", "[a-z漢字 ]{0,30}"];

@@ -35,8 +35,8 @@ impl Pen<'_> {
     /// Draws a row with a total: text, bar, percentage and numbers in their columns.
     pub(crate) fn with_bar(self, shown: &Shown<'_>) -> Line {
         let layout = self.layout;
-        let text_end = layout.text_at() + layout.text;
-        let mut line = self.start(shown, text_end.saturating_sub(MARK + gap(shown)));
+        let (text_end, room) = self.text_end(shown);
+        let mut line = self.start(shown, room.saturating_sub(MARK + GAP));
         let room = text_end.saturating_sub(line.width());
         let quiet = self.quiet(shown);
         let places = match (&quiet, shown.row.data.pinned) {
@@ -87,6 +87,18 @@ impl Pen<'_> {
             }
         }
         line
+    }
+
+    /// Returns the column after the texts, and the column at which what follows a prefix that
+    /// runs on may start at the latest: that of the bar, of the widest percentage, or of the
+    /// end of a text.
+    fn text_end(self, shown: &Shown<'_>) -> (usize, usize) {
+        let bar = self.layout.bar_at();
+        let (text_end, alone) = match self.layout.bar {
+            0 => (bar, bar + 1),
+            _ => (bar - GAP, bar),
+        };
+        (text_end, if shown.text.width > 0 { text_end } else { alone })
     }
 
     /// Draws a row without a total: its text runs on as far as there is room.
