@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(crate) const ESCAPE: char = 27 as char;
 const BELL: char = 7 as char;
 /// The least width at which a text is cut elsewhere than at its end.
-const SHORT: usize = 5;
+pub(crate) const SHORT: usize = 5;
 /// The zero-width joiner of emoji.
 const JOINER: char = '\u{200d}';
 

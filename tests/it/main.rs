@@ -37,6 +37,7 @@ mod merge_threads;
 mod merge_tokio;
 mod merge_wakers;
 mod model;
+mod numbers;
 mod oracle;
 mod plain;
 mod pool;

@@ -87,7 +87,7 @@ impl Pen<'_> {
         };
         let fact = facts.iter().find(fits);
         let taken = fact.map_or(0, taken_by);
-        line.push(PLAIN, &self.cut(&shown.text, room - taken));
+        line.push(PLAIN, &self.cut(shown, room - taken));
         if let Some(fact) = fact {
             line.pad_to(line.width() + if has_text { GAP } else { 0 });
             line.push(self.theme.styles.faint, fact);
@@ -104,7 +104,7 @@ impl Pen<'_> {
         let reason = self.theme.clean(reason.trim(), columns);
         if shown.text.width > 0 && columns >= NARROW {
             let beside = room.saturating_sub(with_gap(width(&reason)));
-            line.push(PLAIN, &self.cut(&shown.text, beside.max(room / 2)));
+            line.push(PLAIN, &self.cut(shown, beside.max(room / 2)));
             line.pad_to(line.width() + GAP);
         }
         line.push(self.reason_style(shown), &reason);

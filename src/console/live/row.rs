@@ -12,7 +12,7 @@ use crate::console::live::layout::{GAP, Layout, MARK, Need};
 use crate::console::live::line::Line;
 use crate::console::live::theme::Theme;
 use crate::console::numbers::time;
-use crate::console::text::{cut_prefix, cut_text};
+use crate::console::text::{SHORT, cut_prefix, cut_text};
 
 /// The seconds without an update from which on the mark and the time are prominent.
 pub(crate) const LONG: u64 = 60;
@@ -28,6 +28,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) cells: &'a Cells,
     /// The text, with what the board adds to it.
     pub(crate) text: Cow<'a, Cell>,
+    /// The bytes at the end of the text that the board adds: a number, which is never cut.
+    added: usize,
 }
 
 /// The theme, the columns and the time for drawing rows.
@@ -49,19 +51,22 @@ impl<'a> Shown<'a> {
         now: Duration,
     ) -> Self {
         let text = &cells.text;
-        let text = if row.data.elapsed {
+        let (text, added) = if row.data.elapsed {
             let elapsed = time(row.elapsed(now).as_secs());
+            let added = elapsed.len();
             let text = match text.width {
                 0 => elapsed,
                 _ => format!("{} {} {elapsed}", text.text, theme.dot),
             };
-            Cow::Owned(Cell::new(text))
+            (Cow::Owned(Cell::new(text)), added)
         } else if row.data.pinned && text.width == 0 && failed > 0 {
-            Cow::Owned(Cell::new(format!("{failed} failed")))
+            let failed = format!("{failed} failed");
+            let added = failed.len();
+            (Cow::Owned(Cell::new(failed)), added)
         } else {
-            Cow::Borrowed(text)
+            (Cow::Borrowed(text), 0)
         };
-        Self { row, cells, text }
+        Self { row, cells, text, added }
     }
 
     /// Returns the widths that the row needs.
@@ -125,9 +130,9 @@ impl Pen<'_> {
             }
             line
         };
-        let all = with(&[&failed, &quiet]);
-        let fits = all.width() <= self.layout.columns;
-        self.finish(if fits { all } else { with(&[&failed]) })
+        let lines = [with(&[&failed, &quiet]), with(&[&failed])];
+        let mut fitting = lines.into_iter().filter(|line| line.width() <= self.layout.columns);
+        self.finish(fitting.next().unwrap_or_else(|| with(&[])))
     }
 
     pub(crate) fn finish(self, line: Line) -> Line {
@@ -204,8 +209,21 @@ impl Pen<'_> {
         }
     }
 
-    /// Cuts a text to the given width.
-    pub(crate) fn cut(self, text: &Cell, columns: usize) -> Cow<'_, str> {
-        cut_text(&text.text, columns, self.theme.ellipsis).into()
+    /// Cuts the text of a row to the given width. The number that the board adds to it stays
+    /// whole, or is left out where it does not fit.
+    pub(crate) fn cut(self, shown: &Shown<'_>, columns: usize) -> String {
+        let Cell { text, width } = &*shown.text;
+        if shown.added == 0 || *width <= columns {
+            return cut_text(text, columns, self.theme.ellipsis);
+        }
+        let (words, number) = text.split_at(text.len() - shown.added);
+        match columns.checked_sub(number.len()) {
+            Some(room) if room > SHORT => {
+                let words = cut_text(words.trim_end(), room - 1, self.theme.ellipsis);
+                format!("{words} {number}")
+            }
+            Some(_) => number.to_owned(),
+            None => String::new(),
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Pen<'_> {
         } else if cells.count.width > 0 {
             behind.push((&cells.count, PLAIN));
         }
-        let rate_in_column = in_column && layout.rate > 0;
+        let rate_in_column = in_column && cells.rate.width <= layout.rate;
         let rate = (&cells.rate, faint);
         let rate = Some(rate).filter(|rate| rate.0.width > 0 && quiet.is_none());
         behind.extend(rate.filter(|_| !rate_in_column));
@@ -156,7 +156,7 @@ impl Pen<'_> {
         if shown.text.width <= columns {
             line.push_measured(style, &shown.text.text, shown.text.width);
         } else {
-            line.push(style, &self.cut(&shown.text, columns));
+            line.push(style, &self.cut(shown, columns));
         }
     }
 
