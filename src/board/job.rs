@@ -368,12 +368,12 @@ impl Job {
         self.state.position()
     }
 
-    /// Returns the total; `None` if it is unknown.
+    /// Returns the total; `None` if it is unknown. [`position`](Self::position) has an example.
     pub fn total(&self) -> Option<u64> {
         self.state.total()
     }
 
-    /// Returns the text.
+    /// Returns the text. [`position`](Self::position) has an example.
     pub fn text(&self) -> String {
         self.state.text()
     }
@@ -411,11 +411,13 @@ impl Job {
     /// is unknown.
     ///
     /// The rate is an average over the times at which updates were read, and this call.
+    /// [`elapsed`](Self::elapsed) has an example.
     pub fn rate(&self) -> Option<f64> {
         self.snapshot().rate
     }
 
     /// Returns the time left at this [rate](Self::rate); `None` if it is unknown.
+    /// [`elapsed`](Self::elapsed) has an example.
     pub fn eta(&self) -> Option<Duration> {
         self.snapshot().eta()
     }
@@ -695,7 +697,7 @@ impl JobOptions {
     }
 
     /// Shows up to the given number of lines of [output](Job::print_output) below the row,
-    /// at most 64. The default is 0.
+    /// at most 64. The default is 0. [`print_output`](Job::print_output) has an example.
     pub const fn output_lines(mut self, lines: usize) -> Self {
         self.output_lines = if lines < MAX_OUTPUT { lines } else { MAX_OUTPUT };
         self

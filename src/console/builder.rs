@@ -75,11 +75,15 @@ use crate::io::terminal::{Claim, LinesAbove};
 /// # Examples
 ///
 /// ```
-/// use active_status::Console;
+/// use active_status::{Console, JobOptions};
 ///
 /// let board = Console::auto().open();
-/// let job = board.add_job("copy: ");
-/// job.set_text("notes.txt");
+/// let job = board.add_job(JobOptions::new().prefix("copy: ").total(2));
+/// for file in ["notes.txt", "plan.txt"] {
+///     job.set_text(file);
+///     job.tick();
+/// }
+/// assert_eq!(job.position(), 2);
 /// job.finish();
 /// board.shutdown();
 /// ```
@@ -180,14 +184,23 @@ impl Console<Auto> {
     /// # Examples
     ///
     /// ```
-    /// use active_status::Console;
+    /// use std::io;
     ///
+    /// use active_status::{Console, JobOptions};
+    ///
+    /// # fn main() -> io::Result<()> {
     /// # let quiet = true;
+    /// let (reader, writer) = io::pipe()?;
     /// let console = if quiet { Console::off() } else { Console::auto() };
-    /// let board = console.open();
-    /// board.add_job("copy: ").finish();
+    /// let board = console.output(writer).open();
+    /// let job = board.add_job(JobOptions::new().total(3));
+    /// job.tick();
     /// board.println("not shown");
     /// board.shutdown();
+    /// assert_eq!(io::read_to_string(reader)?, "");
+    /// assert_eq!(job.position(), 1);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn off() -> Self {
         Self::new(Kind::Off)
@@ -313,13 +326,21 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// # Examples
     ///
     /// ```
+    /// use std::io;
     /// use std::time::Duration;
     ///
     /// use active_status::Console;
     ///
-    /// let board = Console::auto().show_after(Duration::from_millis(500)).open();
+    /// # fn main() -> io::Result<()> {
+    /// let time = Duration::from_millis(500);
+    /// # let time = Duration::from_secs(3_600);
+    /// let (reader, writer) = io::pipe()?;
+    /// let board = Console::live().show_after(time).output(writer).open();
     /// board.add_job("a short command").finish();
     /// board.shutdown();
+    /// assert_eq!(io::read_to_string(reader)?, "");
+    /// # Ok(())
+    /// # }
     /// ```
     pub const fn show_after(mut self, time: Duration) -> Self {
         self.show_after = Some(time);
@@ -381,10 +402,12 @@ impl<K> Console<K> {
     ///
     /// ```
     /// use active_status::Console;
+    /// use active_status::progress::ProgressIterator;
     ///
     /// let board = Console::auto().stdout().open();
-    /// board.println("on standard output");
+    /// let sum: u32 = (1..=100).progress_on(&board, "add: ").sum();
     /// board.shutdown();
+    /// assert_eq!(sum, 5_050);
     /// ```
     pub fn stdout(mut self) -> Self {
         self.output = None;
@@ -399,32 +422,19 @@ impl<K> Console<K> {
     ///
     /// # Examples
     ///
-    /// Writing to memory in a test:
-    ///
     /// ```
-    /// use std::io::{self, Write};
-    /// use std::sync::{Arc, Mutex};
+    /// use std::io;
     ///
     /// use active_status::Console;
     ///
-    /// #[derive(Clone, Default)]
-    /// struct Memory(Arc<Mutex<Vec<u8>>>);
-    ///
-    /// impl Write for Memory {
-    ///     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-    ///         self.0.lock().unwrap().write(bytes)
-    ///     }
-    ///     fn flush(&mut self) -> io::Result<()> {
-    ///         Ok(())
-    ///     }
-    /// }
-    ///
-    /// let memory = Memory::default();
-    /// let board = Console::plain().output(memory.clone()).open();
+    /// # fn main() -> io::Result<()> {
+    /// let (reader, writer) = io::pipe()?;
+    /// let board = Console::plain().output(writer).open();
     /// board.add_job("copy: ").finish();
     /// board.shutdown();
-    /// let log = memory.0.lock().unwrap().clone();
-    /// assert_eq!(log, b"copy: (finished)\n1 done in 0s\n");
+    /// assert_eq!(io::read_to_string(reader)?, "copy: (finished)\n1 done in 0s\n");
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn output(mut self, output: impl Write + Send + 'static) -> Self {
         self.output = Some(Box::new(output));
@@ -449,14 +459,24 @@ impl<K> Console<K> {
     ///
     /// # Examples
     ///
+    /// The last state is written without waiting for the interval:
+    ///
     /// ```
+    /// use std::io;
     /// use std::time::Duration;
     ///
     /// use active_status::Console;
     ///
-    /// let board = Console::auto().frame_interval(Duration::from_millis(50)).open();
-    /// board.add_job("copy: ").finish();
+    /// # fn main() -> io::Result<()> {
+    /// let (reader, writer) = io::pipe()?;
+    /// let console = Console::plain().frame_interval(Duration::from_secs(60));
+    /// let board = console.output(writer).open();
+    /// board.add_job("copy: ").fail("no space");
     /// board.shutdown();
+    /// let log = io::read_to_string(reader)?;
+    /// assert!(log.starts_with("copy: (failed): no space\n"), "{log}");
+    /// # Ok(())
+    /// # }
     /// ```
     pub const fn frame_interval(mut self, interval: Duration) -> Self {
         self.frame_interval = Some(interval);
@@ -495,12 +515,19 @@ impl<K> Console<K> {
     /// # Examples
     ///
     /// ```
+    /// use std::io;
+    ///
     /// use active_status::{Console, board};
     ///
+    /// # fn main() -> io::Result<()> {
     /// let (board, events) = board();
-    /// let console = Console::plain().start(events);
+    /// let (reader, writer) = io::pipe()?;
+    /// let console = Console::plain().output(writer).start(events);
     /// board.println("hello");
     /// console.shutdown();
+    /// assert_eq!(io::read_to_string(reader)?, "hello\n");
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn start<S>(self, events: S) -> ConsoleHandle
     where

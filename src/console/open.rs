@@ -20,10 +20,11 @@ use crate::io::suspend::suspend;
 /// use active_status::Console;
 ///
 /// let board = Console::auto().open();
-/// board.println("hello");
-/// let handle = board.board().clone();
+/// let job = board.add_job("copy: ");
+/// job.set_text("notes.txt");
 /// board.shutdown();
-/// handle.println("too late to be shown");
+/// job.set_text("too late to be shown");
+/// assert_eq!(job.text(), "notes.txt");
 /// ```
 #[derive(Debug)]
 #[must_use = "the board is closed when this is dropped"]

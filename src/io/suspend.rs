@@ -45,6 +45,7 @@ use crate::io::terminal::{Inside, Use};
 /// });
 /// job.set_text(answer);
 /// board.shutdown();
+/// assert_eq!(job.text(), "yes");
 /// ```
 pub fn suspend<T>(work: impl FnOnce() -> T) -> T {
     let _suspension = Suspension::of(Use::begin());

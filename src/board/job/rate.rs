@@ -27,6 +27,29 @@ pub struct ProgressSnapshot {
 
 impl ProgressSnapshot {
     /// Returns the time left at this rate; `None` if it is unknown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use active_status::progress::ProgressSnapshot;
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, ProgressStyle};
+    ///
+    /// let clock = VirtualClock::new();
+    /// let (board, mut events) = clock.board();
+    /// let style = ProgressStyle::custom(|now: &ProgressSnapshot| match now.eta() {
+    ///     Some(left) => format!("{} of 12, {} to go", now.position, left.as_secs()),
+    ///     None => format!("{} of 12", now.position),
+    /// });
+    /// let job = board.add_job(JobOptions::new().prefix("copy: ").total(12).style(style));
+    /// clock.advance(Duration::from_secs(2));
+    /// job.tick_by(3);
+    /// let mut screen = Screen::new(80, 24);
+    /// let row = &screen.show(&mut events).rows()[0];
+    /// assert!(row.ends_with("25%  3 of 12, 6 to go"), "{row}");
+    /// ```
     pub fn eta(&self) -> Option<Duration> {
         let left = self.total?.saturating_sub(self.position);
         if left == 0 {

@@ -30,15 +30,24 @@ use crate::board::job::rate::ProgressSnapshot;
 /// # Examples
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use active_status::progress::ProgressSnapshot;
+/// use active_status::testing::{Screen, VirtualClock};
 /// use active_status::{JobOptions, ProgressStyle};
 ///
-/// let files = JobOptions::new().total(12).style(ProgressStyle::bar().rate().eta());
-/// let bytes = JobOptions::new().total(3 << 20).style(ProgressStyle::bytes());
-/// let pages = JobOptions::new()
-///     .total(250)
-///     .style(|progress: &ProgressSnapshot| format!("page {}", progress.position));
-/// # drop((files, bytes, pages));
+/// let clock = VirtualClock::new();
+/// let (board, mut events) = clock.board();
+/// let page = |progress: &ProgressSnapshot| format!("page {}", progress.position);
+/// let styles = [ProgressStyle::bar().rate().eta(), ProgressStyle::bytes(), page.into()];
+/// let jobs = styles.map(|style| board.add_job(JobOptions::new().total(12).style(style)));
+/// clock.advance(Duration::from_secs(2));
+/// jobs.iter().for_each(|job| job.tick_by(3));
+///
+/// let mut screen = Screen::new(80, 24);
+/// let rows = screen.show(&mut events).rows();
+/// let numbers = rows.iter().map(|row| row.split_once("25%").unwrap().1.trim());
+/// assert_eq!(numbers.collect::<Vec<_>>(), ["3/12  1.50/s       6s left", "3/12 B", "page 3"]);
 /// ```
 #[derive(Clone)]
 pub struct ProgressStyle {
@@ -121,7 +130,8 @@ impl ProgressStyle {
         self
     }
 
-    /// Adds the rate per second. This has no effect on a custom style.
+    /// Adds the rate per second, as the [example](Self#examples) shows. This has no effect on a
+    /// custom style.
     pub const fn rate(mut self) -> Self {
         if let Content::Numbers(numbers) = &mut self.content {
             numbers.rate = true;
@@ -139,6 +149,7 @@ impl ProgressStyle {
     }
 
     /// Creates a style with the text that a closure returns for the progress.
+    /// [`ProgressSnapshot::eta`] has an example.
     pub fn custom(format: impl Fn(&ProgressSnapshot) -> String + Send + Sync + 'static) -> Self {
         Self { content: Content::Custom(Arc::new(format)) }
     }
