@@ -12,6 +12,7 @@ mod notify;
 mod partial;
 #[cfg(feature = "relay")]
 pub(crate) mod relayed;
+mod room;
 pub(crate) mod unpark;
 
 use std::collections::VecDeque;
@@ -81,7 +82,8 @@ pub fn board_with_clock(now: impl Fn() -> Duration + Send + Sync + 'static) -> (
 /// The sending half of a board. Clones refer to the same board.
 ///
 /// Its methods never fail, and only [`println_blocking`](Self::println_blocking),
-/// [`println_async`](Self::println_async) and [`flush`](Self::flush) wait. They do nothing
+/// [`println_async`](Self::println_async), [`flush`](Self::flush) and, for a log that falls
+/// behind, [`println`](Self::println) wait. They do nothing
 /// once the board is closed or its [`Events`] are dropped.
 ///
 /// The board closes when [`close`](Self::close) is called, or when its last handle is
@@ -124,10 +126,13 @@ impl Board {
 
     /// Prints one or more lines above the rows.
     ///
-    /// At most 65,536 lines or 16 MiB of them are queued. Beyond that limit, the newest
-    /// lines are omitted until all queued lines have been read; then a line such as
-    /// `… 12 lines not shown` takes their place. [`println_blocking`](Self::println_blocking)
-    /// and [`println_async`](Self::println_async) wait for room instead.
+    /// At most 65,536 lines or 16 MiB of them are queued. Beyond that limit, a call blocks
+    /// while a console on a thread writes the board as a log, so that the log is whole, as
+    /// with the standard `println!`. If the output of the log accepts nothing for 2 s, and
+    /// with any other reader at once, the newest lines are omitted until all queued lines have
+    /// been read; then a line such as `… 12 lines not shown` takes their place.
+    /// [`println_blocking`](Self::println_blocking) and
+    /// [`println_async`](Self::println_async) wait for room whatever the reader is.
     ///
     /// If the process exits immediately afterwards, the lines are lost: see
     /// [`flush`](Self::flush).
@@ -240,13 +245,13 @@ impl Board {
     }
 
     fn print(&self, text: &str) {
-        self.link.print(lines(text));
+        self.link.print(text);
     }
 
     /// Prints a line. Returns `false` if the board is closed.
     #[cfg(all(unix, feature = "capture"))]
     pub(crate) fn try_print(&self, line: &str) -> bool {
-        self.link.print(std::iter::once(line))
+        self.link.print(line)
     }
 
     /// Returns `true` if the board is closed or its events were dropped.
@@ -291,7 +296,7 @@ impl Future for PrintLines {
 /// closed; flushing does not end a line. Until then, a live console shows the partial line
 /// below the rows. If several writers have one, that of the writer that has written last is
 /// shown. Bytes that are not UTF-8 are replaced. A partial line longer than 16 MiB is
-/// printed as a line. Writing never fails and never waits.
+/// printed as a line. Writing never fails, and waits only as [`Board::println`] does.
 ///
 /// A writer keeps its board open until [`Board::close`] is called.
 #[derive(Debug)]

@@ -1,15 +1,14 @@
-//! The channel from the handles of a board to its events, and the limit on printed lines.
+//! The channel from the handles of a board to its events.
 //!
 //! The reader waits in [`Notify`] instead of the async-channel, which wakes its receiver
 //! while it holds a mutex. A waker that sends on the same board, as in an executor that
 //! logs to it, would deadlock there.
 
 use std::fmt;
-use std::mem;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
@@ -21,6 +20,7 @@ use crate::board::lines;
 use crate::board::lock::ignore_poison;
 use crate::board::notify::Notify;
 use crate::board::partial::Partials;
+use crate::board::room::{Lines, Room};
 
 /// A message from a handle to the events. It holds no sender, so that the queue does not
 /// keep its channel open.
@@ -55,10 +55,8 @@ pub(crate) struct BoardState {
     relays: AtomicU64,
     closed: OnceLock<Duration>,
     notify: Notify,
-    lines: Mutex<Lines>,
+    room: Room,
     partials: Mutex<Partials>,
-    /// Notified when lines were taken or the board has closed.
-    room: Condvar,
 }
 
 /// Creates a channel. Returns its two halves and the state that they share.
@@ -73,9 +71,8 @@ pub(crate) fn channel(
         relays: AtomicU64::new(0),
         closed: OnceLock::new(),
         notify: Notify::new(),
-        lines: Mutex::default(),
+        room: Room::default(),
         partials: Mutex::default(),
-        room: Condvar::new(),
     });
     (Arc::new(Link { sender, shared: Arc::clone(&shared) }), receiver, shared)
 }
@@ -113,22 +110,25 @@ impl Link {
         }
     }
 
-    /// Queues lines with no other lines between them, up to the limit. Returns `false` if
-    /// the board is closed or its events were dropped.
-    pub(crate) fn print<'a>(&self, printed: impl Iterator<Item = &'a str>) -> bool {
+    /// Queues the lines of a text with no other lines between them, up to the limit. Waits for
+    /// a log that makes progress. Returns `false` if the board is closed or its events were
+    /// dropped.
+    pub(crate) fn print(&self, text: &str) -> bool {
+        let (mut pending, has_room) =
+            self.shared.room.wait_for_log(text.len(), || self.is_closed());
         if self.is_closed() {
             return false;
         }
         let mut open = true;
-        let mut lines = self.shared.lines();
-        for line in printed {
-            if lines.admit(line.len()) && self.sender.try_send(Message::Line(line.into())).is_err()
-            {
-                lines.take(line.len());
-                open = false;
+        for line in lines(text) {
+            if has_room {
+                pending.add(line.len());
+            } else if !pending.admit(line.len()) {
+                continue;
             }
+            open &= self.queue(&mut pending, line);
         }
-        drop(lines);
+        drop(pending);
         self.shared.notify.notify();
         open
     }
@@ -155,7 +155,7 @@ impl Link {
     pub(crate) fn print_partial(&self, writer: u64, bytes: &[u8]) {
         let (queue, mut line) = self.shared.partials().take(writer);
         line.extend_from_slice(bytes);
-        self.print(lines(&String::from_utf8_lossy(&line)));
+        self.print(&String::from_utf8_lossy(&line));
         if queue {
             self.send(Message::Partials);
         }
@@ -163,35 +163,36 @@ impl Link {
 
     /// Waits until there is room for a line and queues it, or drops it if the board is closed.
     pub(crate) fn print_blocking(&self, line: &str) {
-        let shared = &self.shared;
-        let full = |lines: &mut Lines| !self.is_closed() && !lines.has_room(line.len());
-        let mut lines = ignore_poison(shared.room.wait_while(shared.lines(), full));
-        self.queue(&mut lines, line);
-        drop(lines);
-        shared.notify.notify();
+        let mut pending = self.shared.room.wait(line.len(), || self.is_closed());
+        pending.add(line.len());
+        self.queue(&mut pending, line);
+        drop(pending);
+        self.shared.notify.notify();
     }
 
     /// Like [`print_blocking`](Self::print_blocking), for a task.
     pub(crate) fn poll_print(&self, line: &str, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
-        let mut lines = self.shared.lines();
-        if !self.is_closed() && !lines.has_room(line.len()) {
-            lines.waiting.push(waker);
+        let mut pending = self.shared.room.lines();
+        if !self.is_closed() && !pending.has_room(line.len()) {
+            pending.wake_later(waker);
             return Poll::Pending;
         }
-        self.queue(&mut lines, line);
-        drop(lines);
+        pending.add(line.len());
+        self.queue(&mut pending, line);
+        drop(pending);
         self.shared.notify.notify();
         Poll::Ready(())
     }
 
-    fn queue(&self, lines: &mut Lines, line: &str) {
-        if !self.is_closed() {
-            lines.add(line.len());
-            if self.sender.try_send(Message::Line(line.into())).is_err() {
-                lines.take(line.len());
-            }
+    /// Queues a line that was counted as pending. Returns `false` if the board is closed or its
+    /// events were dropped.
+    fn queue(&self, pending: &mut Lines, line: &str) -> bool {
+        let queued = self.sender.try_send(Message::Line(line.into())).is_ok();
+        if !queued {
+            pending.take(line.len());
         }
+        queued
     }
 
     /// Returns `true` if the board is closed or its events were dropped.
@@ -206,7 +207,7 @@ impl Link {
             self.shared.closed.get_or_init(|| now);
             self.sender.close();
             self.shared.notify.notify();
-            self.shared.make_room(|_| ());
+            self.shared.room.wake_all();
         }
     }
 }
@@ -239,83 +240,13 @@ impl BoardState {
         &self.notify
     }
 
-    /// Counts a line as taken by the reader: see [`Lines::take`].
-    pub(crate) fn line_taken(&self, bytes: usize) -> Option<String> {
-        self.make_room(|lines| lines.take(bytes))
-    }
-
-    /// Changes the pending lines, and wakes the threads and tasks that wait for room.
-    pub(crate) fn make_room<T>(&self, change: impl FnOnce(&mut Lines) -> T) -> T {
-        let mut lines = self.lines();
-        let result = change(&mut lines);
-        let waiting = mem::take(&mut lines.waiting);
-        drop(lines);
-        self.room.notify_all();
-        waiting.into_iter().for_each(Waker::wake);
-        result
+    /// Returns the room for printed lines.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Returns the partial lines of the writers.
     pub(crate) fn partials(&self) -> MutexGuard<'_, Partials> {
         ignore_poison(self.partials.lock())
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        ignore_poison(self.lines.lock())
-    }
-}
-
-/// The number and size of the pending lines.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    pending: usize,
-    bytes: usize,
-    /// The number of omitted lines. While it is not 0, no line is admitted until all
-    /// pending lines have been taken, so that one line can report the omitted ones in
-    /// their place.
-    omitted: u64,
-    /// The tasks that wait for room.
-    waiting: Vec<Waker>,
-}
-
-impl Lines {
-    /// The maximum number of pending lines.
-    const MOST: usize = 65_536;
-    /// The maximum number of bytes in pending lines, unless a single line is longer.
-    const MOST_BYTES: usize = 16 << 20;
-
-    /// Counts a line as pending if there is room, and as omitted otherwise. Returns
-    /// `true` if there was room.
-    pub(crate) fn admit(&mut self, bytes: usize) -> bool {
-        let admitted = self.has_room(bytes);
-        if admitted {
-            self.add(bytes);
-        } else {
-            self.omitted += 1;
-        }
-        admitted
-    }
-
-    fn has_room(&self, bytes: usize) -> bool {
-        let fits = self.pending < Self::MOST && self.bytes + bytes <= Self::MOST_BYTES;
-        self.pending == 0 || (self.omitted == 0 && fits)
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.pending += 1;
-        self.bytes += bytes;
-    }
-
-    /// Counts a line as taken. If it was the last pending one and others were omitted,
-    /// returns a line that takes their place.
-    pub(crate) fn take(&mut self, bytes: usize) -> Option<String> {
-        self.pending -= 1;
-        self.bytes -= bytes;
-        if self.pending > 0 || self.omitted == 0 {
-            return None;
-        }
-        let omitted = mem::take(&mut self.omitted);
-        let lines = if omitted == 1 { "line" } else { "lines" };
-        Some(format!("… {omitted} {lines} not shown"))
     }
 }

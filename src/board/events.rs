@@ -229,6 +229,11 @@ impl Events {
 }
 
 impl Events {
+    /// Returns the state that the stream shares with its board.
+    pub(crate) fn board(&self) -> &BoardState {
+        &self.board
+    }
+
     /// Takes the next event, and reads at most `left` messages for it. The messages of a
     /// closed board are all read, because no more can arrive.
     fn take(&mut self, left: &mut usize) -> Option<Event> {
@@ -311,7 +316,7 @@ impl Events {
 
     fn read_line(&mut self, line: String) {
         let at = self.now();
-        let omitted = self.board.line_taken(line.len());
+        let omitted = self.board.room().take(line.len());
         let lines = [Some(line), omitted].into_iter().flatten();
         self.read.extend(lines.map(|text| Event::Line { at, text }));
     }
@@ -417,7 +422,7 @@ impl Drop for Events {
         self.receiver.close();
         // The handles keep the channel alive, so its messages are dropped here.
         while self.receiver.try_recv().is_ok() {}
-        self.board.make_room(|_| ());
+        self.board.room().wake_all();
         let _lines = self.board.partials().take_all();
     }
 }

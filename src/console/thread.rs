@@ -1,5 +1,6 @@
 //! Consoles on a thread.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -11,6 +12,7 @@ use futures_core::Stream;
 
 use crate::board::clock::monotonic;
 use crate::board::event::Event;
+use crate::board::events::Events;
 use crate::board::flush;
 use crate::board::lock::ignore_poison;
 use crate::board::unpark::unpark_this_thread;
@@ -61,6 +63,12 @@ impl ConsoleHandle {
     where
         S: Stream<Item = Event> + Send + 'static,
     {
+        if let Some(events) = (&*events as &dyn Any).downcast_ref::<Events>()
+            && view.is_log()
+        {
+            let progress = output.progress();
+            events.board().room().read_by_log(move || progress.now());
+        }
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             ended: Condvar::new(),

@@ -250,9 +250,14 @@ impl View {
         }
     }
 
+    /// Returns whether this writes lines, of which none should be omitted.
+    pub(crate) fn is_log(&self) -> bool {
+        !matches!(self.kind, Kind::Live(_) | Kind::Disconnected)
+    }
+
     /// Returns whether this is a log that was read so fast that the board may fill up.
     pub(crate) fn is_busy_log(&self) -> bool {
-        !matches!(self.kind, Kind::Live(_)) && self.printed >= BUSY
+        self.is_log() && self.printed >= BUSY
     }
 
     /// Returns whether enough lines were read ahead of the output.

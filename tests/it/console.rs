@@ -913,6 +913,35 @@ fn a_plain_console_writes_printed_lines_unchanged() {
     assert_eq!(wrote(&signals), "\u{1b}[31mred\u{1b}[m\tand\nmore\n");
 }
 
+// Rule 19
+#[test]
+fn a_log_omits_no_line_while_it_is_written() {
+    const MANY: usize = 300_000;
+    let (sender, signals) = mpsc::channel();
+    let board = Console::plain().output(Reporter(sender)).open();
+    (0..MANY).for_each(|number| board.println(number));
+    board.shutdown();
+    let lines: String = (0..MANY).map(|number| format!("{number}\n")).collect();
+    assert!(wrote(&signals) == lines, "all lines in order");
+}
+
+// Rule 19
+#[test]
+fn a_log_that_is_stuck_delays_no_line_for_ever() {
+    within_a_minute(|| {
+        let (sender, signals) = mpsc::channel();
+        let (writer, permit) = blocked(Reporter(sender));
+        let board = Console::plain().output(writer).open();
+        board.println("first");
+        let Ok(Signal::Wrote(first)) = signals.recv() else { panic!("no write") };
+        assert_eq!(first, "first\n");
+        (0..65_546).for_each(|number| board.println(number));
+        (0..1_000).for_each(|_| permit.send(()).expect("a writer that waits"));
+        board.shutdown();
+        assert!(wrote(&signals).ends_with("\n65535\n… 10 lines not shown\n"));
+    });
+}
+
 // Rule 15
 #[test]
 fn the_frame_interval_can_be_chosen() {

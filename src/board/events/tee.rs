@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
-use crate::board::channel::Lines;
 use crate::board::event::{Change, Event, JobId};
 use crate::board::lock::ignore_poison;
+use crate::board::room::Lines;
 
 /// Splits a stream of events into `N` readers, which all receive the same events, each at
 /// its own pace.
