@@ -55,22 +55,29 @@ impl Strays {
     }
 }
 
+/// Creates a terminal. Returns its two sides.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) fn terminal() -> (std::os::fd::OwnedFd, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&keys).expect("its other side");
+    unlockpt(&keys).expect("its other side unlocked");
+    let name = ptsname(&keys, Vec::new()).expect("its name").into_string().expect("UTF-8");
+    let terminal = std::fs::File::options().write(true).read(true).open(name);
+    (keys, terminal.expect("a terminal"))
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs::File;
     use std::io::Write;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-    use super::Strays;
+    use super::{Strays, terminal};
 
     #[test]
     fn writes_to_a_terminal_are_noticed_and_typed_keys_are_not() {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&keys).expect("its other side");
-        unlockpt(&keys).expect("its other side unlocked");
-        let name = ptsname(&keys, Vec::new()).expect("its name").into_string().expect("UTF-8");
-        let mut terminal = File::options().write(true).read(true).open(name).expect("a terminal");
+        let (keys, mut terminal) = terminal();
         let strays = Strays::watch(&terminal).expect("a watch");
         assert!(!strays.take());
         terminal.write_all(b"one\n").expect("a terminal");

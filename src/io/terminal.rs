@@ -22,18 +22,7 @@ use crate::io::strays::Strays;
 /// The maximum time that a use of the terminal waits for a frame that is being written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-static STATE: Mutex<State> = Mutex::new(State {
-    permits: 0,
-    uses: 0,
-    ended_uses: 0,
-    panics: 0,
-    erase: Vec::new(),
-    claimed: false,
-    waker: None,
-    lines: Vec::new(),
-    waiting: Vec::new(),
-    strays: None,
-});
+static STATE: Mutex<State> = Mutex::new(State::new());
 
 static CHANGED: Condvar = Condvar::new();
 
@@ -63,16 +52,37 @@ struct State {
 }
 
 impl State {
+    const fn new() -> Self {
+        Self {
+            permits: 0,
+            uses: 0,
+            ended_uses: 0,
+            panics: 0,
+            erase: Vec::new(),
+            claimed: false,
+            waker: None,
+            lines: Vec::new(),
+            waiting: Vec::new(),
+            strays: None,
+        }
+    }
+
     /// Returns whether anything was written since the last call.
     fn take_strays(&self) -> bool {
         self.strays.as_ref().is_some_and(Strays::take)
     }
+
+    /// The same for the holder of a permit. A frame that is still being written is reported
+    /// as well, so the reports beside it say nothing.
+    fn take_strays_before_frame(&self) -> bool {
+        self.take_strays() && self.permits == 1
+    }
 }
 
 /// Returns whether other code has written to the terminal since the last frame, and has not
-/// announced that.
+/// announced that. The caller has a permit for the next frame.
 pub(crate) fn take_strays() -> bool {
-    lock().take_strays()
+    lock().take_strays_before_frame()
 }
 
 /// The maximum number of bytes in lines that wait for the console that draws.
@@ -410,4 +420,23 @@ pub(crate) fn stops_background_output() -> bool {
 #[cfg(not(unix))]
 pub(crate) fn stops_background_output() -> bool {
     false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{State, Strays};
+    use crate::io::strays::terminal;
+
+    #[test]
+    fn a_frame_that_is_still_being_written_is_not_stray_output() {
+        let (_keys, mut terminal) = terminal();
+        let mut state = State::new();
+        state.strays = Strays::watch(&terminal);
+        for (permits, strays) in [(2, false), (1, true)] {
+            state.permits = permits;
+            std::io::Write::write_all(&mut terminal, b"a frame\n").expect("a terminal");
+            assert_eq!(state.take_strays_before_frame(), strays, "{permits}");
+            assert!(!state.take_strays_before_frame());
+        }
+    }
 }
