@@ -34,7 +34,8 @@
 //! running when its output ends are [lost](Outcome::Lost).
 //!
 //! Over a way that may lose, repeat or reorder messages, the sender collects its events in
-//! an [`Outbox`], and the receiver applies the batches with [`Relay::receive`].
+//! an [`Outbox`], and the receiver applies the batches with [`Relay::receive`], or those of
+//! many senders with [`Relays::receive`].
 //!
 //! [`Console::auto`]: crate::Console::auto
 //!
@@ -43,29 +44,35 @@
 #[cfg(unix)]
 mod adopt;
 mod batch;
+mod contact;
 mod limits;
+mod many;
 mod outbox;
 mod receive;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, ErrorKind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::board::Board;
 use crate::board::event::{
-    Change, Event, JobId, Outcome, Place, Progress, ProgressChange, Row, Unit,
+    Change, Event, JobId, Outcome, Place, Progress, ProgressChange, Row, Status, Unit,
 };
 use crate::board::job::MAX_OUTPUT;
 use crate::board::relayed::RelayedJob;
 use crate::plain_text::plain_text;
 use crate::record::read_records;
-use limits::Bucket;
+use contact::Checks;
+use limits::{Bucket, Common, Limit, Permit};
 use receive::Sender;
 
 #[cfg(unix)]
 pub use adopt::Adoption;
 pub use batch::{Batch, BatchError};
+pub use contact::Contact;
+pub use many::{Relays, RelaysOptions};
 pub use outbox::Outbox;
 pub use receive::Received;
 
@@ -165,17 +172,7 @@ impl Board {
     /// assert!(matches!(lost, Event::Ended { outcome: active_status::Outcome::Lost, .. }));
     /// ```
     pub fn relay(&self, options: impl Into<RelayOptions>) -> Relay {
-        let options = options.into();
-        Relay {
-            bucket: Bucket::new(options.per_second, self.now()),
-            next: self.next_block(),
-            board: self.clone(),
-            options,
-            jobs: BTreeMap::new(),
-            delay: None,
-            sender: None,
-            omitted: 0,
-        }
+        Relay::new(self, options.into(), None)
     }
 }
 
@@ -204,7 +201,10 @@ pub struct Relay {
     delay: Option<i128>,
     /// The process that sends batches, once one was received.
     sender: Option<Sender>,
+    checks: Checks,
     bucket: Bucket,
+    /// The limits over all relays of a [`Relays`].
+    common: Option<Arc<Common>>,
     /// The number of rows and lines that were omitted and not yet counted in a line.
     omitted: u64,
 }
@@ -218,9 +218,29 @@ struct Relayed {
     added: Duration,
     /// The row as the other board shows it, made safe.
     row: Row,
+    /// The prefix and the status here, if a closure has changed them.
+    prefix_here: Option<String>,
+    status_here: Option<Status>,
+    _permit: Option<Permit>,
 }
 
 impl Relay {
+    fn new(board: &Board, options: RelayOptions, common: Option<Arc<Common>>) -> Self {
+        let now = board.now();
+        Self {
+            bucket: Bucket::new(options.per_second, now),
+            next: board.next_block(),
+            board: board.clone(),
+            options,
+            jobs: BTreeMap::new(),
+            delay: None,
+            sender: None,
+            checks: Checks(now),
+            common,
+            omitted: 0,
+        }
+    }
+
     /// Relays an event of the other board, over a way that keeps all events in order. For
     /// another way there is [`receive`](Self::receive).
     ///
@@ -235,7 +255,14 @@ impl Relay {
     /// Relays an event that happened at a time of this board.
     fn apply_at(&mut self, event: Event, at: Duration) {
         match event {
-            Event::Added { at: added, job, row } => self.add(job, added, at, row),
+            Event::Added { at: added, job, row } => {
+                if let Err(limit) = self.add(job, added, at, row) {
+                    self.omit(limit, 1);
+                    if let Some(sender) = &mut self.sender {
+                        sender.omitted += 1;
+                    }
+                }
+            }
             Event::Changed { job, change, .. } => {
                 let change = self.clean_change(change);
                 if let Some(running) = self.jobs.get_mut(&job) {
@@ -247,12 +274,7 @@ impl Relay {
                     running.job.end(at, clean_outcome(outcome));
                 }
             }
-            Event::Line { text, .. } => {
-                if self.admit() {
-                    let line = plain_text(&format!("{} {text}", self.options.label), LINE);
-                    self.board.println(line);
-                }
-            }
+            Event::Line { text, .. } => self.print(&text),
             // A partial line of this board is its own.
             Event::Partial { .. } => {}
             Event::Closed { .. } => {
@@ -299,24 +321,40 @@ impl Relay {
             + Duration::from_nanos((here % 1_000_000_000) as u64)
     }
 
-    /// Adds a job, which was added at `added` on the clock of the other board.
-    fn add(&mut self, job: JobId, added: Duration, at: Duration, row: Row) {
+    /// Adds a job, which was added at `added` on the clock of the other board. Fails with
+    /// the limit that its row exceeds.
+    fn add(&mut self, job: JobId, added: Duration, at: Duration, row: Row) -> Result<(), Limit> {
         if let Some(before) = self.jobs.remove(&job) {
             before.job.end(at, Outcome::Lost);
         }
         let row = self.clean_row(row);
         let mut shown = row.clone();
         if !self.accepts(&mut shown) {
-            return;
+            return Ok(());
         }
         if self.jobs.len() >= self.options.jobs {
-            self.omitted += 1;
-        } else if self.admit() {
-            self.next += 1;
-            let id = JobId::new(self.next).expect("a number above 2^32");
-            let relayed = RelayedJob::add(&self.board, id, at, shown);
-            self.jobs.insert(job, Relayed { job: relayed, added, row });
+            return Err(Limit::Sender);
         }
+        let permit = self.common.as_ref().map(|common| common.permit().ok_or(Limit::Common));
+        let permit = permit.transpose()?;
+        self.admit()?;
+        let prefix_here = (shown.prefix != row.prefix).then(|| shown.prefix.clone());
+        let status_here = (shown.status != row.status).then_some(shown.status);
+        let id = self.next_id();
+        let relayed = RelayedJob::add(&self.board, id, at, shown);
+        let relayed =
+            Relayed { job: relayed, added, row, prefix_here, status_here, _permit: permit };
+        self.jobs.insert(job, relayed);
+        Ok(())
+    }
+
+    /// Returns the next id of the block of this relay, or of another block.
+    fn next_id(&mut self) -> JobId {
+        if self.next as u32 == u32::MAX {
+            self.next = self.board.next_block();
+        }
+        self.next += 1;
+        JobId::new(self.next).expect("a number above 2^32")
     }
 
     /// Lets the options change or refuse a row.
@@ -356,15 +394,40 @@ impl Relay {
         self.jobs.get(&job).map(|relayed| relayed.job.id())
     }
 
-    /// Returns `true` if another row or line may be shown now, and first reports those
-    /// that were omitted.
-    fn admit(&mut self) -> bool {
-        if !self.bucket.take(self.board.now()) {
-            self.omitted += 1;
-            return false;
+    /// Prints a line of the other board, or about it.
+    fn print(&mut self, text: &str) {
+        match self.admit() {
+            Ok(()) => {
+                let line = plain_text(&format!("{} {text}", self.options.label), LINE);
+                self.board.println(line);
+            }
+            Err(limit) => self.omit(limit, 1),
         }
-        self.report_omitted();
-        true
+    }
+
+    /// Admits another row or line, and first reports those that were omitted. Fails with
+    /// the limit that it exceeds.
+    fn admit(&mut self) -> Result<(), Limit> {
+        let now = self.board.now();
+        if !self.bucket.take(now) {
+            return Err(Limit::Sender);
+        }
+        let admits = |common: &Arc<Common>| common.admit(now);
+        if !self.common.as_ref().is_none_or(admits) {
+            return Err(Limit::Common);
+        }
+        if self.omitted > 0 && self.common.as_ref().is_none_or(admits) {
+            self.report_omitted();
+        }
+        Ok(())
+    }
+
+    /// Counts rows and lines that exceed a limit.
+    fn omit(&mut self, limit: Limit, count: u64) {
+        match &self.common {
+            Some(common) if limit == Limit::Common => common.omit(count),
+            _ => self.omitted += count,
+        }
     }
 
     fn report_omitted(&mut self) {

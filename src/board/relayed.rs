@@ -76,7 +76,9 @@ impl Board {
         WeakBoard(Arc::downgrade(&self.link))
     }
 
-    pub(crate) fn now(&self) -> Duration {
+    /// Returns the time on the board's clock, for example for
+    /// [`Outbox::batch`](crate::relay::Outbox::batch).
+    pub fn now(&self) -> Duration {
         self.link.now()
     }
 

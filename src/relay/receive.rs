@@ -5,13 +5,16 @@ use std::mem;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::{Relay, Relayed};
-use crate::board::event::{Change, Event, JobId, Outcome, ProgressChange, Row};
+use super::contact::{Contact, Silence};
+use super::limits::Limit;
+use super::{LABEL, Relay, Relayed};
+use crate::board::event::{Change, Event, JobId, Outcome, ProgressChange, Row, Status};
+use crate::plain_text::plain_text;
 
 /// The maximum number of former processes of a sender that are remembered.
 const FORMER: usize = 16;
 
-/// What [`Relay::receive`] did with a batch.
+/// What [`Relay::receive`] or [`Relays::receive`](super::Relays::receive) did with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Received {
@@ -22,9 +25,13 @@ pub enum Received {
     Gap(u64),
     /// The batch is repeated, or a later one came first. It had no effect.
     Late,
-    /// The batch is of a sender with another name, or of a process that another process of
-    /// this name has followed. It had no effect.
+    /// The batch is of a sender with another name, of a process that another process of this
+    /// name has followed, or in another version of the format. It had no effect.
     Foreign,
+    /// The bytes are not a batch. They had no effect.
+    Invalid,
+    /// The batch is of another sender than those that fit the limit. It had no effect.
+    Full,
 }
 
 /// The process whose batches a relay applies.
@@ -36,8 +43,9 @@ pub(super) struct Sender {
     seq: u64,
     /// The processes that this one has followed, latest last.
     former: VecDeque<u64>,
-    /// The number of rows of the last key batch beyond the limits.
-    omitted: u64,
+    /// The number of rows beyond the limits that were in the last key batch or came later.
+    pub(super) omitted: u64,
+    silence: Silence,
 }
 
 impl Relay {
@@ -102,9 +110,17 @@ impl Relay {
     /// Notes the process and the number of a batch, and loses the jobs of its predecessor.
     fn follow(&mut self, batch: &Batch, now: Duration) {
         let mut former = VecDeque::new();
+        let silence = Silence::new(now, batch.next);
         match &mut self.sender {
             Some(sender) if sender.boot == batch.boot => {
                 sender.seq = batch.seq;
+                let before = mem::replace(&mut sender.silence, silence).contact();
+                if before != Contact::Heard {
+                    self.print("is heard again");
+                }
+                if before == Contact::Silent {
+                    self.show_heard();
+                }
                 return;
             }
             Some(sender) => {
@@ -118,7 +134,109 @@ impl Relay {
         }
         self.lose_jobs(now);
         let (node, boot, seq) = (batch.node.clone(), batch.boot, batch.seq);
-        self.sender = Some(Sender { node, boot, seq, former, omitted: 0 });
+        self.sender = Some(Sender { node, boot, seq, former, omitted: 0, silence });
+    }
+
+    /// Finds out whether the sender of the batches is still heard. Call it about every
+    /// second.
+    ///
+    /// A batch announces when the sender speaks again. After three times that, at least 3 s
+    /// and at most 30 s, the sender is [`Silent`](Contact::Silent): its rows become yellow,
+    /// their label reads `h1 (silent)`, and a line says so. After 30 s more the jobs are
+    /// [lost](Outcome::Lost). The next batch ends the silence. It finds the same rows if
+    /// they were not lost; otherwise the next key batch adds new ones.
+    ///
+    /// If this was not called for more than 1.5 s, for example because this process was
+    /// stopped, then the sender was not silent but not listened to: see
+    /// [`pardon`](Self::pardon).
+    ///
+    /// A relay that [reads](Self::read) needs no check: the end of its input is the loss.
+    pub fn check(&mut self) -> Contact {
+        let now = self.board.now();
+        if self.checks.begin(now) {
+            self.pardon();
+        }
+        self.check_at(now)
+    }
+
+    pub(super) fn check_at(&mut self, now: Duration) -> Contact {
+        let Some(sender) = &mut self.sender else { return Contact::Heard };
+        match sender.silence.check(now) {
+            Some(Contact::Silent) => {
+                self.print("is silent");
+                self.show_silent();
+            }
+            Some(Contact::Lost) => {
+                self.print("is lost");
+                self.lose_jobs(now);
+            }
+            _ => {}
+        }
+        self.contact()
+    }
+
+    /// Does not count the time until now as silence, because this receiver or the way to it
+    /// did not work.
+    pub fn pardon(&mut self) {
+        let now = self.board.now();
+        if let Some(sender) = &mut self.sender {
+            sender.silence.pardon(now);
+        }
+    }
+
+    pub(super) fn contact(&self) -> Contact {
+        self.sender.as_ref().map_or(Contact::Heard, |sender| sender.silence.contact())
+    }
+
+    /// Returns the name of the sender.
+    pub(super) fn node(&self) -> Option<&str> {
+        self.sender.as_ref().map(|sender| &*sender.node)
+    }
+
+    /// Returns the time of the last batch, or of the last change of the contact.
+    pub(super) fn since(&self) -> Option<Duration> {
+        self.sender.as_ref().map(|sender| sender.silence.since())
+    }
+
+    /// Returns `true` if the batch follows the last one of its sender.
+    pub(super) fn expects(&self, batch: &Batch) -> bool {
+        let later = |sender: &Sender| sender.node == batch.node && sender.seq < batch.seq;
+        self.sender.as_ref().is_some_and(later)
+    }
+
+    /// Forgets a sender that is lost.
+    pub(super) fn forget(&mut self) {
+        self.report_omitted();
+        self.sender = None;
+    }
+
+    /// Loses the jobs because another process has followed the sender.
+    pub(super) fn lose_sender(&mut self, now: Duration) {
+        self.lose_jobs(now);
+        if let Some(sender) = &mut self.sender {
+            sender.silence.lose(now);
+        }
+    }
+
+    /// Marks the rows of a silent sender.
+    fn show_silent(&mut self) {
+        let label = &self.options.label;
+        for relayed in self.jobs.values_mut() {
+            let prefix = relayed.prefix_here.as_ref().unwrap_or(&relayed.row.prefix);
+            let rest = prefix.strip_prefix(label.as_str()).unwrap_or(prefix).trim_start();
+            let prefix = plain_text(&format!("{label} (silent) {rest}"), LABEL + self.options.text);
+            let change = Change::default().with_prefix(prefix).with_status(Status::Warning);
+            relayed.job.change(&change);
+        }
+    }
+
+    /// Shows the rows as they were before the silence.
+    fn show_heard(&mut self) {
+        for relayed in self.jobs.values_mut() {
+            let prefix = relayed.prefix_here.as_ref().unwrap_or(&relayed.row.prefix);
+            let status = relayed.status_here.unwrap_or(relayed.row.status);
+            relayed.job.change(&Change::default().with_prefix(prefix).with_status(status));
+        }
     }
 
     /// Makes the rows equal to those of a key batch.
@@ -130,24 +248,22 @@ impl Relay {
                 relayed.job.end(now, Outcome::Lost);
             }
         }
-        let mut omitted: u64 = 0;
+        // The rows beyond the limits are in every key batch, but counted once.
+        let (mut omitted, mut exceeded) = (0_u64, Limit::Sender);
         for event in key {
             let Event::Added { at, job, row } = event else { continue };
             match self.jobs.get(&job) {
                 Some(known) if known.added == at => self.correct(job, row),
                 _ => {
-                    // The rows beyond the limits are in every key batch, but counted once.
-                    let before = self.omitted;
-                    self.add(job, at, time_here(at), row);
-                    if self.omitted > before {
-                        self.omitted = before;
-                        omitted += 1;
+                    if let Err(limit) = self.add(job, at, time_here(at), row) {
+                        (omitted, exceeded) = (omitted + 1, limit);
                     }
                 }
             }
         }
         if let Some(sender) = &mut self.sender {
-            self.omitted += omitted.saturating_sub(mem::replace(&mut sender.omitted, omitted));
+            let before = mem::replace(&mut sender.omitted, omitted);
+            self.omit(exceeded, omitted.saturating_sub(before));
         }
     }
 
@@ -166,6 +282,12 @@ impl Relay {
 impl Relayed {
     pub(super) fn change(&mut self, change: &Change) {
         self.row.apply(change);
+        if change.prefix.is_some() {
+            self.prefix_here = None;
+        }
+        if change.status.is_some() {
+            self.status_here = None;
+        }
         self.job.change(change);
     }
 }

@@ -10,26 +10,30 @@ use active_status::{Event, Events, JobId, Outcome, Status, board, board_with_clo
 use proptest::prelude::{Strategy, any};
 use proptest::{collection, prop_oneof, proptest};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-fn job(id: u64) -> JobId {
+pub(crate) fn job(id: u64) -> JobId {
     JobId::new(id).expect("ids count from 1")
 }
 
-fn added(id: u64) -> Event {
+pub(crate) fn added(id: u64) -> Event {
     Event::Added { at: SECOND, job: job(id), row: Row::new(format!("{id}: ")) }
 }
 
-fn text(id: u64, text: &str) -> Event {
+pub(crate) fn text(id: u64, text: &str) -> Event {
     Event::Changed { at: SECOND, job: job(id), change: Change::default().with_text(text) }
 }
 
-fn ended(id: u64) -> Event {
+pub(crate) fn ended(id: u64) -> Event {
     Event::Ended { at: SECOND, job: job(id), outcome: Outcome::Finished }
 }
 
 /// Pushes events and returns their batch, as it arrives.
-fn batch(outbox: &mut Outbox, now: u32, events: impl IntoIterator<Item = Event>) -> Batch {
+pub(crate) fn batch(
+    outbox: &mut Outbox,
+    now: u32,
+    events: impl IntoIterator<Item = Event>,
+) -> Batch {
     events.into_iter().for_each(|event| outbox.push(event));
     let json = outbox.batch(now * SECOND, SECOND).to_json().expect("a small batch");
     Batch::from_json(&json).expect("a batch")
@@ -37,15 +41,15 @@ fn batch(outbox: &mut Outbox, now: u32, events: impl IntoIterator<Item = Event>)
 
 /// The running rows of a board by their ids, and its outcomes.
 #[derive(Default)]
-struct Seen {
-    rows: BTreeMap<JobId, Row>,
-    outcomes: Vec<String>,
-    changes: usize,
-    lines: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) rows: BTreeMap<JobId, Row>,
+    pub(crate) outcomes: Vec<String>,
+    pub(crate) changes: usize,
+    pub(crate) lines: Vec<String>,
 }
 
 impl Seen {
-    fn read(&mut self, events: &mut Events) -> &mut Self {
+    pub(crate) fn read(&mut self, events: &mut Events) -> &mut Self {
         for event in events.drain() {
             match event {
                 Event::Added { job, row, .. } => {
@@ -67,7 +71,7 @@ impl Seen {
     }
 
     /// Returns the prefixes and texts of the running rows.
-    fn rows(&self) -> Vec<String> {
+    pub(crate) fn rows(&self) -> Vec<String> {
         self.rows.values().map(|row| format!("{}{}", row.prefix, row.text)).collect()
     }
 }

@@ -48,6 +48,8 @@ mod queue;
 mod quiet;
 #[cfg(feature = "relay")]
 mod relay;
+#[cfg(feature = "relay")]
+mod relays;
 mod remote;
 mod reorder;
 mod replay;
