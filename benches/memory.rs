@@ -13,12 +13,17 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use active_status::run_workers;
+use active_status::workers::Pool;
 use futures::{Stream, StreamExt};
 
 use allocator::{allocations, bytes};
 use peers::{
     ActiveStatus, Bounded, Group, Map, Peer, Select, Unbounded, Unicycle, Unordered, VecMerge,
 };
+
+/// The number of workers of the pools.
+const WORKERS: usize = 10_000;
 
 fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
@@ -50,6 +55,49 @@ fn main() {
     held::<Unicycle>();
     held::<Unordered>();
     held::<Map>();
+    pools();
+}
+
+/// Prints the bytes and allocations per worker, for pools that have yielded as many items as
+/// they have workers. The streams of the workers are not included; the task of tokio contains
+/// its future.
+fn pools() {
+    println!("\n{WORKERS} workers\n");
+    println!("{:32}{:>17}{:>23}", "", "bytes per worker", "allocations per worker");
+    pool("active-status run_workers", || {
+        let mut pool = run_workers(WORKERS, |worker| Ready(worker.get()));
+        futures::executor::block_on(pool.by_ref().take(WORKERS).for_each(async |_| {}));
+        pool
+    });
+    pool("active-status Pool", || {
+        let mut pool = Pool::with_workers(WORKERS, |worker| Ready(worker.id().get()));
+        futures::executor::block_on(pool.by_ref().take(WORKERS).for_each(async |_| {}));
+        pool
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    pool("tokio JoinSet and mpsc", || {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(32);
+        let mut tasks = tokio::task::JoinSet::new();
+        runtime.block_on(async {
+            for number in 0..WORKERS {
+                let sender = sender.clone();
+                tasks.spawn(async move { while sender.send(number).await.is_ok() {} });
+            }
+            for _ in 0..WORKERS {
+                receiver.recv().await;
+            }
+        });
+        (tasks, receiver)
+    });
+}
+
+fn pool<P>(name: &str, build: impl FnOnce() -> P) {
+    let (before, asked) = (bytes(), allocations());
+    let pool = build();
+    let held = (bytes() - before) as f64 / WORKERS as f64 - size_of::<Ready>() as f64;
+    let made = (allocations() - asked) as f64 / WORKERS as f64;
+    drop(pool);
+    println!("{name:32}{held:>17.2}{made:>23.4}");
 }
 
 /// Prints the bytes that are held by a merge of one child of 1 MiB; by a merge whose
