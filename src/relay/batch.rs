@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::event::{Event, seconds};
+use crate::board::event::{Event, JobId, seconds};
 
 /// The version of the format that this crate writes and reads.
 const FORMAT: u32 = 1;
 
 /// The maximum number of bytes of a batch as JSON.
-const SIZE: usize = 1 << 20;
+pub(super) const SIZE: usize = 1 << 20;
 
 /// The maximum number of bytes of the name of a node.
 pub(super) const NAME: usize = 64;
@@ -32,8 +32,10 @@ pub(super) const BOOTS: u64 = 1 << 53;
 ///  "key":[{"event":"added","at":0.1,"job":2,"prefix":"copy: ","text":"b.mov"}]}
 /// ```
 ///
-/// `key` is present in a key batch alone, and holds every job that runs after the events.
-/// Unknown fields are ignored.
+/// `key` is present in a key batch alone, and holds every job that runs after the events. If
+/// they exceed a batch, several key batches hold a part each: `"from":101` and `"to":200` are
+/// the first and the last id of the part, and one of them is absent in the first and in the
+/// last part. Unknown fields are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     pub(super) v: u32,
@@ -48,12 +50,18 @@ pub struct Batch {
     pub(super) events: Vec<Event>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<Vec<Event>>,
+    /// The first and the last id of the jobs in the key; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) to: Option<JobId>,
 }
 
 impl Batch {
     /// Creates a batch without events.
     pub(super) fn new(node: String, boot: u64, seq: u64, at: Duration, next: Duration) -> Self {
-        Self { v: FORMAT, node, boot, seq, at, next, events: Vec::new(), key: None }
+        let (v, events) = (FORMAT, Vec::new());
+        Self { v, node, boot, seq, at, next, events, key: None, from: None, to: None }
     }
 
     /// Returns the name of the sender, which serves to show it.
@@ -76,7 +84,7 @@ impl Batch {
         self.next
     }
 
-    /// Returns `true` if the batch holds every job that runs.
+    /// Returns `true` if the batch holds every job that runs, or a part of them.
     pub const fn is_key(&self) -> bool {
         self.key.is_some()
     }
@@ -85,7 +93,8 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// Fails if the batch exceeds 1 MiB, which no receiver accepts.
+    /// Fails if the batch exceeds 1 MiB, which no receiver accepts. The batches of an
+    /// [`Outbox`](crate::relay::Outbox) never do.
     pub fn to_json(&self) -> Result<Vec<u8>, BatchError> {
         let json =
             serde_json::to_vec(self).map_err(|error| BatchError::Invalid(error.to_string()))?;

@@ -1,17 +1,23 @@
 //! The sender of batches.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::mem;
 use std::time::Duration;
 
-use super::batch::{BOOTS, Batch, NAME};
-use crate::board::event::{Event, JobId, Row};
+use super::batch::{BOOTS, Batch, NAME, SIZE};
+use super::{LINE, clean_outcome, clean_output};
+use crate::board::event::{Change, Event, JobId, Outcome, Progress, ProgressChange, Row, Unit};
 use crate::plain_text::plain_text;
 
 /// The maximum number of events that wait for the next batch.
 const WAITING: usize = 4_096;
+
+/// The maximum number of bytes of the events and jobs of a batch as JSON. The rest of a
+/// batch is smaller than 1 KiB.
+const ROOM: usize = SIZE - 1_024;
 
 /// The time between two key batches of a board without rows, and the number of rows that
 /// adds as much.
@@ -25,8 +31,10 @@ const KEY_ROWS: u128 = 1_000;
 /// lost; with many rows it is less often, by 5 s per 1,000 rows. The first batch is a key
 /// batch as well.
 ///
-/// At most 4,096 events wait for a batch. Beyond them, those that wait are dropped, and the
-/// next batch is a key batch.
+/// A batch has at most 1 MiB as JSON. Events that do not fit wait for the next batch, and the
+/// jobs of a key are divided among several batches. At most 4,096 events wait. Beyond them,
+/// those that wait are dropped, and the next batch is a key batch. Texts and lines of more
+/// than 4 KiB are cut, and their control characters are removed.
 ///
 /// # Examples
 ///
@@ -62,9 +70,11 @@ pub struct Outbox {
     seq: u64,
     /// The jobs that run after all events that were pushed, with the time of their start.
     rows: BTreeMap<JobId, (Duration, Row)>,
-    events: Vec<Event>,
-    /// When the last key batch was made; `None` if the next one must be a key batch.
+    events: VecDeque<Event>,
+    /// When the last key was begun; `None` if the next batch must begin one.
     key: Option<Duration>,
+    /// The id with which the next part of the key begins.
+    rest: Option<JobId>,
 }
 
 impl Outbox {
@@ -80,15 +90,17 @@ impl Outbox {
             boot: RandomState::new().build_hasher().finish() % BOOTS,
             seq: 0,
             rows: BTreeMap::new(),
-            events: Vec::new(),
+            events: VecDeque::new(),
             key: None,
+            rest: None,
         }
     }
 
     /// Adds an event to the next batch.
     ///
     /// All events of the board must be pushed, in their order.
-    pub fn push(&mut self, event: Event) {
+    pub fn push(&mut self, mut event: Event) {
+        shorten(&mut event);
         match &event {
             Event::Added { at, job, row } => {
                 self.rows.insert(*job, (*at, row.clone()));
@@ -109,7 +121,7 @@ impl Outbox {
         if self.events.len() >= WAITING {
             self.skip();
         }
-        self.events.push(event);
+        self.events.push_back(event);
     }
 
     /// Returns the events since the last batch as a batch, which may be empty.
@@ -117,28 +129,198 @@ impl Outbox {
     /// `now` is the time on the clock of the board, and `next` the time until the next
     /// batch.
     pub fn batch(&mut self, now: Duration, next: Duration) -> Batch {
+        self.batch_within(ROOM, now, next)
+    }
+
+    fn batch_within(&mut self, mut room: usize, now: Duration, next: Duration) -> Batch {
         self.seq += 1;
         let mut batch = Batch::new(self.node.clone(), self.boot, self.seq, now, next);
-        batch.events = mem::take(&mut self.events);
+        while let Some(event) = self.events.pop_front() {
+            if !take(&mut room, &event) {
+                // A key holds what runs after all events, so it waits for them.
+                self.events.push_front(event);
+                return batch;
+            }
+            batch.events.push(event);
+        }
         if self.key.is_none_or(|last| now.saturating_sub(last) >= self.key_interval()) {
             self.key = Some(now);
-            let added =
-                |(&job, (at, row)): (_, &(_, Row))| Event::Added { at: *at, job, row: row.clone() };
-            batch.key = Some(self.rows.iter().map(added).collect());
+            self.rest = self.rest.or(JobId::new(1));
+        }
+        if let Some(first) = self.rest {
+            self.add_key(&mut batch, first, room);
         }
         batch
+    }
+
+    /// Adds a part of the key, as far as there is room.
+    fn add_key(&mut self, batch: &mut Batch, first: JobId, mut room: usize) {
+        let mut key = Vec::new();
+        self.rest = None;
+        for (&job, (at, row)) in self.rows.range(first..) {
+            let event = Event::Added { at: *at, job, row: row.clone() };
+            if !take(&mut room, &event) {
+                self.rest = Some(job);
+                break;
+            }
+            key.push(event);
+        }
+        if self.rest != Some(first) {
+            batch.key = Some(key);
+            batch.from = Some(first).filter(|first| first.get() > 1);
+            batch.to = self.rest.and_then(|rest| JobId::new(rest.get() - 1));
+        }
+    }
+
+    /// Returns `true` if events wait for a batch, or jobs that did not fit into the last one.
+    /// The next batch may be made at once.
+    pub fn has_more(&self) -> bool {
+        !self.events.is_empty() || self.rest.is_some()
     }
 
     /// Drops the events since the last batch, for example because there is no receiver. The
     /// next batch is a key batch.
     pub fn skip(&mut self) {
         self.events.clear();
-        self.key = None;
+        (self.key, self.rest) = (None, None);
     }
 
     fn key_interval(&self) -> Duration {
         let rows = self.rows.len() as u128;
         let nanos = KEY_INTERVAL.as_nanos() * (KEY_ROWS + rows) / KEY_ROWS;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// Takes the room for an event in the JSON of a batch, if it fits.
+fn take(room: &mut usize, event: &Event) -> bool {
+    struct Length(usize);
+
+    impl io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut length = Length(",".len());
+    // This cannot fail: there are no maps with invalid keys.
+    let _ = serde_json::to_writer(&mut length, event);
+    room.checked_sub(length.0).map(|left| *room = left).is_some()
+}
+
+/// Bounds an event, so that every event fits into a batch.
+fn shorten(event: &mut Event) {
+    match event {
+        Event::Added { row, .. } => {
+            shorten_text(&mut row.prefix);
+            shorten_text(&mut row.text);
+            row.output = clean_output(mem::take(&mut row.output));
+            row.progress.as_mut().map(shorten_progress);
+        }
+        Event::Changed { change, .. } => {
+            let Change { prefix, text, output, progress, .. } = change;
+            prefix.as_mut().map(shorten_text);
+            text.as_mut().map(shorten_text);
+            *output = output.take().map(clean_output);
+            if let ProgressChange::Set(progress) = progress {
+                shorten_progress(progress);
+            }
+        }
+        Event::Ended { outcome, .. } => {
+            *outcome = clean_outcome(mem::replace(outcome, Outcome::Finished));
+        }
+        Event::Line { text, .. } => shorten_text(text),
+        Event::Partial { .. } | Event::Closed { .. } => {}
+    }
+}
+
+fn shorten_progress(progress: &mut Progress) {
+    progress.text.as_mut().map(shorten_text);
+    if let Unit::Named(word) = &mut progress.unit {
+        shorten_text(word.to_mut());
+    }
+}
+
+fn shorten_text(text: &mut String) {
+    if text.len() > LINE || text.chars().any(char::is_control) {
+        *text = plain_text(text, LINE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::any;
+    use proptest::{collection, proptest};
+
+    use super::Outbox;
+    use crate::board::board;
+    use crate::board::event::{Event, JobId, Outcome, Row};
+
+    const AT: Duration = Duration::from_secs(1);
+
+    proptest! {
+        #[test]
+        fn parts_of_keys_have_the_effect_of_a_whole_one(
+            steps in collection::vec(any::<(u8, u8)>(), 0..100),
+            room in 300_usize..2_000,
+        ) {
+            let (board, mut events) = board();
+            let mut relay = board.relay("h1");
+            let mut outbox = Outbox::new("h1");
+            let mut rows: BTreeMap<JobId, Row> = BTreeMap::new();
+            let mut ids = (1..).filter_map(JobId::new);
+            for (step, which) in steps {
+                let one = rows.keys().nth(usize::from(which) % rows.len().max(1)).copied();
+                match (step % 8, one) {
+                    (0..=3, _) => {
+                        let (job, row) = (ids.next().expect("an id"), Row::new(which.to_string()));
+                        rows.insert(job, row.clone());
+                        outbox.push(Event::Added { at: AT, job, row });
+                    }
+                    (4, Some(job)) => {
+                        rows.remove(&job);
+                        outbox.push(Event::Ended { at: AT, job, outcome: Outcome::Finished });
+                    }
+                    (5, _) => outbox.skip(),
+                    (_, _) => {
+                        let batch = outbox.batch_within(room, AT, AT);
+                        // Some batches get lost.
+                        if which % 4 > 0 {
+                            relay.receive(batch);
+                        }
+                    }
+                }
+            }
+            outbox.skip();
+            loop {
+                relay.receive(outbox.batch_within(room, AT, AT));
+                if !outbox.has_more() {
+                    break;
+                }
+            }
+            let mut here: BTreeMap<JobId, Row> = BTreeMap::new();
+            for event in events.drain() {
+                match event {
+                    Event::Added { job, row, .. } => drop(here.insert(job, row)),
+                    Event::Ended { job, .. } => drop(here.remove(&job)),
+                    _ => {}
+                }
+            }
+            let sorted = |rows: BTreeMap<JobId, Row>, label: &str| {
+                let mut rows: Vec<_> =
+                    rows.into_values().map(|row| format!("{label}{}", row.prefix)).collect();
+                rows.sort();
+                rows
+            };
+            assert_eq!(sorted(here, ""), sorted(rows, "h1 "));
+        }
     }
 }

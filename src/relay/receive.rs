@@ -45,6 +45,8 @@ pub(super) struct Sender {
     former: VecDeque<u64>,
     /// The number of rows beyond the limits that were in the last key batch or came later.
     pub(super) omitted: u64,
+    /// The number of these rows in the parts of the present key.
+    omitted_in_key: u64,
     silence: Silence,
 }
 
@@ -99,7 +101,7 @@ impl Relay {
             self.apply_at(event, at);
         }
         if let Some(key) = batch.key {
-            self.repair(key, now, time_here);
+            self.repair(key, (batch.from, batch.to), now, time_here);
         }
         match batch.seq - last - 1 {
             0 => Received::Applied,
@@ -134,7 +136,8 @@ impl Relay {
         }
         self.lose_jobs(now);
         let (node, boot, seq) = (batch.node.clone(), batch.boot, batch.seq);
-        self.sender = Some(Sender { node, boot, seq, former, omitted: 0, silence });
+        self.sender =
+            Some(Sender { node, boot, seq, former, omitted: 0, omitted_in_key: 0, silence });
     }
 
     /// Finds out whether the sender of the batches is still heard. Call it about every
@@ -239,10 +242,18 @@ impl Relay {
         }
     }
 
-    /// Makes the rows equal to those of a key batch.
-    fn repair(&mut self, key: Vec<Event>, now: Duration, time_here: impl Fn(Duration) -> Duration) {
+    /// Makes the rows of a range of ids equal to those of a key batch.
+    fn repair(
+        &mut self,
+        key: Vec<Event>,
+        (from, to): (Option<JobId>, Option<JobId>),
+        now: Duration,
+        time_here: impl Fn(Duration) -> Duration,
+    ) {
         let running: BTreeSet<JobId> = key.iter().filter_map(Event::job).collect();
-        let gone = |job: &JobId| !running.contains(job);
+        let inside =
+            |job: JobId| from.is_none_or(|from| from <= job) && to.is_none_or(|to| job <= to);
+        let gone = |job: &JobId| inside(*job) && !running.contains(job);
         for job in self.jobs.keys().copied().filter(gone).collect::<Vec<_>>() {
             if let Some(relayed) = self.jobs.remove(&job) {
                 relayed.job.end(now, Outcome::Lost);
@@ -261,7 +272,10 @@ impl Relay {
                 }
             }
         }
-        if let Some(sender) = &mut self.sender {
+        let Some(sender) = &mut self.sender else { return };
+        sender.omitted_in_key = omitted + if from.is_some() { sender.omitted_in_key } else { 0 };
+        if to.is_none() {
+            let omitted = sender.omitted_in_key;
             let before = mem::replace(&mut sender.omitted, omitted);
             self.omit(exceeded, omitted.saturating_sub(before));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
+use active_status::progress::Unit;
 use active_status::relay::{Batch, BatchError, Outbox, Received, RelayOptions};
 use active_status::testing::VirtualClock;
 use active_status::{Event, Events, JobId, Outcome, Status, board, board_with_clock};
@@ -175,6 +176,18 @@ fn events_beyond_what_an_outbox_holds_make_a_key_batch() {
 }
 
 #[test]
+fn the_rows_of_the_old_process_are_lost_even_without_a_key() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let (mut old, mut new) = (Outbox::new("h1"), Outbox::new("h1"));
+    relay.receive(batch(&mut old, 1, [added(1)]));
+    let _lost = batch(&mut new, 1, []);
+    assert_eq!(relay.receive(batch(&mut new, 2, [text(1, "of another job")])), Received::Gap(1));
+    let mut seen = Seen::default();
+    assert_eq!(seen.read(&mut events).outcomes, ["h1 1: Lost"]);
+}
+
+#[test]
 fn a_new_process_of_a_name_follows_the_old_one() {
     let (board, mut events) = board();
     let mut relay = board.relay("h1");
@@ -258,8 +271,87 @@ fn invalid_batches_are_refused_with_what_was_expected() {
     assert_eq!(Batch::from_json(large.as_bytes()), Err(BatchError::TooLarge(large.len())));
     let mut outbox = Outbox::new("x".repeat(65));
     assert_eq!(outbox.batch(SECOND, SECOND).node(), format!("{}…", "x".repeat(61)));
-    outbox.push(Event::Line { at: SECOND, text: large });
-    assert!(matches!(outbox.batch(SECOND, SECOND).to_json(), Err(BatchError::TooLarge(_))));
+}
+
+#[test]
+fn jobs_that_exceed_a_batch_are_divided_among_several() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h1").per_second(10_000));
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    // The events of the jobs exceed what an outbox holds, and so are not sent.
+    for id in 1..=10_000 {
+        let row = Row::new(format!("{id}: ")).with_text("x".repeat(500));
+        outbox.push(Event::Added { at: SECOND, job: job(id), row });
+    }
+    let mut key = |outbox: &mut Outbox, now| -> usize {
+        outbox.skip();
+        let batches = std::iter::from_fn(|| {
+            assert_eq!(relay.receive(batch(outbox, now, [])), Received::Applied);
+            outbox.has_more().then_some(())
+        });
+        batches.count()
+    };
+    assert_eq!(key(&mut outbox, 1), 6);
+    assert_eq!(seen.read(&mut events).rows.len(), 10_000);
+    // The first and the last jobs of the parts, and others, end unheard.
+    (1..=10_000).step_by(7).map(ended).for_each(|event| outbox.push(event));
+    key(&mut outbox, 2);
+    seen.read(&mut events);
+    assert_eq!((seen.rows.len(), seen.changes), (10_000 - 1_429, 0));
+    assert_eq!(seen.outcomes.len(), 1_429);
+    assert!(seen.outcomes.iter().all(|outcome| outcome.ends_with(": Lost")));
+}
+
+#[test]
+fn events_that_exceed_a_batch_wait_for_the_next_one() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h1").text(4_096));
+    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    relay.receive(batch(&mut outbox, 1, []));
+    let long = "\u{1}\"\u{1b}[31m\\".repeat(10_000);
+    let output = vec![long.clone(); 64];
+    let progress =
+        Progress::new(1, 2).with_text(&*long).with_unit(Unit::Named(long.clone().into()));
+    let row = Row::new(&*long).with_text(&*long).with_progress(progress.clone());
+    outbox.push(Event::Added { at: SECOND, job: job(1), row: row.with_output(output.clone()) });
+    outbox.push(Event::Line { at: SECOND, text: long.clone() });
+    let change = Change::default().with_prefix(&*long).with_text(&*long).with_output(output);
+    let change = change.with_progress(progress);
+    for change in [change.clone(), change] {
+        outbox.push(Event::Changed { at: SECOND, job: job(1), change });
+    }
+    outbox.push(Event::Ended { at: SECOND, job: job(1), outcome: Outcome::Failed(long) });
+    let batches =
+        std::iter::from_fn(|| outbox.has_more().then(|| relay.receive(batch(&mut outbox, 2, []))));
+    assert_eq!(batches.collect::<Vec<_>>(), [Received::Applied; 2]);
+    seen.read(&mut events);
+    assert_eq!((seen.rows.len(), seen.lines.len(), seen.outcomes.len()), (0, 1, 1));
+}
+
+#[test]
+fn rows_of_a_divided_key_beyond_the_limits_are_counted_once() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h1").jobs(2));
+    let mut seq = 0;
+    let mut part = |ids: &[u64], range: &str| {
+        seq += 1;
+        let jobs = ids.iter().map(|id| format!(r#"{{"event":"added","at":1,"job":{id}}}"#));
+        let jobs = jobs.collect::<Vec<_>>().join(",");
+        let head = format!(r#""v":1,"node":"h1","boot":1,"seq":{seq},"at":{seq},"next":1"#);
+        let json = format!(r#"{{{head},"key":[{jobs}]{range}}}"#);
+        relay.receive(Batch::from_json(json.as_bytes()).expect("a batch"))
+    };
+    for _ in 0..3 {
+        part(&[1, 2, 3], r#","to":3"#);
+        part(&[4, 5], r#","from":4,"to":5"#);
+        part(&[6], r#","from":6"#);
+    }
+    // A part of no jobs, and one that ends before it begins.
+    part(&[], r#","from":9,"to":4"#);
+    let mut seen = Seen::default();
+    assert_eq!(seen.read(&mut events).rows.len(), 2);
+    drop(relay);
+    assert_eq!(seen.read(&mut events).lines, ["h1 … 4 rows and lines not shown"]);
 }
 
 /// A step of a sender: an event, or a batch and how it arrives.
