@@ -37,7 +37,23 @@ pub(crate) fn print(short: bool) {
     }
     let (writes, bytes) = virtual_seconds(20, 50, 5);
     println!("\n20 jobs at 50 Hz, 5 s of board time: {writes} writes, {bytes} bytes");
+    println!("\nbytes per frame of 20 jobs on 80 × 24, ten frames per second\n");
+    for (what, update) in UPDATES {
+        println!("{what:28}{:>8}", bytes_per_frame(update));
+    }
 }
+
+/// What happens to a job between two frames.
+type Update = fn(&Job, u64);
+const UPDATES: [(&str, Update); 4] = [
+    ("nothing new", |_, _| {}),
+    ("new counts", |job, _| job.tick()),
+    ("new texts", |job, number| job.set_text(format_args!("item {number}"))),
+    ("new texts, counts and bars", |job, number| {
+        job.tick_by(40);
+        job.set_text(format_args!("item {number}"));
+    }),
+];
 
 fn id(number: usize) -> JobId {
     JobId::new(number as u64 + 1).expect("ids count from 1")
@@ -106,7 +122,7 @@ struct Manual {
 }
 
 impl Manual {
-    fn new(jobs: usize) -> Self {
+    fn new(jobs: usize, total: u64) -> Self {
         let time = Arc::new(AtomicU64::new(0));
         let read = time.clone();
         let clock = move || Duration::from_nanos(read.load(Relaxed));
@@ -120,7 +136,7 @@ impl Manual {
         let (sender, written) = mpsc::channel();
         let (board, events) = board_with_clock(clock.clone());
         let console = Console::live().size(80, 24).clock(clock).output(Writes(sender));
-        let add = |number| board.add_job(JobOptions::from(format!("job {number}: ")).total(TOTAL));
+        let add = |number| board.add_job(JobOptions::from(format!("job {number}: ")).total(total));
         let jobs = (0..jobs).map(add).collect();
         Self { jobs, time, run: Box::pin(console.run(events, sleep)), written }
     }
@@ -135,6 +151,16 @@ impl Manual {
         assert!(self.run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
 
+    /// Waits for a frame, and returns its bytes. Another thread writes it, and may be late.
+    fn wait(&mut self) -> usize {
+        loop {
+            if let Ok(bytes) = self.written.recv_timeout(Duration::from_millis(1)) {
+                return bytes;
+            }
+            self.poll();
+        }
+    }
+
     fn update(&self, job: usize, number: u64) {
         self.jobs[job].tick();
         self.jobs[job].set_text(format_args!("item {number}"));
@@ -143,7 +169,7 @@ impl Manual {
 
 /// Measures the ns per frame in which 20 rows have changed, from events to bytes.
 fn console(jobs: usize, time: Duration) -> f64 {
-    let mut board = Manual::new(jobs);
+    let mut board = Manual::new(jobs, TOTAL);
     let mut spent = Duration::ZERO;
     let frames = until(time, |number| {
         // The visible rows are those with the latest updates.
@@ -151,17 +177,14 @@ fn console(jobs: usize, time: Duration) -> f64 {
         let before = cpu();
         board.pass(Duration::from_millis(100));
         spent += cpu() - before;
-        // Another thread writes the frame, and may be late.
-        while board.written.recv_timeout(Duration::from_millis(1)).is_err() {
-            board.poll();
-        }
+        board.wait();
     });
     spent.as_nanos() as f64 / frames as f64
 }
 
 /// Counts the writes and bytes of the given number of seconds of board time.
 fn virtual_seconds(jobs: usize, hertz: u64, seconds: u64) -> (usize, usize) {
-    let mut board = Manual::new(jobs);
+    let mut board = Manual::new(jobs, TOTAL);
     let mut written = Vec::new();
     for number in 0..hertz * seconds {
         (0..jobs).for_each(|job| board.update(job, number));
@@ -169,4 +192,20 @@ fn virtual_seconds(jobs: usize, hertz: u64, seconds: u64) -> (usize, usize) {
         written.extend(board.written.recv_timeout(Duration::from_millis(2)));
     }
     (written.len(), written.iter().sum())
+}
+
+/// Returns the mean number of bytes of the frames of five seconds.
+fn bytes_per_frame(update: Update) -> usize {
+    // By then the columns have their widths. Jobs are quiet only after ten seconds.
+    const BEFORE: u64 = 40;
+    const FRAMES: u64 = 50;
+    let mut board = Manual::new(20, 4_000);
+    let mut bytes = 0;
+    for number in 0..BEFORE + FRAMES {
+        board.jobs.iter().for_each(|job| update(job, 100 + number));
+        board.pass(Duration::from_millis(100));
+        let written = board.wait();
+        bytes += if number < BEFORE { 0 } else { written };
+    }
+    bytes / FRAMES as usize
 }

@@ -2,8 +2,8 @@
 //! cost of drawing this board, and the effects that only a terminal shows.
 //!
 //! `cargo bench --bench board` measures costs, in five minutes. With `-- --terminal`
-//! it measures what a terminal shows, in six minutes. With `-- --test` it makes a
-//! short run of everything.
+//! it measures what a terminal shows, in six minutes, with `-- --drawing` only the cost of
+//! drawing. With `-- --test` it makes a short run of everything.
 #![cfg_attr(unix, expect(clippy::print_stdout, reason = "it prints tables"))]
 
 #[cfg(unix)]
@@ -41,8 +41,10 @@ fn measure() {
     if short {
         println!("a short run: all times are shorter than stated, and the figures mean nothing\n");
     }
-    if short || !has("--terminal") {
+    if short || !(has("--terminal") || has("--drawing")) {
         updates::print(short);
+    }
+    if short || !has("--terminal") {
         drawing::print(short);
     }
     if short || has("--terminal") {

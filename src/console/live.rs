@@ -1,6 +1,7 @@
 //! The live rows of a console: frames of rows, and the bytes that draw them.
 
 mod cells;
+mod changes;
 mod classic;
 pub(crate) mod custom;
 mod ended;

@@ -135,6 +135,26 @@ pub(crate) fn width(clean: &str) -> usize {
     if clean.is_ascii() { clean.len() } else { clusters(clean).map(|cluster| cluster.1).sum() }
 }
 
+/// Returns whether every terminal gives the text the columns of [`width`]: ASCII, Braille, and
+/// the characters of Chinese, Japanese and Korean that are always wide.
+pub(crate) fn is_certain(clean: &str) -> bool {
+    clean.is_ascii() || clean.chars().all(is_certain_character)
+}
+
+fn is_certain_character(c: char) -> bool {
+    let wide = matches!(
+        c,
+        '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7a3}'
+    );
+    c.is_ascii() || wide || matches!(c, '\u{2800}'..='\u{28ff}')
+}
+
+/// Returns the columns that a terminal gives a character of a clean text at most.
+pub(crate) fn most_columns(c: char) -> usize {
+    if is_certain_character(c) { columns_of(c) } else { 2 }
+}
+
 /// Returns the minimum number of rows of a clean text on a screen that wraps it.
 pub(crate) fn wrapped_rows(clean: &str, columns: usize) -> usize {
     let (mut rows, mut taken) = (1, 0);
@@ -243,7 +263,8 @@ pub(crate) fn clusters(clean: &str) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-fn columns_of(c: char) -> usize {
+/// Returns the columns of a character by itself.
+pub(crate) fn columns_of(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 

@@ -164,6 +164,11 @@ impl Frame {
         rows.pinned.iter().for_each(|row| push(&mut self.live, row));
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_rows(live: Vec<Line>) -> Self {
+        Self { live, ..Self::default() }
+    }
+
     /// Returns the lines that leave the board, from top to bottom. They are never
     /// redrawn.
     pub(crate) fn above(&self) -> &[Above] {

@@ -6,24 +6,27 @@
 //! visible.
 //!
 //! No mode and no style outlasts a row, because an interrupt may drop the rest of a
-//! frame. Wrapping is off only within a row that the terminal may find wider than
-//! this crate does.
+//! frame. Wrapping is off only for what may be beyond the edge of a terminal that finds
+//! the characters before it wider than this crate does. Each part of a row starts in its
+//! column even on such a terminal, because the cursor is moved there.
 //!
 //! No row above the board is touched, even when the size changes. A terminal that
 //! becomes narrower may reflow the rows and push some of them off the screen, where
 //! they remain unchanged. The painter moves up only to the start of a row that is
 //! certainly on the screen, so no row is joined to the rest of another.
 
+use core::mem;
 use core::time::Duration;
 use std::io::Write;
 
 use anstyle::Style;
 
 use crate::board::model::OverallProgress;
+use crate::console::live::changes::Changes;
 use crate::console::live::frame::{Above, Frame, screen_size};
-use crate::console::live::line::Line;
+use crate::console::live::line::{Line, Part};
 use crate::console::live::theme::Theme;
-use crate::console::text::{Token, tokens, width, wrapped_rows};
+use crate::console::text::{Token, is_certain, most_columns, tokens, width, wrapped_rows};
 
 /// Synchronized output: the terminal shows everything in between at once.
 const BEGIN: &str = "\x1b[?2026h";
@@ -212,23 +215,19 @@ impl Painter {
     fn paint_changed(&self, frame: &Frame, bytes: &mut Vec<u8>) {
         let rest = self.drawn.len();
         let mut at = rest;
-        push(bytes, "\r");
         for (row, (line, drawn)) in frame.live().iter().zip(&self.drawn).enumerate() {
             if line == drawn {
                 continue;
             }
+            push(bytes, "\r");
             up(bytes, at.saturating_sub(row));
             down(bytes, row.saturating_sub(at));
-            // Rows that wait change only their spinner, ten times per second.
-            if let Some((style, mark)) = line.changed_mark(drawn) {
-                push_styled(self.style(style), mark.encode_utf8(&mut [0; 4]), bytes);
-                push(bytes, "\r");
-                at = row;
-            } else {
-                self.push_live(line, bytes);
-                at = row + 1;
-            }
+            at = row;
+            let Changes { parts, erases } = Changes::new(line, drawn);
+            self.push_parts(parts.into_iter(), bytes);
+            push(bytes, if erases { ERASE_TO_END_OF_ROW } else { "" });
         }
+        push(bytes, "\r");
         down(bytes, rest - at);
     }
 
@@ -261,7 +260,7 @@ impl Painter {
                 push(bytes, ERASE_TO_END_OF_ROW);
                 let fits = line.width() <= columns;
                 if fits {
-                    self.push_fitting(line, bytes);
+                    self.push_runs(line.runs(), 0, bytes);
                 } else {
                     self.push_line(line, bytes);
                 }
@@ -272,25 +271,55 @@ impl Painter {
     }
 
     fn push_live(&self, line: &Line, bytes: &mut Vec<u8>) {
-        self.push_fitting(line, bytes);
+        self.push_parts(line.parts(), bytes);
         push(bytes, ERASE_TO_END_OF_ROW);
         push(bytes, NEXT_ROW);
     }
 
-    /// Appends a line that fits by its measured width. The terminal must not wrap it, even
-    /// if it gives every character that is not ASCII two columns.
-    fn push_fitting(&self, line: &Line, bytes: &mut Vec<u8>) {
-        let columns = self.size.map_or(0, |(columns, _)| usize::from(columns));
-        let most = |text: &str| text.chars().map(|c| 1 + usize::from(!c.is_ascii())).sum::<usize>();
-        let certain = line.text().is_ascii() || most(line.text()) <= columns;
-        push(bytes, if certain { "" } else { WRAP_OFF });
-        self.push_line(line, bytes);
-        push(bytes, if certain { "" } else { WRAP_ON });
+    /// Appends parts of a row, from the first column on.
+    fn push_parts<'a>(&self, parts: impl Iterator<Item = Part<'a>>, bytes: &mut Vec<u8>) {
+        // The column of the cursor, unless terminals disagree about it.
+        let mut cursor = Some(0);
+        for part in parts {
+            match cursor {
+                Some(column) if column == part.column() => {}
+                Some(column) if column < part.column() => right(bytes, part.column() - column),
+                _ => to_column(bytes, part.column()),
+            }
+            self.push_runs(part.runs(), part.column(), bytes);
+            cursor = is_certain(part.text()).then_some(part.end());
+        }
+    }
+
+    /// Appends runs that fit by their measured width. They start in the given column. The
+    /// terminal must not wrap them, even if it finds them wider: wrapping is off for what may
+    /// be beyond the edge of the screen.
+    fn push_runs<'a>(
+        &self,
+        runs: impl Iterator<Item = (Style, &'a str)>,
+        column: usize,
+        bytes: &mut Vec<u8>,
+    ) {
+        let columns = self.size.map_or(usize::MAX, |(columns, _)| columns.into());
+        let mut room = columns.saturating_sub(column);
+        let mut wraps = true;
+        for (style, text) in runs {
+            let style = self.style(style);
+            let (certain, rest) = text.split_at(bytes_within(text, &mut room));
+            // Writing to a vector cannot fail.
+            let _ = write!(bytes, "{style}{certain}");
+            if !rest.is_empty() && mem::take(&mut wraps) {
+                push(bytes, WRAP_OFF);
+            }
+            let _ = write!(bytes, "{rest}{style:#}");
+        }
+        push(bytes, if wraps { "" } else { WRAP_ON });
     }
 
     fn push_line(&self, line: &Line, bytes: &mut Vec<u8>) {
         for (style, text) in line.runs() {
-            push_styled(self.style(style), text, bytes);
+            let style = self.style(style);
+            let _ = write!(bytes, "{style}{text}{style:#}");
         }
     }
 
@@ -303,9 +332,21 @@ fn push(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-fn push_styled(style: Style, text: &str, bytes: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
-    let _ = write!(bytes, "{style}{text}{style:#}");
+/// Returns the bytes of a text that fit the room on every terminal, and takes their columns from
+/// the room.
+fn bytes_within(text: &str, room: &mut usize) -> usize {
+    if text.is_ascii() && text.len() <= *room {
+        *room -= text.len();
+        return text.len();
+    }
+    for (at, c) in text.char_indices() {
+        let Some(left) = room.checked_sub(most_columns(c)) else {
+            *room = 0;
+            return at;
+        };
+        *room = left;
+    }
+    text.len()
 }
 
 fn up(bytes: &mut Vec<u8>, rows: usize) {
@@ -314,10 +355,21 @@ fn up(bytes: &mut Vec<u8>, rows: usize) {
     }
 }
 
+/// Moves down to rows of the board, which are on the screen.
 fn down(bytes: &mut Vec<u8>, rows: usize) {
-    if rows > 0 {
-        push(bytes, &format!("\x1b[{rows}B"));
+    match rows {
+        0 => {}
+        1 => push(bytes, "\n"),
+        _ => push(bytes, &format!("\x1b[{rows}B")),
     }
+}
+
+fn right(bytes: &mut Vec<u8>, columns: usize) {
+    push(bytes, &format!("\x1b[{columns}C"));
+}
+
+fn to_column(bytes: &mut Vec<u8>, column: usize) {
+    push(bytes, &format!("\x1b[{}G", column + 1));
 }
 
 /// Moves up to the start of a row.
