@@ -501,6 +501,21 @@ fn a_prefix_without_a_text_does_not_move_its_bar() {
     }
 }
 
+// Rule 9
+#[test]
+fn a_pinned_prefix_has_the_column_if_no_row_has_a_text() {
+    let mut board = Board::default();
+    board.add(1, counting("link: ", "", 588, 1_232));
+    board.add(2, counting("steps: ", "", 2, 4).with_pinned(true));
+    board.assert(
+        60,
+        &[
+            "⠋ link   ━━━━━━━━━━━─────────────  47%    588/1,232",
+            "  steps  ━━━━━━━━━━━━────────────  50%          2/4",
+        ],
+    );
+}
+
 /// A row of any kind, and whether it is detached.
 fn any_row() -> impl Strategy<Value = (Row, bool)> {
     let prefix = prop_oneof!["[a-z]{0,6}: ", "worker [0-9]{1,2}: ", "[a-z漢字 ]{0,30}"];

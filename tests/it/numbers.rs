@@ -118,9 +118,15 @@ fn a_number_of_failures_is_never_cut() {
         board.end(job, Outcome::Failed("why".into()));
     }
     board.wait(2);
-    let last = |columns| board.shows(columns, 40).lines().last().unwrap_or("").to_owned();
-    assert_eq!(last(21), "  release  12 failed");
-    assert_eq!(last(20), "  release");
+    let assert_last = |board: &Board, columns, row| {
+        assert_eq!(board.shows(columns, 40).lines().last(), Some(row), "{columns} columns");
+    };
+    assert_last(&board, 21, "  release  12 failed");
+    assert_last(&board, 20, "  release");
+    let progress = Progress::new(7, 55).with_seconds_left(20);
+    board.change(1, Change::default().with_progress(progress.clone()));
+    board.add(20, Row::new("worker: ").with_text("compiling libc").with_progress(progress));
+    assert_last(&board, 50, "  release  20s left         ━━──────────────  12%");
 }
 
 // Rules 10, 16

@@ -90,8 +90,11 @@ impl History {
             *self = Self { columns, ..Self::default() };
         }
         let all_pinned = needs.clone().all(|need| need.pinned);
+        // Before bars without texts, a pinned prefix has no room to run on.
+        let no_texts = needs.clone().all(|need| !need.bar || need.text == 0);
         let most = most_prefix(columns, 3);
-        let prefixes = needs.clone().filter(|need| all_pinned || !need.pinned);
+        let has_column = |need: &Need| all_pinned || !need.pinned || no_texts && need.bar;
+        let prefixes = needs.clone().filter(has_column);
         let prefixes = prefixes.filter(|need| need.text > 0 || need.prefix <= ALONE);
         let prefix = widest(prefixes.map(|need| need.prefix)).min(most);
         let prefix = self.prefix.keep(prefix, now);

@@ -58,15 +58,17 @@ impl Pen<'_> {
             }
             None if shown.row.data.pinned && left.width > 0 && places.left.is_none() => {
                 let text = room.saturating_sub(with_gap(left.width));
-                if text >= shown.text.width.min(SHORT_TEXT) && shown.text.width > 0 {
-                    self.push_text(&mut line, shown, text);
-                    line.pad_to(line.width() + GAP);
+                if text >= shown.text.width.min(SHORT_TEXT) {
+                    let shows_text = self.push_text(&mut line, shown, text);
+                    line.pad_to(line.width() + if shows_text { GAP } else { 0 });
                 }
                 if line.width() + left.width <= text_end {
                     line.push_measured(PLAIN, &left.text, left.width);
                 }
             }
-            _ => self.push_text(&mut line, shown, room),
+            _ => {
+                self.push_text(&mut line, shown, room);
+            }
         }
         line.pad_to(layout.bar_at());
         self.push_bar(&mut line, shown, places.bar);
@@ -136,8 +138,7 @@ impl Pen<'_> {
         while !behind.is_empty() && least + needs(&behind) > room {
             behind.pop();
         }
-        self.push_text(&mut line, shown, room.saturating_sub(needs(&behind)));
-        let text = shown.text.width > 0;
+        let text = self.push_text(&mut line, shown, room.saturating_sub(needs(&behind)));
         for (at, (part, style)) in behind.into_iter().enumerate() {
             line.pad_to(line.width() + if text || at > 0 { GAP } else { 0 });
             line.push_measured(style, &part.text, part.width);
@@ -151,13 +152,16 @@ impl Pen<'_> {
         line
     }
 
-    fn push_text(self, line: &mut Line, shown: &Shown<'_>, columns: usize) {
+    /// Appends as much of the text as fits, and returns whether that is anything.
+    fn push_text(self, line: &mut Line, shown: &Shown<'_>, columns: usize) -> bool {
         let style = self.text_style(shown);
+        let start = line.width();
         if shown.text.width <= columns {
             line.push_measured(style, &shown.text.text, shown.text.width);
         } else {
             line.push(style, &self.cut(shown, columns));
         }
+        line.width() > start
     }
 
     /// Appends a part that ends before the given column.
