@@ -11,7 +11,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, Read, StdoutLock, Write};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,14 +55,13 @@ pub(crate) fn main() -> ExitCode {
 /// that could not be read.
 async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     let style = ProgressStyle::bytes().rate().eta();
-    let total =
-        board.add_job(JobOptions::new().prefix("looking for files").pinned(true).style(style));
+    let total = board.add_job(JobOptions::new().prefix("total: ").pinned(true).style(style));
     board.show_elapsed();
 
     let folder = Arc::<Path>::from(arguments.folder);
     let (entries, unreadable) = smol::unblock({
         let (folder, total) = (Arc::clone(&folder), total.clone());
-        move || walk(&folder, |files| total.set_prefix(format_args!("{files} files found")))
+        move || walk(&folder, |files| total.set_text(format_args!("{files} files found")))
     })
     .await;
     for unreadable in &unreadable {
@@ -71,7 +70,7 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     let mut failures = unreadable.len();
 
     let files = entries.len();
-    total.set_prefix(format_args!("0/{files} files"));
+    total.set_text(format_args!("0/{files} files"));
     total.start_progress(entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add));
     let (sender, receiver) = async_channel::unbounded();
     for batch in batches(entries) {
@@ -79,31 +78,24 @@ async fn checksum(arguments: Arguments, board: &Board) -> io::Result<usize> {
     }
     drop(sender);
 
-    let options = StatusOptions::new().style(ProgressStyle::bytes());
+    // The rows of the workers leave no trace; those of failures stay.
+    let options = StatusOptions::new().style(ProgressStyle::bytes()).transient(true);
     let pool = options.wrap(board, |_, job| {
         let (folder, total) = (Arc::clone(&folder), total.clone());
         let worker = Worker { folder, batches: receiver.clone(), job, total };
         stream::unfold(worker, |worker| async move {
-            let sums = worker.next().await?;
-            Some((sums, worker))
+            let hashed = worker.next().await?;
+            Some((hashed, worker))
         })
     });
     let mut pool = run_workers(arguments.workers, pool);
-    let mut lines = Lines::new(board);
     let mut done = 0;
-    while let Some(sums) = pool.next().await {
-        done += sums.len();
-        for sum in sums {
-            match sum {
-                Ok(sum) => lines.print(&sum.line())?,
-                Err(unreadable) => {
-                    unreadable.show(board);
-                    failures += 1;
-                }
-            }
-        }
-        lines.flush()?;
-        total.set_prefix(format_args!("{done}/{files} files"));
+    while let Some(hashed) = pool.next().await {
+        print(&hashed.lines, board)?;
+        hashed.unreadable.iter().for_each(|unreadable| unreadable.show(board));
+        failures += hashed.unreadable.len();
+        done += hashed.files;
+        total.set_text(format_args!("{done}/{files} files"));
     }
     total.finish();
     Ok(failures)
@@ -218,6 +210,15 @@ fn batches(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     batches
 }
 
+/// What became of a batch.
+#[derive(Default)]
+struct Hashed {
+    files: usize,
+    /// The lines that `sha256sum` prints.
+    lines: Vec<u8>,
+    unreadable: Vec<Unreadable>,
+}
+
 /// Hashes one batch after another until the channel is empty.
 #[derive(Clone)]
 struct Worker {
@@ -228,83 +229,67 @@ struct Worker {
 }
 
 impl Worker {
-    async fn next(&self) -> Option<Vec<Result<Sum, Unreadable>>> {
-        let Ok(batch) = self.batches.recv().await else {
-            self.job.clear_progress();
-            return None;
-        };
+    async fn next(&self) -> Option<Hashed> {
+        let batch = self.batches.recv().await.ok()?;
         let worker = self.clone();
         // Reading and hashing block, so they run on the thread pool of smol.
         let hash_all = move || {
             let mut buffer = vec![0; 64 * 1024];
-            batch.into_iter().map(|entry| worker.hash(entry, &mut buffer)).collect()
+            let mut hashed = Hashed { files: batch.len(), ..Hashed::default() };
+            for entry in &batch {
+                let path = worker.folder.join(&entry.name);
+                match worker.hash(&path, entry, &mut buffer) {
+                    Ok(digest) => push_line(&mut hashed.lines, &digest, &entry.name),
+                    Err(error) => hashed.unreadable.push(Unreadable { path, error }),
+                }
+            }
+            hashed
         };
         Some(smol::unblock(hash_all).await)
     }
 
-    fn hash(&self, Entry { name, size }: Entry, buffer: &mut [u8]) -> Result<Sum, Unreadable> {
-        self.job.set_text(name.display());
-        self.job.start_progress(size);
-        let path = self.folder.join(&name);
-        let hashed = hash(&path, buffer, |bytes| {
-            self.job.tick_by(bytes);
-            self.total.tick_by(bytes);
-        });
-        match hashed {
-            Ok(digest) => Ok(Sum { digest, name }),
-            Err(error) => Err(Unreadable { path, error }),
-        }
-    }
-}
-
-fn hash(path: &Path, buffer: &mut [u8], mut count: impl FnMut(u64)) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    loop {
-        match file.read(buffer) {
-            Ok(0) => return Ok(hasher.finalize().into()),
-            Ok(length) => {
-                hasher.update(&buffer[..length]);
-                count(length as u64);
+    fn hash(&self, path: &Path, entry: &Entry, buffer: &mut [u8]) -> io::Result<Digest> {
+        self.job.set_text(entry.name.display());
+        self.job.start_progress(entry.size);
+        let mut file = File::open(path)?;
+        let mut hasher = Sha256::new();
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok(hasher.finalize().into()),
+                Ok(length) => {
+                    hasher.update(&buffer[..length]);
+                    self.job.tick_by(length as u64);
+                    self.total.tick_by(length as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }
 
 pub(crate) type Digest = [u8; 32];
 
-/// The checksum of a file.
-struct Sum {
-    digest: Digest,
-    name: PathBuf,
-}
-
-impl Sum {
-    /// Returns the line that `sha256sum` prints. A name with a newline, a return or a
-    /// backslash is escaped, and the line then starts with a backslash.
-    fn line(&self) -> Vec<u8> {
-        // `sha256sum` reads standard input for `-`.
-        let name = if self.name == Path::new("-") { Path::new("./-") } else { &self.name };
-        let name = name.as_os_str().as_encoded_bytes();
-        let mut line = Vec::with_capacity(2 * self.digest.len() + name.len() + 3);
-        if name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
-            line.push(b'\\');
-        }
-        line.extend(hex(&self.digest));
-        line.extend(b"  ");
-        for part in name.split_inclusive(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
-            match part.split_last() {
-                Some((b'\\', part)) => line.extend([part, br"\\"].concat()),
-                Some((b'\n', part)) => line.extend([part, br"\n"].concat()),
-                Some((b'\r', part)) => line.extend([part, br"\r"].concat()),
-                _ => line.extend(part),
-            }
-        }
-        line.push(b'\n');
-        line
+/// Appends the line that `sha256sum` prints. A name with a newline, a return or a
+/// backslash is escaped, and the line then starts with a backslash.
+fn push_line(lines: &mut Vec<u8>, digest: &Digest, name: &Path) {
+    // `sha256sum` reads standard input for `-`.
+    let name = if name == Path::new("-") { Path::new("./-") } else { name };
+    let name = name.as_os_str().as_encoded_bytes();
+    if name.iter().any(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+        lines.push(b'\\');
     }
+    lines.extend(hex(digest));
+    lines.extend(b"  ");
+    for part in name.split_inclusive(|byte| matches!(byte, b'\\' | b'\n' | b'\r')) {
+        match part.split_last() {
+            Some((b'\\', part)) => lines.extend([part, br"\\"].concat()),
+            Some((b'\n', part)) => lines.extend([part, br"\n"].concat()),
+            Some((b'\r', part)) => lines.extend([part, br"\r"].concat()),
+            _ => lines.extend(part),
+        }
+    }
+    lines.push(b'\n');
 }
 
 pub(crate) fn hex(digest: &Digest) -> [u8; 64] {
@@ -316,38 +301,15 @@ pub(crate) fn hex(digest: &Digest) -> [u8; 64] {
     digits
 }
 
-/// The destination of the lines: standard output, or the space above the board if
-/// both are on a terminal.
-enum Lines<'a> {
-    Stdout(BufWriter<StdoutLock<'static>>),
-    Board(&'a Board),
-}
-
-impl<'a> Lines<'a> {
-    fn new(board: &'a Board) -> Self {
-        if io::stdout().is_terminal() && io::stderr().is_terminal() {
-            Self::Board(board)
-        } else {
-            Self::Stdout(BufWriter::new(io::stdout().lock()))
-        }
+/// Prints lines on standard output, or above the board if both are on a terminal.
+fn print(lines: &[u8], board: &Board) -> io::Result<()> {
+    if !(io::stdout().is_terminal() && io::stderr().is_terminal()) {
+        return io::stdout().write_all(lines);
     }
-
-    fn print(&mut self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout(stdout) => stdout.write_all(line),
-            Self::Board(board) => {
-                board.println(String::from_utf8_lossy(line).trim_end_matches('\n'));
-                Ok(())
-            }
-        }
+    if !lines.is_empty() {
+        board.println(String::from_utf8_lossy(lines).trim_end_matches('\n'));
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(stdout) => stdout.flush(),
-            Self::Board(_) => Ok(()),
-        }
-    }
+    Ok(())
 }
 
 /// Reports a problem on standard error, even if standard error is closed.
