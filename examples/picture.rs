@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fmt};
 
-use active_status::Console;
 use active_status::record::{read_records, replay};
+use active_status::{Console, Theme};
 use avt::{Cell, Color, Line, Terminal};
 use smol::Timer;
 
-const USAGE: &str = "usage: picture FILE [--columns N] [--rows N] [--at SECONDS]";
+const USAGE: &str = "usage: picture FILE [--columns N] [--rows N] [--at SECONDS] [--classic]";
 
 /// The size of a cell, in pixels.
 const CELL: (f64, f64) = (7.8, 17.0);
@@ -57,17 +57,20 @@ struct Arguments {
     columns: u16,
     rows: u16,
     at: Option<f64>,
+    theme: Theme,
 }
 
 impl Arguments {
     fn parse() -> Option<Self> {
-        let mut found = Self { file: String::new(), columns: 80, rows: 24, at: None };
+        let (file, theme) = (String::new(), Theme::new());
+        let mut found = Self { file, columns: 80, rows: 24, at: None, theme };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--columns" => found.columns = arguments.next()?.parse().ok()?,
                 "--rows" => found.rows = arguments.next()?.parse().ok()?,
                 "--at" => found.at = Some(arguments.next()?.parse().ok()?),
+                "--classic" => found.theme = Theme::classic(),
                 option if option.starts_with('-') => return None,
                 file => found.file = file.into(),
             }
@@ -75,13 +78,13 @@ impl Arguments {
         Some(found).filter(|found| !found.file.is_empty())
     }
 
-    fn draw(&self) -> io::Result<()> {
+    fn draw(self) -> io::Result<()> {
         let events: Vec<_> =
             read_records(BufReader::new(File::open(&self.file)?)).collect::<io::Result<_>>()?;
         let recorder = Recorder::new(self.columns, self.rows);
         let replay = replay(events, Timer::after);
         let console = Console::live().color(true).size(self.columns, self.rows);
-        let console = console.frame_interval(FRAME).output(recorder.clone());
+        let console = console.theme(self.theme).frame_interval(FRAME).output(recorder.clone());
         smol::block_on(console.clock(replay.clock()).run(replay, Timer::after));
         let mut frames = recorder.into_frames();
         if let Some(at) = self.at {

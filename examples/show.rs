@@ -3,7 +3,7 @@
 //! rows, and more rows than fit on the screen.
 //!
 //! ```sh
-//! cargo run --release --example show -- [--plain] [--no-color] [--seed N]
+//! cargo run --release --example show -- [--plain] [--classic] [--no-color] [--seed N]
 //! cargo run --features json --example show -- --record FILE
 //! ```
 //!
@@ -22,12 +22,12 @@ use std::{env, thread};
 
 use active_status::console::ConsoleHandle;
 use active_status::{
-    Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Status, board, once,
-    run_workers, wrap_with_status,
+    Board, Console, Events, Job, JobOptions, Merge, Outcome, ProgressStyle, Status, Theme, board,
+    once, run_workers, wrap_with_status,
 };
 use smol::Timer;
 
-const USAGE: &str = "usage: show [--plain] [--no-color] [--seed N] [--record FILE]
+const USAGE: &str = "usage: show [--plain] [--classic] [--no-color] [--seed N] [--record FILE]
 (--record needs the feature json, and a writable file)";
 
 /// The packages that the pool compiles.
@@ -58,11 +58,12 @@ fn main() -> ExitCode {
 
 /// Starts the consoles that the arguments ask for, and returns them with the seed.
 fn arguments(events: Events) -> Option<(Vec<ConsoleHandle>, u64)> {
-    let (mut plain, mut color, mut seed, mut file) = (false, true, 1, None);
+    let (mut console, mut color, mut seed, mut file) = (Console::auto(), true, 1, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--plain" => plain = true,
+            "--plain" => console = Console::plain().into(),
+            "--classic" => console = Console::auto().theme(Theme::classic()),
             "--no-color" => color = false,
             "--seed" => seed = arguments.next()?.parse().ok()?,
             "--record" if cfg!(feature = "json") => {
@@ -71,7 +72,6 @@ fn arguments(events: Events) -> Option<(Vec<ConsoleHandle>, u64)> {
             _ => return None,
         }
     }
-    let console = if plain { Console::plain().into() } else { Console::auto() };
     let console = if color { console } else { console.color(false) };
     Some((start(console, file, events), seed))
 }
