@@ -3,7 +3,7 @@
 use crate::repository::{files, read};
 
 const PLACES: &str = ".ci .github ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md README.md \
-    SECURITY.md Cargo.toml benches examples fuzz/fuzz_targets src tests web";
+    SECURITY.md Cargo.toml benches examples fleet fuzz/fuzz_targets src tests web";
 const NOUN: &str = "row|line|event|item|node|child|job|worker|byte|frame|tick|poll|second\
     |block|board|call|file|merge|pool|round|turn|wake";
 const NOUNS: &str = "rows|lines|events|items|nodes|children|jobs|workers|bytes|frames|ticks\

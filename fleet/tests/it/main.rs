@@ -1,0 +1,4 @@
+//! The queue and the commands, with a server per test.
+
+mod commands;
+mod engine;
