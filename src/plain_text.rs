@@ -15,6 +15,9 @@
 /// assert_eq!(plain_text("a long text", 6), "a long…");
 /// ```
 pub fn plain_text(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut plain = String::new();
     let mut rest = text.chars();
     while let Some(char) = rest.next() {

@@ -65,7 +65,7 @@ use crate::board::relayed::RelayedJob;
 use crate::plain_text::plain_text;
 use crate::record::read_records;
 use contact::Checks;
-use limits::{Bucket, Common, Limit, Permit};
+use limits::{Bucket, Limits, Permit};
 use receive::Sender;
 
 #[cfg(unix)]
@@ -76,8 +76,12 @@ pub use many::{Relays, RelaysOptions};
 pub use outbox::Outbox;
 pub use receive::Received;
 
-/// The maximum number of messages on the board before [`Relay::read`] waits.
+/// The maximum number of messages on the board before [`Relay::read`] waits, and before texts
+/// are cut to `SHORT` bytes.
 const BACKLOG: usize = 4_096;
+const SHORT: usize = 64;
+/// The maximum number of messages on the board before rows and lines are omitted.
+const FULL: usize = 16_384;
 /// The maximum position, as on this board.
 const MAX_POSITION: u64 = 1 << 62;
 /// The maximum lengths in bytes of a label, and of a printed line or the line of a message.
@@ -172,7 +176,9 @@ impl Board {
     /// assert!(matches!(lost, Event::Ended { outcome: active_status::Outcome::Lost, .. }));
     /// ```
     pub fn relay(&self, options: impl Into<RelayOptions>) -> Relay {
-        Relay::new(self, options.into(), None)
+        let options = options.into();
+        let limits = Limits::new(options.jobs, options.per_second, self.now());
+        Relay::new(self, options, limits, true)
     }
 }
 
@@ -184,7 +190,11 @@ impl Board {
 /// read, as on its own board.
 ///
 /// Rows and lines beyond the limits of the [options](RelayOptions) are omitted, and a line
-/// counts them.
+/// counts them. Memory is bounded as well, even if the board is not read: the texts of the
+/// jobs that run have at most 16 MiB, the output of a job 4 KiB. While the
+/// [backlog](Board::backlog) of the board is above 4,096 messages, texts are cut to 64 bytes,
+/// and above 16,384 rows and lines are omitted. The last state of each row arrives
+/// nevertheless.
 ///
 /// When the relay is dropped, the jobs that run are [lost](Outcome::Lost), unless this
 /// board is closed: then they are abandoned. A relay keeps its board open until
@@ -203,8 +213,10 @@ pub struct Relay {
     sender: Option<Sender>,
     checks: Checks,
     bucket: Bucket,
-    /// The limits over all relays of a [`Relays`].
-    common: Option<Arc<Common>>,
+    /// The limits, which all relays of a [`Relays`] share.
+    limits: Arc<Limits>,
+    /// Whether this relay counts in lines what it omits.
+    reports: bool,
     /// The number of rows and lines that were omitted and not yet counted in a line.
     omitted: u64,
 }
@@ -221,11 +233,11 @@ struct Relayed {
     /// The prefix and the status here, if a closure has changed them.
     prefix_here: Option<String>,
     status_here: Option<Status>,
-    _permit: Option<Permit>,
+    permit: Permit,
 }
 
 impl Relay {
-    fn new(board: &Board, options: RelayOptions, common: Option<Arc<Common>>) -> Self {
+    fn new(board: &Board, options: RelayOptions, limits: Arc<Limits>, reports: bool) -> Self {
         let now = board.now();
         Self {
             bucket: Bucket::new(options.per_second, now),
@@ -236,7 +248,8 @@ impl Relay {
             delay: None,
             sender: None,
             checks: Checks(now),
-            common,
+            limits,
+            reports,
             omitted: 0,
         }
     }
@@ -244,8 +257,9 @@ impl Relay {
     /// Relays an event of the other board, over a way that keeps all events in order. For
     /// another way there is [`receive`](Self::receive).
     ///
-    /// All events of the other board must be relayed, in their order. An event that makes
-    /// no sense has no effect. A job that is added again while it is running is lost, and
+    /// All events of the other board must be relayed, in their order, and no faster than this
+    /// board is read: wait while its [backlog](Board::backlog) is above 4,096. An event that
+    /// makes no sense has no effect. A job that is added again while it is running is lost, and
     /// then starts over.
     pub fn apply(&mut self, event: Event) {
         let at = self.time_here(event.at());
@@ -256,8 +270,8 @@ impl Relay {
     fn apply_at(&mut self, event: Event, at: Duration) {
         match event {
             Event::Added { at: added, job, row } => {
-                if let Err(limit) = self.add(job, added, at, row) {
-                    self.omit(limit, 1);
+                if !self.add(job, added, at, row) {
+                    self.omitted += 1;
                     if let Some(sender) = &mut self.sender {
                         sender.omitted += 1;
                     }
@@ -321,31 +335,31 @@ impl Relay {
             + Duration::from_nanos((here % 1_000_000_000) as u64)
     }
 
-    /// Adds a job, which was added at `added` on the clock of the other board. Fails with
-    /// the limit that its row exceeds.
-    fn add(&mut self, job: JobId, added: Duration, at: Duration, row: Row) -> Result<(), Limit> {
+    /// Adds a job, which was added at `added` on the clock of the other board. Returns `false`
+    /// if its row exceeds a limit.
+    fn add(&mut self, job: JobId, added: Duration, at: Duration, row: Row) -> bool {
         if let Some(before) = self.jobs.remove(&job) {
             before.job.end(at, Outcome::Lost);
         }
         let row = self.clean_row(row);
         let mut shown = row.clone();
         if !self.accepts(&mut shown) {
-            return Ok(());
+            return true;
         }
         if self.jobs.len() >= self.options.jobs {
-            return Err(Limit::Sender);
+            return false;
         }
-        let permit = self.common.as_ref().map(|common| common.permit().ok_or(Limit::Common));
-        let permit = permit.transpose()?;
-        self.admit()?;
+        let Some(permit) = self.limits.permit(text_bytes(&row)) else { return false };
+        if !self.admit() {
+            return false;
+        }
         let prefix_here = (shown.prefix != row.prefix).then(|| shown.prefix.clone());
         let status_here = (shown.status != row.status).then_some(shown.status);
         let id = self.next_id();
         let relayed = RelayedJob::add(&self.board, id, at, shown);
-        let relayed =
-            Relayed { job: relayed, added, row, prefix_here, status_here, _permit: permit };
+        let relayed = Relayed { job: relayed, added, row, prefix_here, status_here, permit };
         self.jobs.insert(job, relayed);
-        Ok(())
+        true
     }
 
     /// Returns the next id of the block of this relay, or of another block.
@@ -369,7 +383,7 @@ impl Relay {
 
     fn clean_row(&self, mut row: Row) -> Row {
         row.prefix = self.labeled(&row.prefix);
-        row.text = plain_text(&row.text, self.options.text);
+        row.text = plain_text(&row.text, self.text_limit());
         row.output = clean_output(row.output);
         row.parent = row.parent.and_then(|parent| self.id_here(parent));
         row.place = match row.place {
@@ -396,38 +410,26 @@ impl Relay {
 
     /// Prints a line of the other board, or about it.
     fn print(&mut self, text: &str) {
-        match self.admit() {
-            Ok(()) => {
-                let line = plain_text(&format!("{} {text}", self.options.label), LINE);
-                self.board.println(line);
-            }
-            Err(limit) => self.omit(limit, 1),
+        if self.admit() {
+            let line = plain_text(&format!("{} {text}", self.options.label), LINE);
+            self.board.println(line);
+        } else {
+            self.omitted += 1;
         }
     }
 
-    /// Admits another row or line, and first reports those that were omitted. Fails with
-    /// the limit that it exceeds.
-    fn admit(&mut self) -> Result<(), Limit> {
+    /// Returns `true` if another row or line may be shown now, and first reports those
+    /// that were omitted.
+    fn admit(&mut self) -> bool {
         let now = self.board.now();
-        if !self.bucket.take(now) {
-            return Err(Limit::Sender);
+        let full = self.board.backlog() > FULL;
+        if full || !self.bucket.take(now) || !self.limits.admit(now) {
+            return false;
         }
-        let admits = |common: &Arc<Common>| common.admit(now);
-        if !self.common.as_ref().is_none_or(admits) {
-            return Err(Limit::Common);
-        }
-        if self.omitted > 0 && self.common.as_ref().is_none_or(admits) {
+        if self.reports {
             self.report_omitted();
         }
-        Ok(())
-    }
-
-    /// Counts rows and lines that exceed a limit.
-    fn omit(&mut self, limit: Limit, count: u64) {
-        match &self.common {
-            Some(common) if limit == Limit::Common => common.omit(count),
-            _ => self.omitted += count,
-        }
+        true
     }
 
     fn report_omitted(&mut self) {
@@ -439,12 +441,19 @@ impl Relay {
     }
 
     fn labeled(&self, prefix: &str) -> String {
-        plain_text(&format!("{} {prefix}", self.options.label), self.options.text)
+        plain_text(&format!("{} {prefix}", self.options.label), self.text_limit())
+    }
+
+    /// Returns the maximum number of bytes of a text, which is small while the reader of
+    /// the board is behind.
+    fn text_limit(&self) -> usize {
+        let limit = if self.board.backlog() > BACKLOG { SHORT } else { usize::MAX };
+        limit.min(self.options.text)
     }
 
     fn clean_change(&self, mut change: Change) -> Change {
         change.prefix = change.prefix.map(|prefix| self.labeled(&prefix));
-        change.text = change.text.map(|text| plain_text(&text, self.options.text));
+        change.text = change.text.map(|text| plain_text(&text, self.text_limit()));
         change.output = change.output.map(clean_output);
         if let ProgressChange::Set(progress) = &mut change.progress {
             self.clean_progress(progress);
@@ -455,7 +464,7 @@ impl Relay {
     fn clean_progress(&self, progress: &mut Progress) {
         progress.position = progress.position.min(MAX_POSITION);
         progress.total = progress.total.map(|total| total.min(MAX_POSITION));
-        let bytes = self.options.text;
+        let bytes = self.text_limit();
         progress.text = progress.text.take().map(|text| plain_text(&text, bytes));
         if let Unit::Named(word) = &mut progress.unit {
             *word = plain_text(word, bytes).into();
@@ -463,8 +472,45 @@ impl Relay {
     }
 }
 
+/// Returns the last lines of output that fit.
 fn clean_output(lines: Vec<String>) -> Vec<String> {
-    lines.iter().take(MAX_OUTPUT).map(|line| plain_text(line, LINE)).collect()
+    let mut room = LINE;
+    let lines = lines.iter().rev().take(MAX_OUTPUT).map_while(|line| {
+        let line = plain_text(line, room.checked_sub(1)?);
+        room = room.saturating_sub(line.len() + 1);
+        Some(line)
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.reverse();
+    lines
+}
+
+/// Returns the number of bytes of the texts of a row.
+fn text_bytes(row: &Row) -> usize {
+    let progress = row.progress.as_ref().map_or(0, progress_bytes);
+    row.prefix.len() + row.text.len() + progress + output_bytes(&row.output)
+}
+
+/// Returns the number of bytes of the texts of a row after a change.
+fn text_bytes_after(row: &Row, change: &Change) -> usize {
+    let length = |new: &Option<String>, old: &String| new.as_ref().unwrap_or(old).len();
+    let progress = match &change.progress {
+        ProgressChange::Unchanged => row.progress.as_ref(),
+        ProgressChange::Cleared => None,
+        ProgressChange::Set(progress) => Some(progress),
+    };
+    let output = change.output.as_ref().unwrap_or(&row.output);
+    let texts = length(&change.prefix, &row.prefix) + length(&change.text, &row.text);
+    texts + progress.map_or(0, progress_bytes) + output_bytes(output)
+}
+
+fn progress_bytes(progress: &Progress) -> usize {
+    let unit = if let Unit::Named(word) = &progress.unit { word.len() } else { 0 };
+    unit + progress.text.as_ref().map_or(0, String::len)
+}
+
+fn output_bytes(lines: &[String]) -> usize {
+    lines.iter().map(|line| line.len() + size_of::<String>()).sum()
 }
 
 fn clean_outcome(outcome: Outcome) -> Outcome {
@@ -479,7 +525,9 @@ fn clean_outcome(outcome: Outcome) -> Outcome {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.report_omitted();
+        if self.reports {
+            self.report_omitted();
+        }
         let at = self.board.now();
         self.lose_jobs(at);
     }

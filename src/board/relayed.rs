@@ -64,8 +64,9 @@ impl Board {
     /// Returns the number of messages that the reader of the board has not taken yet.
     ///
     /// Updates of a job that merge are one message. [`Relay::read`](crate::relay::Relay::read)
-    /// waits while the backlog is large; code that relays events in another way can wait
-    /// as well.
+    /// waits while the backlog is above 4,096. Code that relays events in another way should
+    /// take no more of them meanwhile: a pipe fills, so that the other board merges its
+    /// updates, and a stream that drops the oldest batches is repaired by the next key batch.
     pub fn backlog(&self) -> usize {
         self.link.backlog()
     }

@@ -1,10 +1,12 @@
 //! The limits on rows and lines.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::board::lock::ignore_poison;
+
+/// The maximum number of bytes of the texts of all jobs.
+const BYTES: usize = 16 << 20;
 
 /// Ten seconds' worth may arrive at once.
 const BURST: u64 = 10;
@@ -40,39 +42,32 @@ impl Bucket {
     }
 }
 
-/// A limit that a row or line exceeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// That of its relay.
-    Sender,
-    /// That over several relays.
-    Common,
-}
-
-/// The limits over several relays.
+/// The limits that one relay or several relays share.
 #[derive(Debug)]
-pub(crate) struct Common(Mutex<Limits>);
+pub(crate) struct Limits(Mutex<Rest>);
 
+/// What may still be added.
 #[derive(Debug)]
-struct Limits {
-    /// The number of jobs that may be added.
+struct Rest {
     jobs: usize,
+    /// The number of bytes of texts.
+    bytes: usize,
     bucket: Bucket,
-    /// The number of rows and lines that were omitted and not yet counted in a line.
-    omitted: u64,
 }
 
-impl Common {
+impl Limits {
     pub(crate) fn new(jobs: usize, per_second: u32, now: Duration) -> Arc<Self> {
         let bucket = Bucket::new(per_second, now);
-        Arc::new(Self(Mutex::new(Limits { jobs, bucket, omitted: 0 })))
+        Arc::new(Self(Mutex::new(Rest { jobs, bytes: BYTES, bucket })))
     }
 
-    /// Returns a permit for a job, if there is one.
-    pub(crate) fn permit(self: &Arc<Self>) -> Option<Permit> {
-        let mut limits = self.lock();
-        limits.jobs = limits.jobs.checked_sub(1)?;
-        Some(Permit(Arc::clone(self)))
+    /// Returns a permit for a job with texts of the given number of bytes, if there is one.
+    pub(crate) fn permit(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+        let mut rest = self.lock();
+        let jobs = rest.jobs.checked_sub(1)?;
+        rest.bytes = rest.bytes.checked_sub(bytes)?;
+        rest.jobs = jobs;
+        Some(Permit { limits: Arc::clone(self), bytes })
     }
 
     /// Returns `true` if another row or line may be shown.
@@ -80,28 +75,34 @@ impl Common {
         self.lock().bucket.take(now)
     }
 
-    /// Counts rows and lines as omitted.
-    pub(crate) fn omit(&self, count: u64) {
-        self.lock().omitted += count;
-    }
-
-    /// Returns the number of omitted rows and lines since the last call.
-    pub(crate) fn take_omitted(&self) -> u64 {
-        mem::take(&mut self.lock().omitted)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Limits> {
+    fn lock(&self) -> MutexGuard<'_, Rest> {
         ignore_poison(self.0.lock())
     }
 }
 
 /// A permit for a running job.
 #[derive(Debug)]
-pub(crate) struct Permit(Arc<Common>);
+pub(crate) struct Permit {
+    limits: Arc<Limits>,
+    bytes: usize,
+}
+
+impl Permit {
+    /// Changes the number of bytes of the texts. Returns `false` if that is too much.
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
+        let mut rest = self.limits.lock();
+        let Some(left) = (rest.bytes + self.bytes).checked_sub(bytes) else { return false };
+        rest.bytes = left;
+        self.bytes = bytes;
+        true
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.lock().jobs += 1;
+        let mut rest = self.limits.lock();
+        rest.jobs += 1;
+        rest.bytes += self.bytes;
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, BatchError};
 use super::contact::{Checks, Contact};
-use super::limits::Common;
+use super::limits::Limits;
 use super::receive::Received;
 use super::{LABEL, Relay, RelayOptions, RowFilter};
 use crate::board::Board;
@@ -118,12 +118,12 @@ impl Board {
         let now = self.now();
         Relays {
             board: self.clone(),
-            common: Common::new(options.jobs, options.per_second, now),
+            limits: Limits::new(options.jobs, options.per_second, now),
             options,
             senders: BTreeMap::new(),
             checks: Checks(now),
             refused: 0,
-            reported: None,
+            reported: now,
         }
     }
 }
@@ -139,28 +139,26 @@ impl Board {
 ///   neither of them.
 ///
 /// Rows and lines beyond the limits of the [options](RelaysOptions) are omitted, as are
-/// batches of further senders, and a line counts them at most once per second. A sender that
+/// batches of further senders, and [`check`](Self::check) counts them in a line. A sender that
 /// is [lost](Contact::Lost) gives way to a new one.
 #[must_use = "the jobs of relays are lost when they are dropped"]
 pub struct Relays {
     board: Board,
     options: RelaysOptions,
-    common: Arc<Common>,
+    limits: Arc<Limits>,
     /// The senders by the numbers of their processes.
     senders: BTreeMap<u64, Relay>,
     checks: Checks,
     /// The number of batches of further senders that were not yet counted in a line.
     refused: u64,
-    /// The time of the last line that counts what was omitted.
-    reported: Option<Duration>,
+    /// The time of the last lines that count what was omitted.
+    reported: Duration,
 }
 
 impl Relays {
     /// Relays a batch as JSON of any sender: see [`Relay::receive`].
     ///
-    /// While [`Board::backlog`] is above 4,096, the caller should not take more batches from
-    /// a way that keeps them. On a way that drops the oldest ones, the next key batch repairs
-    /// the rows.
+    /// While [`Board::backlog`] is above 4,096, the caller should not take more batches.
     pub fn receive(&mut self, bytes: &[u8]) -> Received {
         match Batch::from_json(bytes) {
             Ok(batch) => self.receive_batch(batch),
@@ -179,16 +177,13 @@ impl Relays {
             Some(_) => {}
             None => {
                 if !self.add(&batch, now) {
-                    self.refused = self.refused.saturating_add(1);
-                    self.report(now);
+                    self.refused += 1;
                     return Received::Full;
                 }
             }
         }
         let relay = self.senders.get_mut(&batch.boot);
-        let received = relay.map_or(Received::Full, |relay| relay.receive(batch));
-        self.report(now);
-        received
+        relay.map_or(Received::Full, |relay| relay.receive(batch))
     }
 
     /// Finds out which senders are still heard: see [`Relay::check`]. Call it about every
@@ -237,7 +232,7 @@ impl Relays {
                 let rows = Arc::clone(rows);
                 options = options.rows(move |row| ignore_poison(rows.lock())(row));
             }
-            let relay = Relay::new(&self.board, options, Some(Arc::clone(&self.common)));
+            let relay = Relay::new(&self.board, options, Arc::clone(&self.limits), false);
             self.senders.insert(batch.boot, relay);
         } else {
             // The ids of the relay go on, so that senders do not use up the blocks of ids.
@@ -270,14 +265,23 @@ impl Relays {
         }
     }
 
-    /// Reports what was omitted in a line.
+    /// Counts in lines what was omitted.
     fn report(&mut self, now: Duration) {
-        if self.reported.is_some_and(|last| now.saturating_sub(last) < REPORTS) {
+        if now.saturating_sub(self.reported) < REPORTS {
             return;
         }
-        let omitted = self.common.take_omitted();
-        if omitted > 0 {
-            self.board.println(format_args!("… {omitted} rows and lines of all nodes not shown"));
+        self.reported = now;
+        let omitted = self.senders.values_mut().filter_map(|relay| {
+            let omitted = mem::take(&mut relay.omitted);
+            (omitted > 0).then_some((omitted, &relay.options.label))
+        });
+        let omitted: Vec<_> = omitted.collect();
+        let count: u64 = omitted.iter().map(|(omitted, _)| omitted).sum();
+        let more = "rows and lines not shown";
+        match omitted[..] {
+            [] => {}
+            [(count, label)] => self.board.println(format_args!("{label} … {count} {more}")),
+            _ => self.board.println(format_args!("{} nodes … {count} {more}", omitted.len())),
         }
         let refused = mem::take(&mut self.refused);
         if refused > 0 {
@@ -285,16 +289,13 @@ impl Relays {
             let more = format_args!("… {refused} batches of more than {nodes} nodes not shown");
             self.board.println(more);
         }
-        if omitted > 0 || refused > 0 {
-            self.reported = Some(now);
-        }
     }
 }
 
 impl Drop for Relays {
     fn drop(&mut self) {
-        self.reported = None;
-        self.report(self.board.now());
+        self.reported = Duration::ZERO;
+        self.report(Duration::MAX);
     }
 }
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::contact::{Contact, Silence};
-use super::limits::Limit;
-use super::{LABEL, Relay, Relayed};
+use super::{LABEL, Relay, Relayed, text_bytes_after};
 use crate::board::event::{Change, Event, JobId, Outcome, ProgressChange, Row, Status};
 use crate::plain_text::plain_text;
 
@@ -209,7 +208,6 @@ impl Relay {
 
     /// Forgets a sender that is lost.
     pub(super) fn forget(&mut self) {
-        self.report_omitted();
         self.sender = None;
     }
 
@@ -260,16 +258,12 @@ impl Relay {
             }
         }
         // The rows beyond the limits are in every key batch, but counted once.
-        let (mut omitted, mut exceeded) = (0_u64, Limit::Sender);
+        let mut omitted: u64 = 0;
         for event in key {
             let Event::Added { at, job, row } = event else { continue };
             match self.jobs.get(&job) {
                 Some(known) if known.added == at => self.correct(job, row),
-                _ => {
-                    if let Err(limit) = self.add(job, at, time_here(at), row) {
-                        (omitted, exceeded) = (omitted + 1, limit);
-                    }
-                }
+                _ => omitted += u64::from(!self.add(job, at, time_here(at), row)),
             }
         }
         let Some(sender) = &mut self.sender else { return };
@@ -277,7 +271,7 @@ impl Relay {
         if to.is_none() {
             let omitted = sender.omitted_in_key;
             let before = mem::replace(&mut sender.omitted, omitted);
-            self.omit(exceeded, omitted.saturating_sub(before));
+            self.omitted += omitted.saturating_sub(before);
         }
     }
 
@@ -294,7 +288,11 @@ impl Relay {
 }
 
 impl Relayed {
+    /// Applies a change, unless its texts are too much.
     pub(super) fn change(&mut self, change: &Change) {
+        if !self.permit.resize(text_bytes_after(&self.row, change)) {
+            return;
+        }
         self.row.apply(change);
         if change.prefix.is_some() {
             self.prefix_here = None;

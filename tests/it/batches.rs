@@ -283,20 +283,20 @@ fn jobs_that_exceed_a_batch_are_divided_among_several() {
         let row = Row::new(format!("{id}: ")).with_text("x".repeat(500));
         outbox.push(Event::Added { at: SECOND, job: job(id), row });
     }
-    let mut key = |outbox: &mut Outbox, now| -> usize {
+    let mut key = |outbox: &mut Outbox, seen: &mut Seen, now| -> usize {
         outbox.skip();
         let batches = std::iter::from_fn(|| {
             assert_eq!(relay.receive(batch(outbox, now, [])), Received::Applied);
+            seen.read(&mut events);
             outbox.has_more().then_some(())
         });
-        batches.count()
+        batches.count() + 1
     };
-    assert_eq!(key(&mut outbox, 1), 6);
-    assert_eq!(seen.read(&mut events).rows.len(), 10_000);
+    assert_eq!(key(&mut outbox, &mut seen, 1), 7);
+    assert_eq!((seen.rows.len(), seen.changes), (10_000, 0));
     // The first and the last jobs of the parts, and others, end unheard.
     (1..=10_000).step_by(7).map(ended).for_each(|event| outbox.push(event));
-    key(&mut outbox, 2);
-    seen.read(&mut events);
+    key(&mut outbox, &mut seen, 2);
     assert_eq!((seen.rows.len(), seen.changes), (10_000 - 1_429, 0));
     assert_eq!(seen.outcomes.len(), 1_429);
     assert!(seen.outcomes.iter().all(|outcome| outcome.ends_with(": Lost")));
@@ -317,7 +317,7 @@ fn events_that_exceed_a_batch_wait_for_the_next_one() {
     outbox.push(Event::Line { at: SECOND, text: long.clone() });
     let change = Change::default().with_prefix(&*long).with_text(&*long).with_output(output);
     let change = change.with_progress(progress);
-    for change in [change.clone(), change] {
+    for change in vec![change; 40] {
         outbox.push(Event::Changed { at: SECOND, job: job(1), change });
     }
     outbox.push(Event::Ended { at: SECOND, job: job(1), outcome: Outcome::Failed(long) });

@@ -1,6 +1,9 @@
 //! Jobs of other boards on this one.
 
 use std::io::{self, BufRead, BufReader};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +12,8 @@ use active_status::progress::Unit;
 use active_status::relay::RelayOptions;
 use active_status::testing::VirtualClock;
 use active_status::{Board, Event, Events, JobId, Outcome, Status, board, board_with_clock};
+
+use crate::allocator::bytes;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -271,21 +276,42 @@ fn invalid_lines_are_counted_and_have_no_effect() {
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
 }
 
+/// Lines of input that record the largest backlog at which they were read.
+struct Watched {
+    lines: io::Cursor<Vec<u8>>,
+    board: Board,
+    largest: Arc<AtomicUsize>,
+}
+
+impl io::Read for Watched {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.largest.fetch_max(self.board.backlog(), Relaxed);
+        self.lines.read(bytes)
+    }
+}
+
 #[test]
 fn a_reader_waits_while_the_backlog_is_large() {
     let (board, mut events) = board();
     let relay = board.relay(RelayOptions::new("child").per_second(1_000_000));
-    let lines = "{\"event\":\"line\",\"at\":1,\"text\":\"x\"}\n".repeat(20_000);
-    let reader = thread::spawn(move || relay.read(lines.as_bytes()).expect("lines"));
-    let (mut largest, mut count) = (0, 0);
+    let line = "{\"event\":\"line\",\"at\":1,\"text\":\"x\"}\n";
+    let lines = io::Cursor::new(line.repeat(20_000).into_bytes());
+    let largest = Arc::new(AtomicUsize::new(0));
+    let watched = Watched { lines, board: board.clone(), largest: Arc::clone(&largest) };
+    let input = BufReader::with_capacity(line.len(), watched);
+    let reader = thread::spawn(move || relay.read(input).expect("lines"));
+    // The line that exceeds the limit is on the board, and the mark for which the reader
+    // waits. One that did not wait would have read another line.
+    while board.backlog() < 4_098 {
+        thread::yield_now();
+    }
+    let mut count = 0;
     while count < 20_000 {
-        largest = largest.max(board.backlog());
         count += events.drain().count();
         thread::yield_now();
     }
-    // The limit, its mark, and the line that exceeds it.
-    assert!(largest <= 4_100, "{largest}");
     assert_eq!(reader.join().expect("no panic"), 0);
+    assert!(largest.load(Relaxed) <= 4_096, "{largest:?}");
 }
 
 #[test]
@@ -343,4 +369,86 @@ fn places_of_relayed_rows_are_those_of_this_board() {
     assert_eq!(one.output, ["ab"]);
     let Event::Changed { change, .. } = changed else { panic!("{changed:?}") };
     assert_eq!(change.output.as_deref(), Some(&["c d".to_owned()][..]));
+}
+
+#[test]
+fn a_flood_that_is_not_read_takes_little_memory() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("flood").per_second(u32::MAX));
+    let before = bytes();
+    let mut largest = 0;
+    let text = "x".repeat(4_096);
+    let progress = Progress::new(1, 2).with_text(&*text);
+    let row = Row::new(&*text).with_text(&*text).with_progress(progress);
+    let row = row.with_output([&*text; 2]);
+    for id in 1..=20_000 {
+        relay.apply(added(id, row.clone()));
+        relay.apply(changed(id, Change::default().with_text(id.to_string())));
+        if id % 2 == 0 {
+            relay.apply(ended(id / 2, Outcome::Failed(text.clone())));
+            relay.apply(line(&text));
+        }
+        largest = largest.max(bytes() - before);
+    }
+    assert!(largest < 100 << 20, "{largest}");
+    // Every row that is shown has its last state.
+    let (mut ends, mut rows) = (0, 0);
+    for event in events.drain() {
+        rows += usize::from(matches!(event, Event::Added { .. }));
+        ends += usize::from(matches!(event, Event::Ended { .. }));
+    }
+    assert!(rows > 4_096, "{rows}");
+    drop(relay);
+    assert_eq!(rows, ends + events.drain().filter(|event| event.job().is_some()).count());
+}
+
+#[test]
+fn a_slow_reader_of_the_board_gets_every_last_state() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h").per_second(u32::MAX));
+    let (mut shown, mut ended_well, mut largest) = (0, 0, 0);
+    let mut read = |events: &mut Events, count: usize| {
+        for event in events.drain().take(count) {
+            shown += usize::from(matches!(event, Event::Added { .. }));
+            ended_well +=
+                usize::from(matches!(event, Event::Ended { outcome: Outcome::Finished, .. }));
+        }
+        shown - ended_well
+    };
+    for id in 1..=50_000 {
+        relay.apply(added(id, Row::new("")));
+        relay.apply(changed(id, Change::default().with_text("x")));
+        relay.apply(ended(id, Outcome::Finished));
+        read(&mut events, 1);
+        largest = largest.max(board.backlog());
+    }
+    assert!((16_384..16_400).contains(&largest), "{largest}");
+    assert_eq!(read(&mut events, usize::MAX), 0, "all that were shown have finished");
+    drop(relay);
+    let last = seen(&mut events);
+    assert!(last.iter().all(|line| line.ends_with("rows and lines not shown")), "{last:?}");
+}
+
+#[test]
+fn the_texts_of_all_jobs_have_a_limit() {
+    let (board, mut events) = board();
+    let mut relay = board.relay(RelayOptions::new("h").jobs(100_000).per_second(u32::MAX));
+    let long = "x".repeat(1_000);
+    let mut shown = 0;
+    for id in 1..=17_000 {
+        relay.apply(added(id, Row::new("").with_text(&*long)));
+        shown += events.drain().count();
+    }
+    assert_eq!(shown, (16 << 20) / (1_000 + "h ".len()));
+    // A row has room for a longer text, or another one its place, after a shorter one.
+    relay.apply(changed(1, Change::default().with_prefix(&*long)));
+    assert_eq!(events.drain().count(), 0);
+    relay.apply(changed(2, Change::default().with_text("")));
+    relay.apply(changed(1, Change::default().with_prefix(&long[..900])));
+    relay.apply(ended(3, Outcome::Finished));
+    relay.apply(added(20_000, Row::new("").with_text(&*long)));
+    let seen = seen(&mut events);
+    assert_eq!(seen.iter().filter(|event| event.starts_with('+')).count(), 1);
+    assert_eq!(seen.len(), 5, "two changes, an end, a row, and a line that counts the others");
+    drop((relay, board));
 }
