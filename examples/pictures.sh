@@ -8,16 +8,21 @@ picture() {
     cargo run --quiet --features picture --example picture -- "$run" "$@"
 }
 
-cargo run --quiet --features json --example show -- --record "$run" 2>target/show.log
-mkdir -p examples/pictures src/guide/pictures
-picture --rows 20 >examples/pictures/show.svg
-
 # The guide contains its pictures: rustdoc copies no files.
-for columns in 80 50; do
+guide() {
+    local name=$1 alt=$2
+    shift 2
     {
-        printf '<img alt="The board of the example show at %d columns" ' "$columns"
+        printf '<img alt="The board of the example show %s" ' "$alt"
         printf 'src="data:image/svg+xml;base64,'
-        picture --columns "$columns" --rows 14 --at 3.5 | base64 | tr -d '\n'
+        picture "$@" --rows 14 --at 3.5 | base64 | tr -d '\n'
         printf '">\n'
-    } >"src/guide/pictures/show-$columns.html"
-done
+    } >"src/guide/pictures/$name.html"
+}
+
+mkdir -p target examples/pictures src/guide/pictures
+cargo run --quiet --features json --example show -- --record "$run" 2>target/show.log
+picture --rows 20 >examples/pictures/show.svg
+guide show-80 "at 80 columns" --columns 80
+guide show-50 "at 50 columns" --columns 50
+guide classic-80 "with the classic theme" --classic

@@ -20,6 +20,10 @@ pub mod merge {}
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/migrate.md")]
+///
+/// [`Theme::classic`](crate::Theme::classic) draws rows as the Clojure library does:
+///
+#[doc = include_str!("guide/pictures/classic-80.html")]
 pub mod migrate {}
 
 #[cfg(feature = "std")]
