@@ -237,19 +237,28 @@ impl Console<Json> {
     ///
     /// # Examples
     ///
-    /// A board on the terminal and in a file, here in memory:
+    /// A board on the terminal and in a file, here a pipe:
     ///
     /// ```
+    /// use std::io::{self, BufReader};
+    ///
+    /// use active_status::record::read_records;
     /// use active_status::{Console, board, tee};
     ///
+    /// # fn main() -> io::Result<()> {
     /// let (board, events) = board();
-    /// let [screen, file] = tee(events);
+    /// let [screen, record] = tee(events);
+    /// let (file, writer) = io::pipe()?;
     /// let screen = Console::auto().start(screen);
-    /// let file = Console::json().output(Vec::new()).start(file);
+    /// let record = Console::json().output(writer).start(record);
     /// board.add_job("copy: ").finish();
     /// board.close();
     /// screen.shutdown();
-    /// file.shutdown();
+    /// record.shutdown();
+    /// // The job was added and has ended, and the board was closed.
+    /// assert_eq!(read_records(BufReader::new(file)).count(), 3);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn json() -> Self {
         Self::new(Kind::Json)
@@ -303,11 +312,21 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// # Examples
     ///
     /// ```
+    /// use std::io;
+    ///
     /// use active_status::Console;
     ///
-    /// let board = Console::auto().terminal_progress(false).open();
-    /// board.add_job("copy: ").finish();
-    /// board.shutdown();
+    /// # fn main() -> io::Result<()> {
+    /// for progress in [false, true] {
+    ///     let (reader, writer) = io::pipe()?;
+    ///     let console = Console::live().terminal_progress(progress);
+    ///     let board = console.output(writer).open();
+    ///     board.add_job("copy: ").fail("no space");
+    ///     board.shutdown();
+    ///     assert_eq!(io::read_to_string(reader)?.contains("\x1b]9;4;"), progress);
+    /// }
+    /// # Ok(())
+    /// # }
     /// ```
     pub const fn terminal_progress(mut self, progress: bool) -> Self {
         self.progress = Some(progress);
@@ -490,16 +509,21 @@ impl<K> Console<K> {
     /// # Examples
     ///
     /// ```
-    /// use active_status::Console;
+    /// use active_status::{Console, JobOptions};
     ///
     /// let board = Console::auto().open();
+    /// let total = board.add_job(JobOptions::new().prefix("total: ").pinned(true).total(3));
     /// std::thread::scope(|scope| {
     ///     for worker in 1..=3 {
-    ///         let job = board.add_job(format!("worker {worker}: "));
-    ///         scope.spawn(move || job.set_text("done"));
+    ///         let (job, total) = (board.add_job(format!("worker {worker}: ")), total.clone());
+    ///         scope.spawn(move || {
+    ///             total.tick();
+    ///             job.finish_with("done");
+    ///         });
     ///     }
     /// });
     /// board.shutdown();
+    /// assert_eq!(total.position(), 3);
     /// ```
     pub fn open(mut self) -> OpenBoard {
         let clock = self.clock.get_or_insert_with(Clock::monotonic).clone();
@@ -560,11 +584,13 @@ impl<K> Console<K> {
     /// let (board, events) = board();
     /// let show = Console::auto().run(events, smol::Timer::after);
     /// let work = async move {
-    ///     let job = board.add_job("copy: ");
-    ///     job.set_text("notes.txt");
+    ///     let job = board.add_job("count: ");
+    ///     job.set_text("sheep");
     ///     job.finish();
+    ///     12
     /// };
-    /// smol::future::zip(show, work).await;
+    /// let (_, sheep) = smol::future::zip(show, work).await;
+    /// assert_eq!(sheep, 12);
     /// # });
     /// ```
     pub fn run<S, F, T>(self, events: S, sleep: F) -> Run<S, F, T>
