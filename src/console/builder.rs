@@ -321,7 +321,9 @@ impl<K: sealed::DrawsRows> Console<K> {
     ///     let (reader, writer) = io::pipe()?;
     ///     let console = Console::live().terminal_progress(progress);
     ///     let board = console.output(writer).open();
-    ///     board.add_job("copy: ").fail("no space");
+    ///     let job = board.add_job("copy: ");
+    ///     board.flush();
+    ///     job.finish();
     ///     board.shutdown();
     ///     assert_eq!(io::read_to_string(reader)?.contains("\x1b]9;4;"), progress);
     /// }
