@@ -49,6 +49,8 @@ mod quiet;
 #[cfg(feature = "relay")]
 mod relay;
 #[cfg(feature = "relay")]
+mod relay_input;
+#[cfg(feature = "relay")]
 mod relays;
 mod remote;
 mod reorder;

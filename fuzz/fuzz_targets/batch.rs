@@ -1,0 +1,14 @@
+//! A batch that is read from any bytes can be written and read again.
+//!
+//! ```sh
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run batch -- -max_total_time=600 -dict=fuzz/relay.dict
+//! ```
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/it/relay_input.rs"]
+#[expect(dead_code, reason = "each target uses a part of it")]
+mod relay_input;
+
+fuzz_target!(|bytes: &[u8]| relay_input::read_batch(bytes));
