@@ -135,7 +135,7 @@ impl Manual {
         };
         let (sender, written) = mpsc::channel();
         let (board, events) = board_with_clock(clock.clone());
-        let console = Console::live().size(80, 24).clock(clock).output(Writes(sender));
+        let console = Console::live().size(80, 24).color(true).clock(clock).output(Writes(sender));
         let add = |number| board.add_job(JobOptions::from(format!("job {number}: ")).total(total));
         let jobs = (0..jobs).map(add).collect();
         Self { jobs, time, run: Box::pin(console.run(events, sleep)), written }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::board::clock::monotonic;
 #[cfg(unix)]
+use crate::console::live::painter::AFTER_KILL;
+#[cfg(unix)]
 use crate::io::echo::EchoOff;
 #[cfg(all(unix, feature = "capture"))]
 use crate::io::redirect;
@@ -70,7 +72,7 @@ impl Access {
         Self {
             claim,
             #[cfg(unix)]
-            echo: if echo { None } else { EchoOff::new() },
+            echo: if echo { None } else { EchoOff::new(AFTER_KILL) },
             is_foreground: terminal::is_foreground,
             now: Box::new(monotonic()),
             size: None,

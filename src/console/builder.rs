@@ -385,7 +385,8 @@ impl<K: sealed::DrawsRows> Console<K> {
     /// By default it does, and each Enter leaves a copy of the first row behind. Without
     /// echo, a child process (`sh`) restores the modes of the terminal at the end, even if
     /// the program is killed, and when Ctrl-Z stops it; after `fg`, the echo is off again
-    /// with the next frame. While the console is [suspended](crate::console::suspend()), keys
+    /// with the next frame. If the program is killed, as by Ctrl-C, the child also ends the style
+    /// that an incomplete frame may have left on. While the console is [suspended](crate::console::suspend()), keys
     /// are echoed. The option has no effect in the background, and on systems other than
     /// Unix.
     pub const fn echo(mut self, echo: bool) -> Self {

@@ -1,6 +1,6 @@
 //! The echo of typed keys, which is off while a live console draws if the program wants that.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
@@ -11,17 +11,19 @@ use crate::board::lock::ignore_poison;
 use crate::io::{stdio, terminal};
 
 /// Turns the echo off, and restores the modes when the process ends, however it ends, and
-/// when Ctrl-Z stops it. Modes that another program has changed since are left alone. The
-/// shell waits for `cat`, because signals interrupt `wait` in every shell.
+/// when Ctrl-Z stops it. Modes that another program has changed since are left alone. A process
+/// that ends without a line on standard input was killed: its last frame may be incomplete, so
+/// `$1` is written. The shell waits for `read`, because signals interrupt `wait` in every shell.
 const GUARD: &str = r#"trap '' INT QUIT HUP TERM TSTP TTIN TTOU
 on=$(stty -g <&2) && stty -echo <&2 && off=$(stty -g <&2) || exit
 restore() { [ "$(stty -g <&2)" != "$off" ] || stty "$on" <&2; }
 exec 3<&0
-cat <&3 >/dev/null &
+(read -r end) <&3 &
 trap restore TSTP
 echo ready
-while wait $!; [ $? -gt 128 ]; do :; done
-restore"#;
+while wait $!; end=$?; [ $end -gt 128 ]; do :; done
+restore
+[ $end = 0 ] || printf %s "$1" >&2"#;
 
 static ECHO: Mutex<Echo> = Mutex::new(Echo { guard: None, pauses: 0 });
 
@@ -60,12 +62,12 @@ pub(crate) struct EchoOff(());
 
 impl EchoOff {
     /// `None` if there is no echo, if the process is in the background, or if no guard could
-    /// restore the modes.
-    pub(crate) fn new() -> Option<Self> {
+    /// restore the modes. If the process is killed, the guard writes `after_kill` to the terminal.
+    pub(crate) fn new(after_kill: &str) -> Option<Self> {
         let stderr = stdio::terminal().ok().filter(|_| terminal::is_foreground())?;
         tcgetattr(&stderr).ok().filter(is_echo_on)?;
         let mut guard = Command::new("sh")
-            .args(["-c", GUARD])
+            .args(["-c", GUARD, "sh", after_kill])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr.as_fd().try_clone_to_owned().ok()?)
@@ -88,7 +90,9 @@ impl Drop for EchoOff {
     fn drop(&mut self) {
         let Some(mut guard) = lock().guard.take() else { return };
         set_echo(true);
-        drop(guard.stdin.take());
+        if let Some(mut stdin) = guard.stdin.take() {
+            let _ = writeln!(stdin);
+        }
         let _ = guard.wait();
     }
 }

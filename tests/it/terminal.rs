@@ -585,7 +585,7 @@ fn an_interrupt_leaves_the_terminal_as_it_was() {
         let times = |sequence| bytes.matches(sequence).count();
         assert_eq!(times("\u{1b}[?25l"), 0, "the cursor was hidden");
         assert_eq!(times("\u{1b}[?7l"), times("\u{1b}[?7h"), "lines do not wrap");
-        assert!(bytes.rfind("\u{1b}[0m") > bytes.rfind("\u{1b}[1m"), "text stays bold");
+        assert!(bytes.rfind("\u{1b}[m") > bytes.rfind("\u{1b}[1m"), "text stays bold");
     });
 }
 
@@ -1023,6 +1023,13 @@ fn without_echo_the_modes_are_restored_however_the_process_ends() {
             // The guard of a process that was killed restores them a moment later.
             while !echoes(&scene) {
                 thread::yield_now();
+            }
+            let restored = "\u{1b}[m\u{1b}[?7h";
+            if kill {
+                scene.read_until(restored);
+            } else {
+                let bytes = scene.end().1;
+                assert!(!bytes.contains(restored), "a whole frame needs no more: {bytes:?}");
             }
         }
     });

@@ -4,6 +4,8 @@
 //! column, and what a terminal finds wider runs into the parts behind it, which are sent
 //! after it.
 
+use anstyle::Style;
+
 use crate::console::live::line::{Line, Part};
 use crate::console::text::{is_certain, most_columns};
 
@@ -42,6 +44,18 @@ impl<'a> Changes<'a> {
         let sent_end = parts.last().map_or(0, Part::end);
         let erases = sent_end == line.width() && reach.max(drawn_end) > line.width();
         Self { parts, erases }
+    }
+
+    /// Removes and returns the first part and its style, if it is a mark. One that the row is
+    /// erased behind stays.
+    pub(crate) fn take_mark(&mut self) -> Option<(Style, &'a str)> {
+        if self.erases && self.parts.len() == 1 {
+            return None;
+        }
+        let is_mark = |part: &Part<'_>| part.column() == 0 && part.end() == 1;
+        let first = *self.parts.first().filter(|part| is_mark(part) && is_certain(part.text()))?;
+        self.parts.remove(0);
+        first.runs().next()
     }
 }
 

@@ -122,7 +122,7 @@ impl Emulator {
                 self.rows[self.row].truncate(self.column.min(last));
                 self.rows[self.row + 1..].iter_mut().for_each(Vec::clear);
             }
-            Some('m') if body == "0m" => self.style.clear(),
+            Some('m') if body == "m" => self.style.clear(),
             Some('m') => self.style.push_str(body),
             _ if body == "?7l" => self.wraps = false,
             _ if body == "?7h" => self.wraps = true,

@@ -5,8 +5,8 @@
 //! frame begins by moving up. The terminal is never queried, and the cursor stays
 //! visible.
 //!
-//! No mode and no style outlasts a row, because an interrupt may drop the rest of a
-//! frame. Wrapping is off only for what may be beyond the edge of a terminal that finds
+//! No mode outlasts a row, and no style outlasts a run of text or the column of the spinners,
+//! because an interrupt may drop the rest of a frame. Wrapping is off only for what may be beyond the edge of a terminal that finds
 //! the characters before it wider than this crate does. Each part of a row starts in its
 //! column even on such a terminal, because the cursor is moved there.
 //!
@@ -37,7 +37,10 @@ const WRAP_ON: &str = "\x1b[?7h";
 const ERASE_TO_END_OF_ROW: &str = "\x1b[K";
 const ERASE_TO_END_OF_SCREEN: &str = "\x1b[J";
 const NEXT_ROW: &str = "\r\n";
-const RESET: &str = "\x1b[0m";
+const RESET: &str = "\x1b[m";
+/// Ends what a frame may leave on if the system drops the rest of it.
+#[cfg(unix)]
+pub(crate) const AFTER_KILL: &str = "\x1b[m\x1b[?7h";
 const CLOSE_HYPERLINK: &str = "\x1b]8;;\x1b\\";
 
 /// Overall progress in the tab or the title of the terminal, or in the taskbar. The
@@ -53,7 +56,7 @@ fn progress(share: OverallProgress, failed: bool) -> String {
     format!("\x1b]9;4;{state};{percent}\x1b\\")
 }
 
-/// The time after which a frame sends every row, to repair damage by other output.
+/// The time within which each row is sent whole, to repair damage by other output.
 const HEAL: Duration = Duration::from_secs(1);
 
 /// The distance between tab stops.
@@ -72,12 +75,12 @@ pub(crate) struct Painter {
     reflows: bool,
     /// The rows of the board on the screen.
     drawn: Vec<Line>,
+    /// When each of them is sent whole again, one after the other.
+    due: Vec<Duration>,
     /// The size of the screen at the last frame.
     size: Option<(u16, u16)>,
     /// The least number of rows of the screen above the cursor.
     reach: usize,
-    /// The time of the last frame that sent every row.
-    full: Duration,
     /// The progress that was reported last, and when; `None` without reports.
     reported: Option<(String, Duration)>,
 }
@@ -89,9 +92,9 @@ impl Painter {
             color,
             reflows,
             drawn: Vec::new(),
+            due: Vec::new(),
             size: None,
             reach: 0,
-            full: Duration::ZERO,
             reported: None,
         }
     }
@@ -121,14 +124,15 @@ impl Painter {
         if !redraw && frame.above().is_empty() && frame.live() == self.drawn {
             return;
         }
-        let due = now.checked_sub(self.full).is_none_or(|since| since >= HEAL);
         let moved = !frame.above().is_empty() || frame.live().len() != self.drawn.len();
         push(bytes, BEGIN);
-        if resized || due || moved {
+        if resized || moved || self.due.iter().all(|due| is_due(*due, now)) {
             self.paint_all(frame, size, resized, bytes);
-            self.full = now;
+            let count = frame.live().len() as u32;
+            self.due.clear();
+            self.due.extend((1..=count).map(|row| now.saturating_add(HEAL * row / count)));
         } else {
-            self.paint_changed(frame, bytes);
+            self.paint_changed(frame, now, bytes);
         }
         push(bytes, END);
         self.drawn.clear();
@@ -212,23 +216,50 @@ impl Painter {
         self.reach = (reach - way + written).min(usize::from(rows) - 1);
     }
 
-    fn paint_changed(&self, frame: &Frame, bytes: &mut Vec<u8>) {
+    /// Paints what has changed of the rows, and each row that is due as a whole.
+    fn paint_changed(&mut self, frame: &Frame, now: Duration, bytes: &mut Vec<u8>) {
+        let mut rows = Vec::new();
+        let mut heals = false;
+        let lines = frame.live().iter().zip(&self.drawn).zip(&mut self.due);
+        for (row, ((line, drawn), due)) in lines.enumerate() {
+            if is_due(*due, now) {
+                *due = now.saturating_add(HEAL);
+                heals = true;
+                rows.push((row, Changes { parts: line.parts().collect(), erases: true }));
+            } else if line != drawn {
+                rows.push((row, Changes::new(line, drawn)));
+            }
+        }
         let rest = self.drawn.len();
         let mut at = rest;
-        for (row, (line, drawn)) in frame.live().iter().zip(&self.drawn).enumerate() {
-            if line == drawn {
-                continue;
+        self.push_marks(&mut rows, &mut at, bytes);
+        for (row, Changes { parts, erases }) in rows {
+            if erases || !parts.is_empty() {
+                to_row(bytes, &mut at, row);
+                self.push_parts(parts.into_iter(), bytes);
+                push(bytes, if erases { ERASE_TO_END_OF_ROW } else { "" });
             }
-            push(bytes, "\r");
-            up(bytes, at.saturating_sub(row));
-            down(bytes, row.saturating_sub(at));
-            at = row;
-            let Changes { parts, erases } = Changes::new(line, drawn);
-            self.push_parts(parts.into_iter(), bytes);
-            push(bytes, if erases { ERASE_TO_END_OF_ROW } else { "" });
         }
-        push(bytes, "\r");
-        down(bytes, rest - at);
+        to_row(bytes, &mut at, rest);
+        push(bytes, if heals { ERASE_TO_END_OF_SCREEN } else { "" });
+    }
+
+    /// Appends the marks of the rows, and removes them from the changes. Spinners all turn at once,
+    /// and most have the same style, which is set once for all of them.
+    fn push_marks(&self, rows: &mut [(usize, Changes<'_>)], at: &mut usize, bytes: &mut Vec<u8>) {
+        let mut style = Style::new();
+        for (row, changes) in rows {
+            let Some((mark_style, mark)) = changes.take_mark() else { continue };
+            to_row(bytes, at, *row);
+            let mark_style = self.style(mark_style);
+            if mark_style != style {
+                end(style, bytes);
+                start(mark_style, bytes);
+                style = mark_style;
+            }
+            push(bytes, mark);
+        }
+        end(style, bytes);
     }
 
     /// Returns the distance to the topmost row whose start is certainly on the screen, at most
@@ -306,12 +337,13 @@ impl Painter {
         for (style, text) in runs {
             let style = self.style(style);
             let (certain, rest) = text.split_at(bytes_within(text, &mut room));
-            // Writing to a vector cannot fail.
-            let _ = write!(bytes, "{style}{certain}");
+            start(style, bytes);
+            push(bytes, certain);
             if !rest.is_empty() && mem::take(&mut wraps) {
                 push(bytes, WRAP_OFF);
             }
-            let _ = write!(bytes, "{rest}{style:#}");
+            push(bytes, rest);
+            end(style, bytes);
         }
         push(bytes, if wraps { "" } else { WRAP_ON });
     }
@@ -319,7 +351,9 @@ impl Painter {
     fn push_line(&self, line: &Line, bytes: &mut Vec<u8>) {
         for (style, text) in line.runs() {
             let style = self.style(style);
-            let _ = write!(bytes, "{style}{text}{style:#}");
+            start(style, bytes);
+            push(bytes, text);
+            end(style, bytes);
         }
     }
 
@@ -328,8 +362,22 @@ impl Painter {
     }
 }
 
+/// Returns whether a row that is due at a time is due now. The clock may have gone back.
+fn is_due(due: Duration, now: Duration) -> bool {
+    now >= due || now + HEAL < due
+}
+
 fn push(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
+}
+
+fn start(style: Style, bytes: &mut Vec<u8>) {
+    // Writing to a vector cannot fail.
+    let _ = write!(bytes, "{style}");
+}
+
+fn end(style: Style, bytes: &mut Vec<u8>) {
+    push(bytes, if style.is_plain() { "" } else { RESET });
 }
 
 /// Returns the bytes of a text that fit the room on every terminal, and takes their columns from
@@ -362,6 +410,14 @@ fn down(bytes: &mut Vec<u8>, rows: usize) {
         1 => push(bytes, "\n"),
         _ => push(bytes, &format!("\x1b[{rows}B")),
     }
+}
+
+/// Moves to the first column of a row, and notes that the cursor is there.
+fn to_row(bytes: &mut Vec<u8>, at: &mut usize, row: usize) {
+    push(bytes, "\r");
+    up(bytes, at.saturating_sub(row));
+    down(bytes, row.saturating_sub(*at));
+    *at = row;
 }
 
 fn right(bytes: &mut Vec<u8>, columns: usize) {
@@ -469,7 +525,7 @@ mod tests {
     fn every_run_is_closed() {
         let red = AnsiColor::Red.on_default();
         let runs = [(red.bold(), "a"), (Style::new(), " b "), (Style::new().dimmed(), "c")];
-        let shown = "\x1b[1m\x1b[31ma\x1b[0m b \x1b[2mc\x1b[0m\x1b[K\r\n";
+        let shown = "\x1b[1m\x1b[31ma\x1b[m b \x1b[2mc\x1b[m\x1b[K\r\n";
         assert_eq!(live(true, &runs), shown);
     }
 
@@ -490,7 +546,7 @@ mod tests {
     #[test]
     fn without_color_effects_remain() {
         let red = AnsiColor::Red.on_default();
-        assert_eq!(live(false, &[(red.bold(), "a")]), "\x1b[1ma\x1b[0m\x1b[K\r\n");
+        assert_eq!(live(false, &[(red.bold(), "a")]), "\x1b[1ma\x1b[m\x1b[K\r\n");
         assert_eq!(live(false, &[(red, "a")]), "a\x1b[K\r\n");
     }
 
@@ -499,8 +555,8 @@ mod tests {
     fn printed_lines_keep_styles_and_links_and_close_them() {
         for (line, kept, plain) in [
             ("a", "a", "a"),
-            ("\x1b[31ma", "\x1b[31ma\x1b[0m", "a"),
-            ("\x1b[38:5:1ma\x1b[m", "\x1b[38:5:1ma\x1b[m\x1b[0m", "a"),
+            ("\x1b[31ma", "\x1b[31ma\x1b[m", "a"),
+            ("\x1b[38:5:1ma\x1b[m", "\x1b[38:5:1ma\x1b[m\x1b[m", "a"),
             ("\x1b]8;;u\x07a", "\x1b]8;;u\x07a\x1b]8;;\x1b\\", "a"),
             ("\x1b]8;;u\x1b\\a", "\x1b]8;;u\x1b\\a\x1b]8;;\x1b\\", "a"),
             ("\x1b]8;;never closed", "", ""),

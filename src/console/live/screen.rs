@@ -275,16 +275,17 @@ fn a_row_that_waits_sends_only_its_spinner() {
     screen.wait(100);
     let bytes = screen.paint();
     screen.check();
-    assert!(!bytes.contains("copies"), "{bytes:?}");
+    assert_eq!(bytes.matches("copies").count(), 2, "a tenth of the rows is sent whole");
     let marks = bytes.chars().filter(|c| ('\u{2800}'..='\u{28ff}').contains(c));
     assert_eq!(marks.count(), 20, "{bytes:?}");
-    assert!(bytes.len() < 310, "{} bytes", bytes.len());
+    assert!(bytes.len() < 600, "{} bytes", bytes.len());
 
     screen.set_text(2, "moved a file!");
     screen.wait(100);
     let bytes = screen.paint();
     screen.check();
-    assert!(bytes.contains("moved a file!") && !bytes.contains("copies"), "{bytes:?}");
+    assert_eq!(bytes.matches("moved a file!").count(), 1, "{bytes:?}");
+    assert_eq!(bytes.matches("copies").count(), 2, "{bytes:?}");
 }
 
 // Rule 16
@@ -295,12 +296,12 @@ fn damage_by_other_output_is_repaired_after_a_second() {
     screen.add(2, row("two"));
     screen.paint();
     screen.terminal.feed(format!("{ESCAPE}[2A{ESCAPE}[Jsome noise\r\n\r\n").as_str());
-    screen.wait(999);
+    screen.wait(500);
     screen.set_text(1, "one");
     screen.set_text(2, "too");
     screen.paint();
-    assert_eq!(screen.text(), "some noise\n o", "the changed cell");
-    screen.wait(1);
+    assert_eq!(screen.text(), "one\n o", "half of the rows is sent whole after half of a second");
+    screen.wait(500);
     screen.set_text(2, "two");
     screen.paint();
     screen.check();
