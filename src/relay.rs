@@ -84,7 +84,7 @@ const SHORT: usize = 64;
 const FULL: usize = 16_384;
 /// The maximum position, as on this board.
 const MAX_POSITION: u64 = 1 << 62;
-/// The maximum lengths in bytes of a label, and of a printed line or the line of a message.
+/// The maximum lengths in bytes of a label, and of a printed line, a message or an output.
 const LABEL: usize = 64;
 const LINE: usize = 4_096;
 
@@ -474,15 +474,20 @@ impl Relay {
 
 /// Returns the last lines of output that fit.
 fn clean_output(lines: Vec<String>) -> Vec<String> {
+    let mut lines = clean_lines(lines.iter().rev().map(String::as_str).take(MAX_OUTPUT));
+    lines.reverse();
+    lines
+}
+
+/// Returns the first lines that fit.
+fn clean_lines<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut room = LINE;
-    let lines = lines.iter().rev().take(MAX_OUTPUT).map_while(|line| {
+    let lines = lines.map_while(|line| {
         let line = plain_text(line, room.checked_sub(1)?);
         room = room.saturating_sub(line.len() + 1);
         Some(line)
     });
-    let mut lines: Vec<_> = lines.collect();
-    lines.reverse();
-    lines
+    lines.collect()
 }
 
 /// Returns the number of bytes of the texts of a row.
@@ -516,8 +521,7 @@ fn output_bytes(lines: &[String]) -> usize {
 fn clean_outcome(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Failed(message) => {
-            let lines = message.lines().take(16).map(|line| plain_text(line, LINE));
-            Outcome::Failed(lines.collect::<Vec<_>>().join("\n"))
+            Outcome::Failed(clean_lines(message.lines().take(16)).join("\n"))
         }
         outcome => outcome,
     }

@@ -77,8 +77,8 @@ impl Board {
         WeakBoard(Arc::downgrade(&self.link))
     }
 
-    /// Returns the time on the board's clock, for example for
-    /// [`Outbox::batch`](crate::relay::Outbox::batch).
+    /// Returns the time on the board's clock, for example to
+    /// [check](crate::relay::Relays::check) the senders of its relays once per second.
     pub fn now(&self) -> Duration {
         self.link.now()
     }

@@ -15,9 +15,11 @@ use crate::plain_text::plain_text;
 /// The maximum number of events that wait for the next batch.
 const WAITING: usize = 4_096;
 
-/// The maximum number of bytes of the events and jobs of a batch as JSON. The rest of a
-/// batch is smaller than 1 KiB.
-const ROOM: usize = SIZE - 1_024;
+/// The minimum number of bytes of a batch as JSON, into which every event fits: four texts
+/// and an output of 4 KiB, in which each character may be escaped.
+const SIZE_MIN: usize = 48 << 10;
+/// The maximum number of bytes of a batch without its events and jobs.
+const HEAD: usize = 1_024;
 
 /// The time between two key batches of a board without rows, and the number of rows that
 /// adds as much.
@@ -31,7 +33,7 @@ const KEY_ROWS: u128 = 1_000;
 /// lost; with many rows it is less often, by 5 s per 1,000 rows. The first batch is a key
 /// batch as well.
 ///
-/// A batch has at most 1 MiB as JSON. Events that do not fit wait for the next batch, and the
+/// A batch has at most 1 MiB as JSON, or another [size](Self::with_batch_size). Events that do not fit wait for the next batch, and the
 /// jobs of a key are divided among several batches. At most 4,096 events wait. Beyond them,
 /// those that wait are dropped, and the next batch is a key batch. Texts and lines of more
 /// than 4 KiB are cut, and their control characters are removed.
@@ -66,6 +68,8 @@ const KEY_ROWS: u128 = 1_000;
 pub struct Outbox {
     node: String,
     boot: u64,
+    /// The maximum number of bytes of a batch.
+    size: usize,
     /// The number of the last batch.
     seq: u64,
     /// The jobs that run after all events that were pushed, with the time of their start.
@@ -88,12 +92,21 @@ impl Outbox {
         Self {
             node: plain_text(node, NAME - ellipsis),
             boot: RandomState::new().build_hasher().finish() % BOOTS,
+            size: SIZE,
             seq: 0,
             rows: BTreeMap::new(),
             events: VecDeque::new(),
             key: None,
             rest: None,
         }
+    }
+
+    /// Sets the maximum number of bytes of a batch as JSON, for a way that takes no larger
+    /// messages. It is at least 48 KiB, and at most 1 MiB, which is the default.
+    pub const fn with_batch_size(mut self, bytes: usize) -> Self {
+        self.size = if bytes < SIZE_MIN { SIZE_MIN } else { bytes };
+        self.size = if bytes > SIZE { SIZE } else { self.size };
+        self
     }
 
     /// Adds an event to the next batch.
@@ -126,10 +139,10 @@ impl Outbox {
 
     /// Returns the events since the last batch as a batch, which may be empty.
     ///
-    /// `now` is the time on the clock of the board, and `next` the time until the next
-    /// batch.
+    /// `now` is the time on the clock of the board, as [`Events::now`](crate::Events::now)
+    /// returns it, and `next` the time until the next batch.
     pub fn batch(&mut self, now: Duration, next: Duration) -> Batch {
-        self.batch_within(ROOM, now, next)
+        self.batch_within(self.size - HEAD, now, next)
     }
 
     fn batch_within(&mut self, mut room: usize, now: Duration, next: Duration) -> Batch {

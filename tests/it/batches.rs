@@ -303,12 +303,26 @@ fn jobs_that_exceed_a_batch_are_divided_among_several() {
 }
 
 #[test]
+fn a_batch_has_the_size_that_its_way_takes() {
+    for (size, limit) in [(0, 48 << 10), (65_507, 65_507), (usize::MAX, 1 << 20)] {
+        let mut outbox = Outbox::new("\"".repeat(64)).with_batch_size(size);
+        (1..=4_000).for_each(|id| {
+            let row = Row::new(format!("{id}: ")).with_text("x".repeat(300));
+            outbox.push(Event::Added { at: Duration::MAX, job: job(u64::MAX - id), row });
+        });
+        let length = outbox.batch(Duration::MAX, Duration::MAX).to_json().unwrap().len();
+        assert!((limit - 2_048..=limit).contains(&length), "{length}");
+    }
+}
+
+#[test]
 fn events_that_exceed_a_batch_wait_for_the_next_one() {
     let (board, mut events) = board();
     let mut relay = board.relay(RelayOptions::new("h1").text(4_096));
-    let (mut outbox, mut seen) = (Outbox::new("h1"), Seen::default());
+    let mut outbox = Outbox::new("h1").with_batch_size(0);
+    let mut seen = Seen::default();
     relay.receive(batch(&mut outbox, 1, []));
-    let long = "\u{1}\"\u{1b}[31m\\".repeat(10_000);
+    let long = "\u{1b}[31m\"\\".repeat(10_000);
     let output = vec![long.clone(); 64];
     let progress =
         Progress::new(1, 2).with_text(&*long).with_unit(Unit::Named(long.clone().into()));
@@ -317,13 +331,16 @@ fn events_that_exceed_a_batch_wait_for_the_next_one() {
     outbox.push(Event::Line { at: SECOND, text: long.clone() });
     let change = Change::default().with_prefix(&*long).with_text(&*long).with_output(output);
     let change = change.with_progress(progress);
-    for change in vec![change; 40] {
+    for change in vec![change; 3] {
         outbox.push(Event::Changed { at: SECOND, job: job(1), change });
     }
     outbox.push(Event::Ended { at: SECOND, job: job(1), outcome: Outcome::Failed(long) });
-    let batches =
-        std::iter::from_fn(|| outbox.has_more().then(|| relay.receive(batch(&mut outbox, 2, []))));
-    assert_eq!(batches.collect::<Vec<_>>(), [Received::Applied; 2]);
+    let batches = std::iter::from_fn(|| {
+        let sent = outbox.has_more().then(|| batch(&mut outbox, 2, []))?;
+        assert!(sent.to_json().expect("a batch").len() <= 48 << 10);
+        Some(relay.receive(sent))
+    });
+    assert_eq!(batches.collect::<Vec<_>>(), [Received::Applied; 6]);
     seen.read(&mut events);
     assert_eq!((seen.rows.len(), seen.lines.len(), seen.outcomes.len()), (0, 1, 1));
 }
