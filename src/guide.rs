@@ -1,5 +1,5 @@
 //! The rules of the board, the algorithm of the merge, a comparison with other crates,
-//! their names here, and recipes for pools.
+//! their names here, boards of several processes, and recipes for pools.
 
 #[cfg(feature = "std")]
 /// What the board means, how it draws, and what it survives: the contract of everything
@@ -25,6 +25,10 @@ pub mod merge {}
 ///
 #[doc = include_str!("guide/pictures/classic-80.html")]
 pub mod migrate {}
+
+#[cfg(feature = "relay")]
+#[doc = include_str!("guide/processes.md")]
+pub mod processes {}
 
 #[cfg(feature = "std")]
 #[doc = include_str!("guide/recipes.md")]

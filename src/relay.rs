@@ -37,6 +37,9 @@
 //! an [`Outbox`], and the receiver applies the batches with [`Relay::receive`], or those of
 //! many senders with [`Relays::receive`].
 //!
+//! [`guide::processes`](crate::guide::processes) says which way to use when, what is lost when,
+//! and what the format is.
+//!
 //! [`Console::auto`]: crate::Console::auto
 //!
 //! Requires the feature `relay`.
