@@ -501,6 +501,30 @@ fn a_prefix_without_a_text_does_not_move_its_bar() {
     }
 }
 
+// Rule 16
+#[test]
+fn a_bar_is_not_long_at_the_cost_of_pinned_numbers() {
+    let mut board = Board::default();
+    let bytes = |done, total| Progress::new(done * MIB, total * MIB).with_unit(Unit::Bytes);
+    board.add(1, row("worker 1: ", "corpus.tar").with_progress(bytes(170, 286)));
+    let total = bytes(355, 914).with_seconds_left(2);
+    board.add(2, row("total: ", "0/484").with_progress(total).with_pinned(true));
+    board.assert(
+        80,
+        &[
+            "⠋ worker 1  corpus.tar    ━━━━━━━━━━━━─────────  59%  170/286 MiB",
+            "  total     0/484         ━━━━━━━━─────────────  38%  355/914 MiB       2s left",
+        ],
+    );
+    board.assert(
+        70,
+        &[
+            "⠋ worker 1  corpus.tar    ━━━━━━━━━━━━━━──────────  59%  170/286 MiB",
+            "  total     0/484         ━━━━━━━━━───────────────  38%       2s left",
+        ],
+    );
+}
+
 // Rule 9
 #[test]
 fn a_pinned_prefix_has_the_column_if_no_row_has_a_text() {

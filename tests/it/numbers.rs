@@ -146,6 +146,20 @@ fn a_rate_wider_than_its_column_stands_behind_the_text() {
     );
 }
 
+// Rules 14, 16
+#[test]
+fn a_count_leaves_its_column_before_the_time_of_silence_is_dropped() {
+    let mut board = Board::default();
+    let prefix = "the long name of a row without a text: ";
+    board.add(1, Row::new(prefix).with_progress(Progress::new(1_000, None)));
+    board.add(2, Row::new("copy: ").with_text("a").with_progress(Progress::new(1, 2)));
+    let first = |board: &Board| board.shows(120, 40).lines().next().map(str::to_owned);
+    let name = prefix.trim_end_matches(": ");
+    assert_eq!(first(&board), Some(format!("⠋ {name}    1,000")));
+    board.wait(14);
+    assert_eq!(first(&board), Some(format!("⠼ {name}  1,000  quiet 14s")));
+}
+
 proptest! {
     // Rules 10, 14, 16, 17
     #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Widths {
     count: usize,
     rate: usize,
     left: usize,
+    /// The widest count of pinned rows, and the time left if one of them has it.
+    pinned: [usize; 2],
 }
 
 /// The columns of a frame. A width of 0 means that there is no such column.
@@ -76,6 +78,7 @@ pub(crate) struct History {
     count: Recent,
     rate: Recent,
     left: Recent,
+    pinned: [Recent; 2],
 }
 
 impl History {
@@ -104,13 +107,18 @@ impl History {
         let bars = needs.clone().filter(|need| need.bar);
         let text = widest(bars.map(|need| need.beyond(usual)));
         let text = text.next_multiple_of(4).min(TEXTS[0].max(columns * 3 / 10));
-        let has_left = rows.clone().any(|need| need.left);
+        let pinned = needs.clone().filter(|need| need.bar && need.pinned);
+        let [pinned_count, pinned_left] = &mut self.pinned;
         let widths = Widths {
             prefix,
             text: self.text.keep(text, now),
             count: self.count.keep(widest(rows.clone().map(|need| need.count)), now),
-            rate: self.rate.keep(widest(rows.map(|need| need.rate)), now),
-            left: self.left.keep(if has_left { LEFT } else { 0 }, now),
+            rate: self.rate.keep(widest(rows.clone().map(|need| need.rate)), now),
+            left: self.left.keep(widest(rows.map(Need::left)), now),
+            pinned: [
+                pinned_count.keep(widest(pinned.clone().map(|need| need.count)), now),
+                pinned_left.keep(widest(pinned.map(Need::left)), now),
+            ],
         };
         Layout::new(widths, { needs }.any(|need| need.bar), columns)
     }
@@ -125,11 +133,16 @@ impl Need {
         }
         (self.prefix + with_gap(self.text)).saturating_sub(with_gap(prefix))
     }
+
+    /// Returns the columns of the time left.
+    fn left(self) -> usize {
+        if self.left { LEFT } else { 0 }
+    }
 }
 
 impl Layout {
     fn new(widths: Widths, bars: bool, columns: usize) -> Self {
-        let Widths { prefix, text, count, rate, left } = widths;
+        let Widths { prefix, text, count, rate, left, pinned } = widths;
         if !bars {
             let text = columns.saturating_sub(MARK + with_gap(prefix));
             return Self { columns, prefix, text, ..Self::default() };
@@ -146,7 +159,7 @@ impl Layout {
             let layout =
                 Self { prefix: short, text: text_kept, bar, count, rate, left, ..bars_only };
             if let Some(over) = columns.checked_sub(layout.end()) {
-                return layout.widen(over, text);
+                return layout.widen(over, text, pinned);
             }
         }
         // No bar: prefix, text and percentage.
@@ -154,16 +167,20 @@ impl Layout {
         Self { prefix, text, ..bars_only }
     }
 
-    /// Gives the columns that are left over to the bar and the text.
-    fn widen(self, mut over: usize, text: usize) -> Self {
-        let mut give = |width: usize, most: usize| {
-            let given = most.saturating_sub(width).min(over);
-            over -= given;
+    /// Gives the columns that are left over to the bar and the text. The bar is not long at
+    /// the cost of the count and the time left of pinned rows.
+    fn widen(self, mut over: usize, text: usize, [count, left]: [usize; 2]) -> Self {
+        let give = |width: usize, most: usize, over: &mut usize| {
+            let given = most.saturating_sub(width).min(*over);
+            *over -= given;
             width + given
         };
-        let bar = give(self.bar, BARS[1]);
-        let text = give(self.text, text);
-        Self { bar: give(bar, BARS[2]), text, ..self }
+        let bar = give(self.bar, BARS[1], &mut over);
+        let text = give(self.text, text, &mut over);
+        let numbers = with_gap(count.max(self.count)) + with_gap(self.rate) + with_gap(left);
+        let beyond = (self.percent_end() + numbers).saturating_sub(self.end());
+        over = over.checked_sub(beyond).unwrap_or(over);
+        Self { bar: give(bar, BARS[2], &mut over), text, ..self }
     }
 
     /// Returns the column at which texts start.

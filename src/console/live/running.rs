@@ -111,7 +111,12 @@ impl Pen<'_> {
         let faint = self.theme.styles.faint;
         let quiet = self.quiet(shown);
         let counts_end = if layout.count > 0 { layout.count_end() } else { layout.percent_end() };
-        let in_column = layout.bars && line.width() + with_gap(cells.count.width) <= counts_end;
+        let least = shown.text.width.min(SHORT_TEXT);
+        let count_end = line.width() + with_gap(cells.count.width);
+        // The count leaves its column if only then the time without updates has room.
+        let quiet_end = quiet.as_ref().map(|quiet| count_end + least + with_gap(quiet.long.width));
+        let leaves = quiet_end.is_some_and(|end| counts_end < end && end <= layout.columns);
+        let in_column = layout.bars && count_end <= counts_end && !leaves;
         let mut behind: Vec<(&Cell, Style)> = Vec::new();
         let mut until = layout.columns;
         if in_column && cells.count.width > 0 {
@@ -123,7 +128,6 @@ impl Pen<'_> {
         let rate = (&cells.rate, faint);
         let rate = Some(rate).filter(|rate| rate.0.width > 0 && quiet.is_none());
         behind.extend(rate.filter(|_| !rate_in_column));
-        let least = shown.text.width.min(SHORT_TEXT);
         let room = until.saturating_sub(line.width());
         let needs = |parts: &[(&Cell, Style)]| -> usize {
             parts.iter().map(|(part, _)| with_gap(part.width)).sum()
