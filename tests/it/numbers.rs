@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use active_status::event::{Change, Progress, Row};
 use active_status::progress::Unit;
-use active_status::{Outcome, Status};
+use active_status::testing::Screen;
+use active_status::{Event, Outcome, Status};
 use proptest::prelude::*;
 
 use crate::shown::{Board, id};
@@ -96,6 +97,17 @@ fn rows(shown: &str) -> Vec<&str> {
     shown.lines().filter(|line| !line.starts_with("    ")).collect()
 }
 
+/// Checks that each number that a screen shows is one of those that the widest shows.
+fn check(widest: &str, shown: &str) -> Result<(), TestCaseError> {
+    let (whole, rows) = (rows(widest), rows(shown));
+    prop_assert_eq!(whole.len(), rows.len(), "{}{}", widest, shown);
+    for (whole, row) in whole.into_iter().zip(rows) {
+        let cut: Vec<_> = numbers(row).difference(&numbers(whole)).copied().collect();
+        prop_assert!(cut.is_empty(), "{:?} in\n{}\nof\n{}", cut, shown, widest);
+    }
+    Ok(())
+}
+
 // Rules 13, 16
 #[test]
 fn an_elapsed_time_is_never_cut() {
@@ -174,11 +186,34 @@ proptest! {
         board.now += Duration::from_millis(after);
         let widest = board.shows(WIDEST, screen_rows);
         let shown = board.shows(columns, screen_rows);
-        let (whole, rows) = (rows(&widest), rows(&shown));
-        prop_assert_eq!(whole.len(), rows.len(), "{}{}", widest, shown);
-        for (whole, row) in whole.into_iter().zip(rows) {
-            let cut: Vec<_> = numbers(row).difference(&numbers(whole)).copied().collect();
-            prop_assert!(cut.is_empty(), "{:?} in\n{}\nof\n{}", cut, shown, widest);
+        check(&widest, &shown)?;
+    }
+
+    // Rules 10, 16
+    #[test]
+    fn columns_that_keep_their_width_cut_no_number(
+        jobs in prop::collection::vec(any_job(), 1..8),
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), any_progress(), 0..3_000_u64),
+            1..12,
+        ),
+        columns in 20..200_u16,
+    ) {
+        let mut screens = [WIDEST, columns].map(|columns| Screen::new(columns, 24));
+        let apply = |screens: &mut [Screen; 2], event| {
+            screens.iter_mut().for_each(|screen| screen.apply(&event));
+        };
+        let mut at = Duration::ZERO;
+        for (job, (row, _)) in (1..).zip(&jobs) {
+            apply(&mut screens, Event::Added { at, job: id(job), row: row.clone() });
+        }
+        for (job, progress, wait) in changes {
+            at += Duration::from_millis(wait);
+            let job = id(job.index(jobs.len()) as u64 + 1);
+            let change = Change::default().with_progress(progress);
+            apply(&mut screens, Event::Changed { at, job, change });
+            let [widest, shown] = screens.each_mut().map(|screen| screen.draw(at).to_string());
+            check(&widest, &shown)?;
         }
     }
 }
