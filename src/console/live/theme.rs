@@ -36,7 +36,8 @@ use crate::console::text::{clean, width};
 ///
 /// ```
 /// use active_status::console::Part;
-/// use active_status::{Console, Status, Theme};
+/// use active_status::testing::{Screen, VirtualClock};
+/// use active_status::{JobOptions, Status, Theme};
 /// use anstyle::{AnsiColor, Style};
 ///
 /// let theme = Theme::new()
@@ -44,8 +45,12 @@ use crate::console::text::{clean, width};
 ///     .spinner("◐◓◑◒")
 ///     .color(Status::Normal, AnsiColor::Magenta.on_default())
 ///     .style(Part::Faint, Style::new());
-/// let board = Console::auto().theme(theme).open();
-/// board.shutdown();
+///
+/// let (board, mut events) = VirtualClock::new().board();
+/// let job = board.add_job(JobOptions::new().prefix("copy: ").total(4));
+/// job.tick();
+/// let mut screen = Screen::new(30, 10).with_theme(theme);
+/// assert_eq!(screen.show(&mut events).rows(), ["◐ copy  ██▊········  25%  1/4"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a theme does nothing until a console has it"]
