@@ -372,7 +372,7 @@ fn batches_of_further_senders_are_counted_until_one_is_lost() {
 }
 
 #[test]
-fn jobs_are_abandoned_if_the_board_closes_before_the_relays_are_dropped() {
+fn jobs_are_abandoned_if_the_board_closes_before_relays_drop() {
     let mut shown = shown();
     shown.relays.receive(&one_row(1));
     shown.board.close();
