@@ -22,10 +22,14 @@ use crate::board::lock::ignore_poison;
 use crate::board::relayed::WeakBoard;
 use crate::io::parent::{ACCEPTED, ANSWER, SCHEME, VARIABLE};
 use crate::plain_text::plain_text;
-use crate::relay::Relay;
+use crate::relay::limits::Limits;
+use crate::relay::{Relay, RelayOptions};
 
-/// The maximum number of connections at once.
+/// The maximum number of connections at once, and the limits over all of them on jobs and on
+/// rows and lines per second.
 const CONNECTIONS: usize = 256;
+const JOBS: usize = 20_000;
+const PER_SECOND: u32 = 5_000;
 /// The maximum time that [`Adoption::finish`] waits.
 const FINISH: Duration = Duration::from_secs(2);
 /// The maximum lengths in bytes of the first line of a connection, and of a name.
@@ -42,7 +46,8 @@ impl Board {
     /// killed are [lost](crate::Outcome::Lost).
     ///
     /// At most 256 processes are adopted at once; others behave as if there were no
-    /// parent. While a descendant is connected, it keeps the board open, as a
+    /// parent. Together they have at most 20,000 jobs, and 5,000 new rows and lines per
+    /// second. While a descendant is connected, it keeps the board open, as a
     /// [`Job`](crate::Job) does.
     ///
     /// Requires the feature `relay`, in the descendants as well, and a Unix system.
@@ -75,7 +80,11 @@ impl Board {
         DirBuilder::new().mode(0o700).create(&folder.0)?;
         let socket = folder.0.join("board");
         let listener = UnixListener::bind(&socket)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            limits: Limits::new(JOBS, PER_SECOND, self.now()),
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        });
         let (board, state) = (self.downgrade(), Arc::clone(&shared));
         let listening = move || listen(&listener, &board, &state);
         let listener =
@@ -159,8 +168,8 @@ impl Drop for Folder {
 }
 
 /// What an adoption and its threads share.
-#[derive(Default)]
 struct Shared {
+    limits: Arc<Limits>,
     state: Mutex<State>,
     /// Notified when a connection has ended.
     ended: Condvar,
@@ -203,9 +212,8 @@ fn start(stream: UnixStream, board: Board, shared: &Arc<Shared>) {
     drop(state);
     let connection = Connection(Arc::clone(shared));
     let relay = move || {
-        let _connection = connection;
         // An error has the same meaning as the end: the process is gone.
-        let _ended = relay(stream, &board);
+        let _ended = relay(stream, &board, &connection.0.limits);
     };
     let thread = thread::Builder::new().name("active-status-relay".into());
     let _not_started = thread.spawn(relay);
@@ -229,7 +237,7 @@ struct Hello {
     pid: u32,
 }
 
-fn relay(mut stream: UnixStream, board: &Board) -> io::Result<()> {
+fn relay(mut stream: UnixStream, board: &Board, limits: &Arc<Limits>) -> io::Result<()> {
     // Some systems inherit this from the listener.
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(ANSWER))?;
@@ -237,7 +245,8 @@ fn relay(mut stream: UnixStream, board: &Board) -> io::Result<()> {
     let mut hello = Vec::new();
     lines.by_ref().take(HELLO).read_until(b'\n', &mut hello)?;
     let Hello { v: 1, name, pid } = serde_json::from_slice(&hello)? else { return Ok(()) };
-    let relay: Relay = board.relay(format!("{}[{pid}]", plain_text(&name, NAME)));
+    let options = RelayOptions::new(format!("{}[{pid}]", plain_text(&name, NAME)));
+    let relay = Relay::new(board, options, Arc::clone(limits), true);
     stream.write_all(&[ACCEPTED])?;
     stream.set_read_timeout(None)?;
     relay.read(lines)?;

@@ -160,6 +160,36 @@ fn the_257th_connection_is_refused_until_another_ends() {
 }
 
 #[test]
+fn the_limit_on_jobs_is_over_all_connections() {
+    within_a_minute(|| {
+        let (board, mut events) = board();
+        let adoption = board.adopt().expect("a socket");
+        let jobs = (1..=7_000).map(|id| format!("{{\"event\":\"added\",\"at\":1,\"job\":{id}}}\n"));
+        let lines: String =
+            jobs.chain([r#"{"event":"line","at":1,"text":"done"}"#.into()]).collect();
+        let send = || {
+            let (mut stream, _) = connect(&adoption, HELLO);
+            writeln!(stream, "{lines}").expect("a reader");
+            stream
+        };
+        let (mut rows, mut done) = (0, 0);
+        // The streams stay open until all has been read, so that no job is lost before.
+        thread::scope(|scope| {
+            let senders: Vec<_> = (0..3).map(|_| scope.spawn(send)).collect();
+            while done < 3 {
+                match events.recv_blocking().expect("an event") {
+                    Event::Added { .. } => rows += 1,
+                    Event::Line { text, .. } => done += u32::from(text.ends_with("done")),
+                    _ => {}
+                }
+            }
+            drop(senders);
+        });
+        assert_eq!(rows, 20_000);
+    });
+}
+
+#[test]
 fn an_adoption_does_not_keep_its_board_open() {
     within_a_minute(|| {
         let (board, mut events) = board();
