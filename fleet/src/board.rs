@@ -56,11 +56,14 @@ pub async fn run_board(
 
 fn show(counts: &Counts, total: &Job) {
     let Counts { taken, later, dead, nodes, .. } = *counts;
-    let mut text = format!("{nodes} nodes, {taken} running");
-    for (number, what) in [(later, "after an error"), (dead, "dead")] {
+    let mut text = format!("{nodes} nodes");
+    for (number, what) in [(dead, "dead"), (later, "to retry")] {
         if number > 0 {
             text += &format!(", {number} {what}");
         }
+    }
+    if dead + later == 0 {
+        text += &format!(", {taken} running");
     }
     total.set_text(text);
     total.set_total(counts.fed);

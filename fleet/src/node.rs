@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::Duration;
 
 use active_status::event::plain_text;
@@ -107,17 +108,12 @@ pub struct Summary {
 /// # Errors
 ///
 /// Fails if the server refuses what the node does. A server that is away is waited for.
-pub async fn run_node<F, W, E>(
+pub async fn run_node<E: fmt::Display>(
     engine: Engine,
     options: NodeOptions,
-    work: F,
+    work: impl AsyncFn(&Entry, &Job) -> Result<Vec<u8>, E>,
     stop: impl Future<Output = ()>,
-) -> Result<Summary, EngineError>
-where
-    F: Fn(Entry, Job) -> W,
-    W: Future<Output = Result<Vec<u8>, E>>,
-    E: fmt::Display,
-{
+) -> Result<Summary, EngineError> {
     let clock = since_1970();
     let (board, events) = board_with_clock(clock.clone());
     let [shown, events] = tee(events);
@@ -177,7 +173,7 @@ struct Node {
     engine: Engine,
     board: Board,
     /// The items for the workers.
-    queue: WorkQueue<Pending<Entry>>,
+    queue: WorkQueue<Pending<Rc<Entry>>>,
     /// The number of items that run or wait for a worker, at most.
     capacity: usize,
     hands: RefCell<Hands>,
@@ -192,18 +188,18 @@ struct Node {
 #[derive(Default)]
 struct Hands {
     /// The entries whose leases are renewed.
-    held: HashMap<String, Entry>,
+    held: HashMap<String, Rc<Entry>>,
     /// The number of items that run or wait for a worker.
     busy: usize,
     /// Items that must run alone, because the node that worked on them was lost too often.
-    alone: VecDeque<Entry>,
+    alone: VecDeque<Rc<Entry>>,
     /// Whether such an item is the only one in hand.
     runs_alone: bool,
 }
 
 /// An item that was worked on.
 struct Done {
-    entry: Entry,
+    entry: Rc<Entry>,
     result: Result<Vec<u8>, String>,
 }
 
@@ -256,10 +252,10 @@ impl Node {
 
     /// Runs an item that may kill the node while the node has no other, which would count as
     /// killed by it.
-    async fn run_alone(&self, entry: Entry) -> Result<(), EngineError> {
+    async fn run_alone(&self, entry: Rc<Entry>) -> Result<(), EngineError> {
         let others: Vec<_> = {
             let mut hands = self.hands.borrow_mut();
-            let others = hands.alone.drain(..).map(|entry| entry.id).collect();
+            let others = hands.alone.drain(..).map(|entry| entry.id.clone()).collect();
             hands.held.retain(|id, _| *id == entry.id);
             others
         };
@@ -281,7 +277,8 @@ impl Node {
         }
         let mut hands = self.hands.borrow_mut();
         for entry in entries {
-            if hands.held.insert(entry.id.clone(), entry.clone()).is_some() {
+            let entry = Rc::new(entry);
+            if hands.held.insert(entry.id.clone(), Rc::clone(&entry)).is_some() {
                 continue;
             }
             if self.engine.options().runs_alone(entry.deaths) {
@@ -295,12 +292,11 @@ impl Node {
     }
 
     /// Runs the workers until the queue is closed, and settles what they have done.
-    async fn work<F, W, E>(&self, workers: usize, work: &F) -> Result<(), EngineError>
-    where
-        F: Fn(Entry, Job) -> W,
-        W: Future<Output = Result<Vec<u8>, E>>,
-        E: fmt::Display,
-    {
+    async fn work<E: fmt::Display>(
+        &self,
+        workers: usize,
+        work: &impl AsyncFn(&Entry, &Job) -> Result<Vec<u8>, E>,
+    ) -> Result<(), EngineError> {
         let (sender, done) = channel::unbounded();
         let worker =
             |_, row: Job| self.queue.clone().then(move |entry| run(entry, row.clone(), work));
@@ -329,7 +325,7 @@ impl Node {
             }
             let results: Vec<_> = batch
                 .iter()
-                .filter_map(|done| Some((&done.entry, done.result.as_deref().ok()?)))
+                .filter_map(|done| Some((&*done.entry, done.result.as_deref().ok()?)))
                 .collect();
             let mut summary = self.summary.get();
             if !results.is_empty() {
@@ -401,7 +397,7 @@ impl Node {
         for entry in &left {
             hands.held.remove(&entry.id);
         }
-        left.into_iter().map(|entry| entry.id).collect()
+        left.into_iter().map(|entry| entry.id.clone()).collect()
     }
 
     /// Waits until a read that was under way when the node stopped has surely ended, if the
@@ -430,7 +426,7 @@ enum Step {
     /// Takes up to this number of items.
     Take(usize),
     /// Runs an item while the node has no other.
-    Alone(Entry),
+    Alone(Rc<Entry>),
     Stop,
 }
 
@@ -455,14 +451,14 @@ impl Hands {
 }
 
 /// Works on an item, on the row of its worker.
-async fn run<F, W, E>(entry: Entry, row: Job, work: &F) -> Done
-where
-    F: Fn(Entry, Job) -> W,
-    W: Future<Output = Result<Vec<u8>, E>>,
-    E: fmt::Display,
-{
+async fn run<E: fmt::Display>(
+    entry: Rc<Entry>,
+    row: Job,
+    work: &impl AsyncFn(&Entry, &Job) -> Result<Vec<u8>, E>,
+) -> Done {
     row.set_text(name(&entry.item));
-    let call = async { work(entry.clone(), row.clone()).await };
+    // The call itself may panic as well.
+    let call = async { work(&entry, &row).await };
     let result = match AssertUnwindSafe(call).catch_unwind().await {
         Ok(Ok(result)) if result.len() > MAX_PAYLOAD => {
             Err(format!("the result has {} bytes, at most {MAX_PAYLOAD} are stored", result.len()))
@@ -510,12 +506,9 @@ impl<S: Stream<Item = Event> + Unpin, C: Fn() -> Duration> Publisher<S, C> {
         let mut batch = Vec::new();
         match self.watch {
             Some(Watch { watched: true, .. }) => {
-                // A batch that is too large is left out, and the next one holds all rows.
+                // An outbox makes no batch that is too large.
                 let next = self.outbox.batch((self.clock)(), self.rest).to_json();
-                batch = next.unwrap_or_else(|_| {
-                    self.outbox.skip();
-                    Vec::new()
-                });
+                batch = next.unwrap_or_default();
             }
             _ => self.outbox.skip(),
         }

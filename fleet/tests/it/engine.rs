@@ -222,6 +222,17 @@ fn an_item_with_a_result_is_not_queued_again() {
     assert_eq!(block_on(a.fail(two, "no")), Ok(Failed::Ignored));
     block_on(a.claim(10)).unwrap();
     assert!(counts(&a).are_settled());
+
+    // The same, but the item is queued and taken again before there is a result.
+    feed(&a, &["three"]);
+    let first = take_one(&a);
+    block_on(a.fail(&first, "no")).unwrap();
+    block_on(a.claim(10)).unwrap();
+    let second = take_one(&a);
+    complete(&b, &first, "done");
+    assert_eq!(counts(&a).taken, 1);
+    assert_eq!(block_on(a.fail(&second, "no")), Ok(Failed::Ignored));
+    assert!(counts(&a).are_settled());
 }
 
 #[test]
@@ -301,19 +312,23 @@ fn a_claim_takes_at_most_the_given_number() {
 #[test]
 fn a_jump_of_the_servers_clock_takes_nothing_from_the_living() {
     let mut queue = Queue::new();
-    let (a, b) = (queue.engine("a"), queue.engine("b"));
+    let a = queue.engine("a");
+    let options = QueueOptions::new("q").lease(Duration::from_secs(60));
+    let b = Engine::new(queue.server.address(), options, "b").unwrap();
     feed(&a, &["one"]);
     let entry = take_one(&a);
     // Everything looks idle for an hour.
     let jump = ["XCLAIM", "{q}:work", "pool", a.consumer(), "0", &entry.id];
     queue.raw::<()>(&[&jump[..], &["IDLE", "3600000", "JUSTID"]].concat());
+    // Half a lease has not passed by the clock of the node that looks.
     assert_eq!(block_on(b.claim(10)).unwrap().entries, []);
-    // The node is alive, and renews its lease before the second look.
+    assert_eq!(block_on(b.claim(10)).unwrap().entries, []);
+    // The node is alive, and renews its lease meanwhile.
     assert_eq!(block_on(a.renew(slice::from_ref(&entry.id))).unwrap().lost, [""; 0]);
     assert_eq!(block_on(b.claim(10)).unwrap().entries, []);
     assert_eq!(queue.raw::<u64>(&["EXISTS", "{q}:deaths"]), 0);
     // The node is lost.
-    assert_eq!(claim(&b).0[0].item, b"one");
+    assert_eq!(claim(&queue.engine("c")).0[0].item, b"one");
 }
 
 #[test]
@@ -378,6 +393,8 @@ fn events_are_kept_only_while_a_board_looks() {
     block_on(b.publish(b"3")).unwrap();
     block_on(a.publish(b"4")).unwrap();
     assert_eq!(block_on(board.batches(&mut place)).unwrap(), [b"3", b"4"]);
+    block_on(a.publish(b"5")).unwrap();
+    assert_eq!(block_on(board.batches(&mut place)).unwrap(), [b"5"]);
     assert!(queue.raw::<u64>(&["PTTL", "{q}:events"]) <= 60_000);
     assert!(queue.raw::<u64>(&["TTL", "{q}:watch"]) <= 15);
     assert_eq!(counts(&a).nodes, 2);

@@ -339,7 +339,7 @@ pub(crate) fn run_node_if_asked() {
     if let Ok(grace) = variable("GRACE").parse() {
         options = options.grace(Duration::from_secs(grace));
     }
-    let work = async |entry: Entry, _row: Job| work(&entry, Path::new(&folder)).await;
+    let work = async |entry: &Entry, _row: &Job| work(entry, Path::new(&folder)).await;
     smol::block_on(run_node(engine, options, work, stop)).expect("the node works");
 }
 

@@ -149,10 +149,10 @@ async fn work(
     let summary = run_node(
         engine,
         node,
-        |entry, row| {
-            let checksum = checksum.clone();
+        async |entry, row| {
+            let (checksum, path, row) = (checksum.clone(), entry.payload.clone(), row.clone());
             // Reading and hashing block.
-            smol::unblock(move || checksum.hash(&entry.payload, &row))
+            smol::unblock(move || checksum.hash(&path, &row)).await
         },
         stop,
     );
