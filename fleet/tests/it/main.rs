@@ -2,3 +2,5 @@
 
 mod commands;
 mod engine;
+#[cfg(feature = "tls")]
+mod tls;
