@@ -174,7 +174,8 @@ impl Theme {
         }
     }
 
-    /// Creates the theme of the original library, without columns.
+    /// Creates the theme of the original library, without columns. A row that is too wide is
+    /// cut at its end, even within a number.
     pub fn classic() -> Self {
         let table = Self::new();
         Self {
