@@ -1,5 +1,5 @@
 //! Measures what a record costs on its way from one board to another, a board of many
-//! senders, and the memory of a flood that is not read.
+//! senders, and the memory of floods that are not read.
 //!
 //! `cargo bench --features relay --bench relay` takes half a minute. With `-- --test` it
 //! makes a short run.
@@ -39,6 +39,7 @@ mod measure {
         }
         flood(if short { 10_000 } else { 2_000_000 });
         records(if short { 2 } else { 60 });
+        forged(if short { 10 } else { 5_000 });
     }
 
     /// A sender, whose jobs change.
@@ -141,7 +142,7 @@ mod measure {
         }
         let per_second = 1e6 / (micros(receiver) + micros(read));
         println!("\n`Relays` and the reader of the board: {per_second:.0} records per second");
-        println!("peak of the memory of both sides: {} MB", peak());
+        println!("peak of the memory of both sides: {} MB\n", peak());
     }
 
     /// Relays a flood to a board that is not read.
@@ -168,6 +169,35 @@ mod measure {
         println!("a flood of {jobs} jobs, {ends} ends and {ends} lines that is not read\n");
         println!("{:.1} s, {backlog} messages wait, peak: {} MB\n", time.as_secs_f64(), peak());
         drop((relay, events));
+    }
+
+    /// Relays batches of 1 MiB with the longest texts, each of another sender, to a board that
+    /// is not read.
+    fn forged(batches: u64) {
+        let (board, events) = board();
+        let mut relays = board.relays(RelaysOptions::new().per_second(u32::MAX));
+        let long = "x".repeat(2_000);
+        let text = format!(r#""prefix":"{long}","text":"{long}","output":["{long}","{long}"]"#);
+        let rows = (1..=128).map(|job| format!(r#"{{"event":"added","at":0,"job":{job},{text}}}"#));
+        let rows = rows.collect::<Vec<_>>().join(",");
+        reset_peak();
+        let mut time = Duration::ZERO;
+        timed(&mut time, || {
+            for boot in 0..batches {
+                let node = boot % 3_000;
+                let head =
+                    format!(r#""v":1,"node":"h{node}","boot":{boot},"seq":1,"at":0,"next":1"#);
+                relays.receive(format!("{{{head},\"events\":[{rows}]}}").as_bytes());
+                if boot % 100 == 0 {
+                    relays.check();
+                }
+            }
+        });
+        let (nodes, backlog) = (relays.nodes(), board.backlog());
+        println!("{batches} forged senders with a batch of 1 MiB each, not read\n");
+        let seconds = time.as_secs_f64();
+        println!("{seconds:.1} s, {nodes} nodes, {backlog} messages wait, peak: {} MB", peak());
+        drop((relays, events));
     }
 
     /// Forgets the peak of the memory, where the system can.

@@ -443,10 +443,14 @@ fn the_texts_of_all_jobs_have_a_limit() {
     // A row has room for a longer text, or another one its place, after a shorter one.
     relay.apply(changed(1, Change::default().with_prefix(&*long)));
     assert_eq!(events.drain().count(), 0);
-    relay.apply(changed(2, Change::default().with_text("")));
+    for _ in 0..3 {
+        relay.apply(changed(2, Change::default().with_text("")));
+    }
     relay.apply(changed(1, Change::default().with_prefix(&long[..900])));
     relay.apply(ended(3, Outcome::Finished));
-    relay.apply(added(20_000, Row::new("").with_text(&*long)));
+    for id in 20_000..20_003 {
+        relay.apply(added(id, Row::new("").with_text(&*long)));
+    }
     let seen = seen(&mut events);
     assert_eq!(seen.iter().filter(|event| event.starts_with('+')).count(), 1);
     assert_eq!(seen.len(), 5, "two changes, an end, a row, and a line that counts the others");
