@@ -332,6 +332,25 @@ fn the_limits_on_rows_are_over_all_senders() {
 }
 
 #[test]
+fn one_sender_has_a_part_of_the_common_limit() {
+    let mut shown = shown();
+    let mut outbox = Outbox::new("h1");
+    for part in 0..3 {
+        shown.receive(&mut outbox, (1..=3_500).map(|id| added(3_500 * part + id)));
+        shown.seen();
+    }
+    for _ in 0..3 {
+        let lines = vec![Event::Line { at: SECOND, text: "x".into() }; 3_500];
+        shown.receive(&mut outbox, lines);
+        shown.seen();
+    }
+    assert_eq!((shown.rows().len(), shown.said().len()), (10_000, 10_000));
+    shown.receive(&mut Outbox::new("h2"), [Event::Line { at: SECOND, text: "y".into() }]);
+    shown.pass(1);
+    assert_eq!(shown.said(), ["h2 y", "h1 … 1000 rows and lines not shown"]);
+}
+
+#[test]
 fn forged_senders_have_the_rows_and_lines_of_one_limit() {
     let mut shown = Shown::new(RelaysOptions::new().senders(8).jobs(1_000).per_second(10));
     let events =
