@@ -13,8 +13,9 @@ use std::io::{self, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use active_status::Job;
-use active_status_fleet::engine::{Engine, Entry, QueueOptions};
+use active_status::relay::{Outbox, RelaysOptions};
+use active_status::{Job, board};
+use active_status_fleet::engine::{Engine, Entry, Place, QueueOptions};
 use active_status_fleet::{LocalServer, NodeOptions, run_node};
 use async_signal::{Signal as StopSignal, Signals};
 use rustix::process::{Pid, Signal, kill_process};
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         }
     }
     memory(items);
+    events(if items > 1_000 { 80 } else { 1 });
     ExitCode::SUCCESS
 }
 
@@ -163,6 +165,68 @@ fn memory(items: usize) {
     let after = used(&server);
     before = before.min(after);
     say(format_args!("server: {} bytes per item with its result", (after - before) / items as u64));
+}
+
+/// Publishes the events of 100 nodes with 100 jobs each, four times per second, and prints
+/// what that costs.
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
+fn events(rounds: usize) {
+    let server = LocalServer::start(false, &[]).expect("redis-server is installed");
+    let node = engine(&server.address().to_string());
+    let watcher = engine(&server.address().to_string());
+    let before = used(&server);
+    let mut nodes: Vec<_> = (0..100)
+        .map(|number| {
+            let (board, events) = board();
+            let jobs: Vec<_> = (0..100).map(|_| board.add_job("worker: ")).collect();
+            jobs.iter().for_each(|job| job.start_progress(100_000));
+            (Outbox::new(format!("node {number}")), board, events, jobs)
+        })
+        .collect();
+    let (shown, mut rows) = board();
+    let mut relays = shown.relays(RelaysOptions::new());
+    let (mut place, mut received, mut largest) = (Place::default(), 0, 0);
+    let start = Instant::now();
+    block_on(async {
+        watcher.watch().await.expect("watched");
+        // The first read waits at the end of the stream, which begins with a batch.
+        let first = async {
+            smol::Timer::after(Duration::from_millis(200)).await;
+            node.publish(b"first").await
+        };
+        let (read, published) = smol::future::zip(watcher.batches(&mut place), first).await;
+        assert!(published.expect("published").watched && read.expect("batches").len() == 1);
+        for round in 0..rounds {
+            watcher.watch().await.expect("watched");
+            for (outbox, board, events, jobs) in &mut nodes {
+                for job in jobs {
+                    job.set_text(format_args!("compressing part-{round}.mov"));
+                    job.tick_by(7);
+                }
+                events.drain().for_each(|event| outbox.push(event));
+                let batch = outbox.batch(board.now(), Duration::from_millis(250));
+                node.publish(&batch.to_json().expect("a batch")).await.expect("published");
+            }
+            while received < (round + 1) * 100 {
+                for batch in watcher.batches(&mut place).await.expect("batches") {
+                    relays.receive(&batch);
+                    received += 1;
+                }
+                rows.drain().for_each(drop);
+            }
+            largest = largest.max(used(&server) - before);
+            let next = start + Duration::from_millis(250) * (round as u32 + 1);
+            smol::Timer::at(next).await;
+        }
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    let records = (rounds * 100 * 100) as f64;
+    say(format_args!(
+        "events: {:.0} records/s of {} nodes, {:.0} MB of the server",
+        records / seconds,
+        relays.nodes(),
+        largest as f64 / 1e6
+    ));
 }
 
 fn used(server: &LocalServer) -> u64 {

@@ -269,8 +269,10 @@ impl Node {
         Ok(())
     }
 
-    /// Passes entries to the workers, unless they are known.
-    async fn accept(&self, entries: Vec<Entry>) -> Result<(), EngineError> {
+    /// Passes entries to the workers, unless they are known. Gives them back if the node
+    /// should not begin them.
+    async fn accept(&self, mut entries: Vec<Entry>) -> Result<(), EngineError> {
+        entries.retain(|entry| !self.hands.borrow().held.contains_key(&entry.id));
         if self.is_stopping() || self.hands.borrow().runs_alone {
             let ids: Vec<_> = entries.into_iter().map(|entry| entry.id).collect();
             return self.engine.release(&ids).await;
@@ -278,9 +280,7 @@ impl Node {
         let mut hands = self.hands.borrow_mut();
         for entry in entries {
             let entry = Rc::new(entry);
-            if hands.held.insert(entry.id.clone(), Rc::clone(&entry)).is_some() {
-                continue;
-            }
+            hands.held.insert(entry.id.clone(), Rc::clone(&entry));
             if self.engine.options().runs_alone(entry.deaths) {
                 hands.alone.push_back(entry);
             } else {

@@ -225,6 +225,25 @@ fn a_node_that_should_stop_gives_its_items_back() {
 }
 
 #[test]
+fn connections_are_cut_while_a_node_stops() {
+    let mut fleet = Fleet::new();
+    let node = fleet.start("n1");
+    fleet.feed("wait", 2);
+    fleet.until("it has all items", |counts| counts.taken == 2);
+    // It finds both at once.
+    fleet.signal(node, Signal::STOP);
+    fleet.signal(node, Signal::TERM);
+    fleet.raw::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    fleet.signal(node, Signal::CONT);
+    fleet.until_said(node, "is back");
+    // It goes on with what it has.
+    assert_eq!((fleet.counts().taken, fleet.counts().queued), (2, 0));
+    fleet.let_go();
+    fleet.has_ended(node);
+    fleet.all_have_results();
+}
+
+#[test]
 fn a_node_without_grace_gives_running_items_back() {
     let mut fleet = Fleet::new();
     let first = fleet.start_with("n1", &[("GRACE", "0")]);

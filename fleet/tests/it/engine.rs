@@ -36,6 +36,14 @@ impl Queue {
         Engine::new(self.server.address(), options, node).expect("a queue")
     }
 
+    /// Returns an engine and what it reports.
+    fn engine_with_messages(&self) -> (Engine, Arc<Mutex<Vec<String>>>) {
+        let messages = Arc::<Mutex<Vec<String>>>::default();
+        let said = Arc::clone(&messages);
+        let report = move |message: &str| said.lock().unwrap().push(message.to_owned());
+        (self.engine("a").with_report(report), messages)
+    }
+
     fn raw<T: FromRedisValue>(&mut self, command: &[&str]) -> T {
         let mut call = Cmd::new();
         call.arg(command);
@@ -442,10 +450,7 @@ fn a_queue_is_kept_until_it_is_settled() {
 #[test]
 fn a_queue_that_is_gone_is_created_again() {
     let mut queue = Queue::new();
-    let messages = Arc::new(Mutex::new(Vec::new()));
-    let said = Arc::clone(&messages);
-    let engine =
-        queue.engine("a").with_report(move |message| said.lock().unwrap().push(message.to_owned()));
+    let (engine, messages) = queue.engine_with_messages();
     feed(&engine, &["one"]);
     let entry = take_one(&engine);
     assert_eq!(messages.lock().unwrap()[..], [""; 0]);
@@ -459,10 +464,7 @@ fn a_queue_that_is_gone_is_created_again() {
 #[test]
 fn a_server_that_is_away_is_waited_for() {
     let mut queue = Queue::new();
-    let messages = Arc::new(Mutex::new(Vec::new()));
-    let said = Arc::clone(&messages);
-    let engine =
-        queue.engine("a").with_report(move |message| said.lock().unwrap().push(message.to_owned()));
+    let (engine, messages) = queue.engine_with_messages();
     feed(&engine, &["one"]);
     let entry = take_one(&engine);
     queue.server.kill();
