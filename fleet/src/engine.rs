@@ -469,7 +469,7 @@ impl Engine {
     /// Counts the items of the queue.
     pub async fn counts(&self) -> Result<Counts, EngineError> {
         let [fed, queued, taken, later, results, dead, nodes] =
-            self.run::<[u64; 7]>(self.call(&self.scripts.counts)).await?;
+            self.query(&self.calls, &self.scripts.counts.read(&self.keys)).await?;
         Ok(Counts { fed, queued, taken, later, results, dead, nodes })
     }
 

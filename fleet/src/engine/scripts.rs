@@ -19,7 +19,7 @@
 use std::collections::HashMap;
 
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, RedisError, Script, ScriptInvocation, ToRedisArgs};
+use redis::{Cmd, FromRedisValue, RedisError, Script, ScriptInvocation, ToRedisArgs, cmd};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
@@ -74,6 +74,7 @@ impl Key {
 /// A script, with the keys that it uses.
 #[derive(Debug)]
 pub(super) struct Step {
+    source: String,
     script: Script,
     keys: &'static [Key],
 }
@@ -82,8 +83,18 @@ impl Step {
     /// Creates a step whose script uses each key by its name.
     fn new(keys: &'static [Key], source: &str) -> Self {
         let names: Vec<_> = keys.iter().map(|key| key.name()).collect();
-        let head = format!("local {} = unpack(KEYS)\n", names.join(", "));
-        Self { script: Script::new(&(head + source)), keys }
+        let source = format!("local {} = unpack(KEYS)\n{source}", names.join(", "));
+        Self { script: Script::new(&source), source, keys }
+    }
+
+    /// Returns the command for a script that only reads, so that its user needs no more.
+    pub(super) fn read(&self, names: &HashMap<Key, String>) -> Cmd {
+        let mut command = cmd("EVAL_RO");
+        command.arg(&self.source).arg(self.keys.len());
+        for key in self.keys {
+            command.arg(&names[key]);
+        }
+        command
     }
 
     pub(super) fn call<'a>(&'a self, names: &HashMap<Key, String>) -> Call<'a> {

@@ -600,6 +600,13 @@ fn the_users_of_the_documentation_can_do_their_part_and_no_more() {
     assert_eq!(results(&board).len(), 1);
     block_on(board.dead(0)).unwrap();
     refused(block_on(board.drop(None)).map(drop));
+    let url =
+        format!("redis+unix://{}/socket?user=board&pass=hunter2", queue.server.folder().display());
+    let mut raw = redis::Client::open(url).unwrap().get_connection().unwrap();
+    for key in ["results", "seen", "events"] {
+        let set = cmd("SET").arg(format!("{{q}}:{key}")).arg("1").query::<()>(&mut raw);
+        assert!(set.unwrap_err().to_string().contains("no permissions"), "{key}");
+    }
     refused(block_on(board.publish(b"forged")).map(drop));
     refused(block_on(board.release(&["1-1".into()])).map(drop));
 
