@@ -34,12 +34,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// The maximum number of bytes of an item id, and of a payload or result.
+/// The maximum number of bytes of an item id.
 pub const MAX_ID: usize = 4_096;
 /// The maximum number of bytes of a payload or a result.
 pub const MAX_PAYLOAD: usize = 65_536;
 /// The maximum number of bytes of a reason in `dead`.
 const MAX_REASON: usize = 4_096;
+
+/// The maximum number of items per call of a script.
+const STEP: usize = 500;
 
 /// The maximum number of batches per read. They are held in memory together, and a forged
 /// one may be large.
@@ -244,7 +247,7 @@ impl Engine {
     }
 
     /// Sets a closure that is given a message when the server is away, when it is back, and
-    /// when the queue was prepared again.
+    /// when the queue is created again.
     #[must_use]
     pub fn with_report(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.report = Box::new(report);
@@ -311,7 +314,7 @@ impl Engine {
             }
         }
         let mut fed = 0;
-        for items in items.chunks(500) {
+        for items in items.chunks(STEP) {
             let mut call = self.call(&self.scripts.feed);
             for (item, payload) in items {
                 call = call.arg(item).arg(payload);
@@ -329,10 +332,11 @@ impl Engine {
     /// After a lost reply, the items are those that [`own`](Self::own) returns: some of
     /// them may be known already.
     pub async fn take(&self, count: usize, wait: Duration) -> Result<Vec<Entry>, EngineError> {
-        let wait = wait.min(Duration::from_secs(2));
+        // The server takes 0 for without end.
+        let wait = millis(wait.min(Duration::from_secs(2))).max(1);
         let mut read = cmd("XREADGROUP");
         read.arg("GROUP").arg("pool").arg(&self.consumer).arg("COUNT").arg(count);
-        read.arg("BLOCK").arg(millis(wait)).arg("STREAMS").arg(&self.keys[&Key::Work]).arg(">");
+        read.arg("BLOCK").arg(wait).arg("STREAMS").arg(&self.keys[&Key::Work]).arg(">");
         let mut attempt = 0;
         loop {
             match self.query_once::<Option<Streams>>(&self.reads, &read).await {
@@ -385,7 +389,8 @@ impl Engine {
         Ok(Claimed { entries: entries.into_iter().map(Entry::from).collect(), dead })
     }
 
-    /// Renews the leases of entries, if they are still this consumer's.
+    /// Renews the leases of entries, and returns those that are no longer this consumer's,
+    /// and those that it has without knowing.
     pub async fn renew(&self, entries: &[String]) -> Result<Renewed, EngineError> {
         let call = self.call(&self.scripts.renew).arg(&self.consumer);
         let call = call.arg(millis(self.options.lease / 3).max(1));
@@ -404,14 +409,21 @@ impl Engine {
         &self,
         results: impl IntoIterator<Item = (&'a Entry, &'a [u8])>,
     ) -> Result<u64, EngineError> {
-        let mut call = self.call(&self.scripts.complete);
-        for (entry, result) in results {
+        let results: Vec<_> = results.into_iter().collect();
+        for (entry, result) in &results {
             if result.len() > MAX_PAYLOAD {
                 return Err(EngineError::TooLarge(lossy(&entry.item), result.len()));
             }
-            call = call.arg(&entry.id).arg(&entry.item).arg(result);
         }
-        self.run(call).await
+        let mut first = 0;
+        for results in results.chunks(STEP) {
+            let mut call = self.call(&self.scripts.complete);
+            for (entry, result) in results {
+                call = call.arg(&entry.id).arg(&entry.item).arg(*result);
+            }
+            first += self.run::<u64>(call).await?;
+        }
+        Ok(first)
     }
 
     /// Counts an error of an item, which is then queued again after a pause, or dead.

@@ -39,7 +39,7 @@ const UNWATCHED: Duration = Duration::from_secs(1);
 /// The maximum number of bytes of an item's name on a row.
 const NAME: usize = 256;
 
-/// Options of a [`run_node`].
+/// Options of [`run_node`].
 #[derive(Debug)]
 #[must_use]
 pub struct NodeOptions {

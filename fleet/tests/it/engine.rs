@@ -119,6 +119,29 @@ fn an_item_is_fed_once() {
 }
 
 #[test]
+fn a_read_without_a_wait_does_not_block() {
+    let queue = Queue::new();
+    let (engine, messages) = queue.engine_with_messages();
+    assert_eq!(block_on(engine.take(1, Duration::ZERO)), Ok(vec![]));
+    // Otherwise the reply would count as lost after a while.
+    assert_eq!(messages.lock().unwrap()[..], [""; 0]);
+}
+
+#[test]
+fn any_number_of_items_is_fed_and_completed() {
+    let queue = Queue::new();
+    let engine = queue.engine("a");
+    assert_eq!(block_on(engine.complete([])), Ok(0));
+    let items: Vec<_> = (0..1_201).map(|number| (format!("{number}").into(), vec![])).collect();
+    assert_eq!(block_on(engine.feed(&items)), Ok(1_201));
+    let taken = take(&engine, 2_000);
+    assert_eq!(taken.len(), 1_201);
+    let results = taken.iter().map(|entry| (entry, &b"done"[..]));
+    assert_eq!(block_on(engine.complete(results)), Ok(1_201));
+    assert!(counts(&engine).are_settled());
+}
+
+#[test]
 fn items_may_have_any_bytes_but_nul() {
     let queue = Queue::new();
     let engine = queue.engine("a");
