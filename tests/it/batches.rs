@@ -340,9 +340,27 @@ fn events_that_exceed_a_batch_wait_for_the_next_one() {
         assert!(sent.to_json().expect("a batch").len() <= 48 << 10);
         Some(relay.receive(sent))
     });
-    assert_eq!(batches.collect::<Vec<_>>(), [Received::Applied; 6]);
+    assert_eq!(batches.take(9).collect::<Vec<_>>(), [Received::Applied; 6]);
     seen.read(&mut events);
     assert_eq!((seen.rows.len(), seen.lines.len(), seen.outcomes.len()), (0, 1, 1));
+}
+
+#[test]
+fn a_key_waits_for_the_events_that_exceed_a_batch() {
+    let (board, mut events) = board();
+    let mut relay = board.relay("h1");
+    let mut outbox = Outbox::new("h1").with_batch_size(0);
+    relay.receive(batch(&mut outbox, 1, [added(1)]));
+    let line = Event::Line { at: SECOND, text: "x".repeat(4_000) };
+    let lines = vec![line; 20].into_iter().chain([ended(1)]);
+    let first = batch(&mut outbox, 9, lines);
+    assert!(!first.is_key(), "it would lose the job");
+    relay.receive(first);
+    let second = batch(&mut outbox, 9, []);
+    assert!(second.is_key());
+    relay.receive(second);
+    let mut seen = Seen::default();
+    assert_eq!(seen.read(&mut events).outcomes, ["h1 1: Finished"]);
 }
 
 #[test]
