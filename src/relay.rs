@@ -388,6 +388,7 @@ impl Relay {
         row.prefix = self.labeled(&row.prefix);
         row.text = plain_text(&row.text, self.text_limit());
         row.output = clean_output(row.output);
+        row.look = plain_text(&row.look, self.text_limit());
         row.parent = row.parent.and_then(|parent| self.id_here(parent));
         row.place = match row.place {
             Place::Above(other) => self.id_here(other).map_or(Place::Last, Place::Above),

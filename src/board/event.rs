@@ -242,6 +242,9 @@ pub struct Row {
     /// Whether the row leaves no trace if its job [finishes](Outcome::Finished).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "core::ops::Not::not"))]
     pub transient: bool,
+    /// The name of the look that a theme may have for the row; empty for the usual one.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "String::is_empty"))]
+    pub look: String,
     /// The job of which this one is a subtask. Its row is shown below that of the other,
     /// and indented by one level.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
@@ -537,9 +540,9 @@ impl From<Option<Progress>> for ProgressChange {
 /// A run that `Console::json` records begins with a header, which is not an event.
 ///
 /// - `at` is in seconds, exact to the nanosecond for the first twelve days.
-/// - An `added` event has `"transient":true` if its row is transient, `"parent":1` if its
-///   job is a subtask of job 1, and `"place":{"above":1}` or `"place":{"below":1}` if the row
-///   was inserted there.
+/// - An `added` event has `"transient":true` if its row is transient, `"look":"download"` if it
+///   names a look, `"parent":1` if its job is a subtask of job 1, and `"place":{"above":1}` or
+///   `"place":{"below":1}` if the row was inserted there.
 /// - `output` is an array of the last lines of output of a job.
 /// - `status` is `normal`, `success`, `warning` or `error`.
 /// - A `changed` event has only the fields that were updated: `prefix`, `text`, `status`,

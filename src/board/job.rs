@@ -569,6 +569,7 @@ impl JobOptions {
             progress: None,
             detached: false,
             transient: false,
+            look: String::new(),
             parent: None,
             place: Place::Last,
             output: Vec::new(),
@@ -693,6 +694,14 @@ impl JobOptions {
     /// its subtasks. [`above`](Self::above) has an example.
     pub fn below(mut self, job: &Job) -> Self {
         self.row.place = Place::Below(job.id());
+        self
+    }
+
+    /// Gives the row the look of this name, if the theme of a console has one:
+    /// [`Theme::look`](crate::Theme::look), which has an example. The name is part of the events,
+    /// so that it also applies to a recorded or relayed job.
+    pub fn look(mut self, name: impl fmt::Display) -> Self {
+        self.row.look = format(name);
         self
     }
 

@@ -78,6 +78,62 @@ fn hidden_and_quiet_rows_are_ascii_as_well() {
     assert!(screen.ends_with("\n  ~ 2 more: 2 quiet"), "{screen}");
 }
 
+#[test]
+fn a_look_changes_only_the_rows_that_name_it() {
+    let other = Theme::ascii().finished('*').color(Status::Normal, AnsiColor::Blue.on_default());
+    for (theme, rows, mark) in [
+        (
+            Theme::new(),
+            [
+                "⠋ a  text  ━━━━╾──────────────  25%  1/4",
+                "| b  text  ####...............  25%  1/4",
+                "⠋ c  text  ━━━━╾──────────────  25%  1/4",
+            ],
+            '✓',
+        ),
+        (
+            Theme::classic(),
+            [
+                "a: text ▓▓▓▓▓░░░░░░░░░░░░░░░░  25% - 1/4",
+                "b: text #####................  25% - 1/4",
+                "c: text ▓▓▓▓▓░░░░░░░░░░░░░░░░  25% - 1/4",
+            ],
+            '✔',
+        ),
+    ] {
+        let (board, mut events) = VirtualClock::new().board();
+        let mut screen = Screen::new(41, 10).with_theme(theme.look("other", other.clone()));
+        let jobs = [("a: ", ""), ("b: ", "other"), ("c: ", "unknown")].map(|(prefix, look)| {
+            let job = board.add_job(JobOptions::from(prefix).text("text").total(4).look(look));
+            job.tick();
+            job
+        });
+        assert_eq!(screen.show(&mut events).rows(), rows);
+        jobs.into_iter().for_each(|job| job.finish());
+        for (row, mark) in screen.show(&mut events).rows().iter().zip([mark, '*', mark]) {
+            assert!(row.contains(mark), "{row}");
+        }
+    }
+}
+
+// Rule 9
+#[test]
+fn a_look_has_its_own_colors() {
+    let blue = Theme::new().color(Status::Normal, AnsiColor::Blue.on_default());
+    let time = VirtualClock::new();
+    let (board, mut show) = shown(Theme::new().look("blue", blue), true, &time);
+    let jobs = ["blue", ""].map(|look| {
+        let job = board.add_job(JobOptions::new().total(2).look(look));
+        job.tick();
+        job
+    });
+    let bytes = show.frame();
+    for color in ["\u{1b}[34m━", "\u{1b}[36m━"] {
+        assert_eq!(bytes.matches(color).count(), 1, "{bytes:?}");
+    }
+    drop(jobs);
+}
+
 // Rule 16
 #[test]
 fn no_mark_is_a_character_of_the_spinner() {

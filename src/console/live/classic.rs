@@ -8,7 +8,7 @@ use anstyle::{Effects, Style};
 use crate::board::event::{Outcome, Progress};
 use crate::board::model::JobRow;
 use crate::console::live::line::Line;
-use crate::console::live::theme::Theme;
+use crate::console::live::theme::{Marks, Theme};
 use crate::console::numbers;
 use crate::console::text::{cut, width};
 use crate::units::format_elapsed;
@@ -68,19 +68,21 @@ impl ClassicPen<'_> {
     /// may be wider than the screen.
     fn draw(self, row: &JobRow, whole: bool, effects: Effects) -> Line {
         let Self { theme, columns, .. } = self;
+        let look = theme.look_of(&row.data);
         let far = if whole { FAR } else { columns };
         let mut line = theme.clean(&row.data.prefix, far);
         let text = theme.clean(&row.data.text, far);
         let elapsed = self.elapsed(row, &text);
         let progress = row.data.progress.as_ref();
         let bar = progress.filter(|progress| progress.total.is_some());
-        let numbers = progress.map(|progress| self.numbers(progress, row.turns, far));
+        let spinner = look.spinner[row.turns % look.spinner.len()];
+        let numbers = progress.map(|progress| self.numbers(progress, spinner, far));
         let numbers = numbers.unwrap_or_default();
         if (bar.is_some() || !numbers.is_empty()) && text.is_empty() && elapsed.is_empty() {
             // The numbers begin with a space.
             line.truncate(line.strip_suffix(' ').unwrap_or(&line).len());
         }
-        let mark = outcome(row).map(|outcome| self.outcome(outcome, far));
+        let mark = outcome(row).map(|outcome| self.outcome(outcome, &look.marks, far));
         let mut end = mark.or_else(|| self.silence(row)).unwrap_or_default();
         let before = [&numbers, &elapsed, &text, &line].into_iter().find(|part| !part.is_empty());
         let gap = bar.is_some() || before.is_some_and(|part| !part.ends_with(' '));
@@ -98,8 +100,8 @@ impl ClassicPen<'_> {
         if let Some(progress) = bar.filter(|_| bar_columns > 0) {
             line.push(' ');
             let done = progress.done_of(bar_columns as u64).unwrap_or(0);
-            line.extend(core::iter::repeat_n(theme.bar.full(), done as usize));
-            line.extend(core::iter::repeat_n(theme.bar.left, bar_columns - done as usize));
+            line.extend(core::iter::repeat_n(look.bar.full(), done as usize));
+            line.extend(core::iter::repeat_n(look.bar.left, bar_columns - done as usize));
         }
         line.push_str(&numbers);
         if row.end.is_some() {
@@ -113,7 +115,7 @@ impl ClassicPen<'_> {
         // A row that was cut before its end has no faint part.
         let faint = row.end.is_none() && text.is_char_boundary(end_at);
         let faint = if faint { end_at } else { text.len() };
-        let style = theme.styles.of(row.data.status);
+        let style = look.styles.of(row.data.status);
         let style = style.effects(style.get_effects() | effects);
         let mut line = Line::default();
         line.push(style, &text[..faint]);
@@ -145,8 +147,7 @@ impl ClassicPen<'_> {
 
     /// Formats the outcome of a job, readable without color, for a row of the given
     /// width.
-    fn outcome(self, outcome: &Outcome, columns: usize) -> String {
-        let marks = &self.theme.marks;
+    fn outcome(self, outcome: &Outcome, marks: &Marks, columns: usize) -> String {
         let (mark, message) = match outcome {
             Outcome::Finished => (marks.finished, ""),
             Outcome::Failed(message) if message.is_empty() => (marks.failed, "failed"),
@@ -162,19 +163,14 @@ impl ClassicPen<'_> {
     }
 
     /// Formats the text that follows the bar, or that replaces it.
-    fn numbers(self, progress: &Progress, turns: usize, columns: usize) -> String {
+    fn numbers(self, progress: &Progress, spinner: char, columns: usize) -> String {
         let words = numbers::words(progress).map(|words| self.theme.clean(&words, columns));
         match (progress.total, &progress.text, words) {
             (None, None, words) => {
-                format!(" {} {}", self.spinner(turns), words.unwrap_or_default())
+                format!(" {spinner} {}", words.unwrap_or_default())
             }
             (_, _, words) => words.map_or_else(String::new, |words| format!(" {words}")),
         }
-    }
-
-    /// Returns the character of the spinner after the given number of turns.
-    fn spinner(self, turns: usize) -> char {
-        self.theme.spinner[turns % self.theme.spinner.len()]
     }
 }
 

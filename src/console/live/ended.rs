@@ -90,7 +90,7 @@ impl Pen<'_> {
         line.push(PLAIN, &self.cut(shown, room - taken));
         if let Some(fact) = fact {
             line.pad_to(line.width() + if has_text { GAP } else { 0 });
-            line.push(self.theme.styles.faint, fact);
+            line.push(self.look.styles.faint, fact);
         }
         line
     }
@@ -113,7 +113,7 @@ impl Pen<'_> {
 
     fn reason_style(self, shown: &Shown<'_>) -> Style {
         match outcome(shown) {
-            Some(Outcome::Failed(_) | Outcome::Panicked) => self.theme.styles.reason,
+            Some(Outcome::Failed(_) | Outcome::Panicked) => self.look.styles.reason,
             _ => PLAIN,
         }
     }

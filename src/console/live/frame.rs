@@ -117,19 +117,19 @@ impl Frame {
         let all: Vec<Shown<'_>> = rows.all().map(shown).collect();
         let needs = all.iter().map(Shown::need);
         let layout = self.history.next(needs, columns, now);
-        let pen = Pen { theme, layout, now };
+        let pen = Pen { theme, look: &theme.look, layout, now };
 
         let mut all = all.iter();
         self.above.clear();
         self.above.extend(rows.above.iter().map(|above| match above {
             Leaving::Printed(line) => Above::Printed((*line).to_owned()),
             Leaving::Row(_) => {
-                Above::Row(all.next().map(|row| pen.committed(row)).unwrap_or_default())
+                Above::Row(all.next().map(|row| pen.of(row).committed(row)).unwrap_or_default())
             }
         }));
         let mut spare = rows.spare;
         let mut push = |live: &mut Vec<Line>, row: &Shown<'_>| {
-            live.push(pen.live(row));
+            live.push(pen.of(row).live(row));
             push_output(live, row.row, &mut spare, theme, columns);
         };
         self.live.clear();

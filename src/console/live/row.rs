@@ -10,7 +10,7 @@ use crate::board::model::JobRow;
 use crate::console::live::cells::{Cell, Cells};
 use crate::console::live::layout::{GAP, Layout, MARK, Need};
 use crate::console::live::line::Line;
-use crate::console::live::theme::Theme;
+use crate::console::live::theme::{Look, Theme};
 use crate::console::numbers::time;
 use crate::console::text::{SHORT, cut_prefix, cut_text};
 
@@ -36,6 +36,8 @@ pub(crate) struct Shown<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pen<'a> {
     pub(crate) theme: &'a Theme,
+    /// The look of the row, or that of the theme.
+    pub(crate) look: &'a Look,
     pub(crate) layout: Layout,
     pub(crate) now: Duration,
 }
@@ -102,6 +104,11 @@ impl<'a> Shown<'a> {
 }
 
 impl Pen<'_> {
+    /// Returns the pen with the look of a row.
+    pub(crate) fn of(self, shown: &Shown<'_>) -> Self {
+        Self { look: self.theme.look_of(&shown.row.data), ..self }
+    }
+
     /// Draws the row of a job on the board.
     pub(crate) fn live(self, shown: &Shown<'_>) -> Line {
         if let Some(line) = self.theme.draw(shown.row, self.layout.columns, self.now, false) {
@@ -117,7 +124,7 @@ impl Pen<'_> {
     /// Draws the row that counts the jobs without a row, of which some have failed or are
     /// quiet.
     pub(crate) fn overflow(self, hidden: usize, failed: usize, quiet: usize) -> Line {
-        let styles = &self.theme.styles;
+        let styles = &self.look.styles;
         let failed = (failed > 0).then(|| (format!("{failed} failed"), styles.reason));
         let quiet = (quiet > 0).then(|| (format!("{quiet} quiet"), styles.faint));
         let with = |parts: &[&Option<(String, Style)>]| {
@@ -173,7 +180,7 @@ impl Pen<'_> {
     }
 
     fn mark(self, shown: &Shown<'_>) -> (char, Style) {
-        let Theme { marks, styles, .. } = self.theme;
+        let Look { marks, styles, .. } = self.look;
         let outcome = shown.row.end.as_ref().map(|end| end.outcome.as_ref());
         match (outcome, shown.status()) {
             (Some(Some(Outcome::Cancelled | Outcome::Lost)), _) => {
@@ -195,12 +202,12 @@ impl Pen<'_> {
 
     /// Returns the character of the spinner after the given number of turns.
     fn spinner(self, turns: u64) -> char {
-        let spinner = &self.theme.spinner;
+        let spinner = &self.look.spinner;
         spinner[(turns % spinner.len() as u64) as usize]
     }
 
     pub(crate) fn prefix_style(self, shown: &Shown<'_>) -> Style {
-        let styles = &self.theme.styles;
+        let styles = &self.look.styles;
         let stands_out = shown.row.data.pinned || shown.status() == Status::Warning;
         match shown.status() {
             Status::Error => styles.strong_reason(),

@@ -78,7 +78,7 @@ impl Pen<'_> {
             PLAIN,
             layout.bar_at() + places.bar + PERCENT,
         );
-        let faint = self.theme.styles.faint;
+        let faint = self.look.styles.faint;
         for (place, cell, style) in [
             (places.count, &shown.cells.count, PLAIN),
             (places.rate, &shown.cells.rate, faint),
@@ -108,7 +108,7 @@ impl Pen<'_> {
         let layout = self.layout;
         let mut line = self.start(shown, layout.columns.saturating_sub(MARK + gap(shown)));
         let cells = shown.cells;
-        let faint = self.theme.styles.faint;
+        let faint = self.look.styles.faint;
         let quiet = self.quiet(shown);
         let counts_end = if layout.count > 0 { layout.count_end() } else { layout.percent_end() };
         let least = shown.text.width.min(SHORT_TEXT);
@@ -178,25 +178,25 @@ impl Pen<'_> {
 
     fn push_bar(self, line: &mut Line, shown: &Shown<'_>, columns: usize) {
         let Some(progress) = shown.progress() else { return };
-        let bar = &self.theme.bar;
+        let bar = &self.look.bar;
         let style = self.bar_style(shown);
         let (whole, part) = bar.done(progress, columns);
         line.repeat(style, bar.full(), whole);
         line.repeat(style, part.unwrap_or(bar.left), usize::from(part.is_some()));
         let left = columns - whole - usize::from(part.is_some());
-        line.repeat(self.theme.styles.faint, bar.left, left);
+        line.repeat(self.look.styles.faint, bar.left, left);
     }
 
     fn text_style(self, shown: &Shown<'_>) -> Style {
         match &shown.text {
-            Cow::Owned(_) if !shown.row.data.elapsed => self.theme.styles.reason,
-            _ if shown.row.is_emphasized(self.now) => self.theme.styles.strong,
+            Cow::Owned(_) if !shown.row.data.elapsed => self.look.styles.reason,
+            _ if shown.row.is_emphasized(self.now) => self.look.styles.strong,
             _ => PLAIN,
         }
     }
 
     fn bar_style(self, shown: &Shown<'_>) -> Style {
-        let styles = &self.theme.styles;
+        let styles = &self.look.styles;
         match shown.status() {
             Status::Normal if shown.row.data.pinned => styles.pinned,
             status => styles.of(status),
@@ -209,7 +209,7 @@ impl Pen<'_> {
             LONG..3_600 => format!("{}m", seconds / 60),
             _ => time(seconds),
         };
-        let styles = &self.theme.styles;
+        let styles = &self.look.styles;
         Some(Quiet {
             long: Cell::new(format!("quiet {time}")),
             short: Cell::new(format!("{} {time}", self.theme.dot)),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Effects, Style};
 
-use crate::board::event::{Progress, Status};
+use crate::board::event::{Progress, Row, Status};
 use crate::console::live::custom::{RowClosure, RowView};
 use crate::console::text::{clean, width};
 
@@ -57,19 +57,28 @@ use crate::console::text::{clean, width};
 pub struct Theme {
     /// Whether rows have columns.
     pub(crate) table: bool,
-    pub(crate) marks: Marks,
-    pub(crate) bar: Bar,
-    /// The characters that a spinner shows in turn.
-    pub(crate) spinner: Cow<'static, [char]>,
+    /// The look of rows without one of `looks`.
+    pub(crate) look: Look,
+    /// The looks of rows by name.
+    looks: Vec<(Cow<'static, str>, Look)>,
     /// The character that replaces text that was cut.
     pub(crate) ellipsis: char,
     /// The character between a text and what the board adds to it.
     pub(crate) dot: char,
     /// The character before the prefix of a row below another.
     pub(crate) branch: char,
-    pub(crate) styles: Styles,
     /// What draws the rows instead.
     pub(crate) row: Option<RowClosure>,
+}
+
+/// The characters and styles that may differ from row to row, because no column depends on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) marks: Marks,
+    pub(crate) bar: Bar,
+    /// The characters that a spinner shows in turn.
+    pub(crate) spinner: Cow<'static, [char]>,
+    pub(crate) styles: Styles,
 }
 
 /// The characters before the prefixes of rows, each one column wide.
@@ -128,49 +137,56 @@ impl Theme {
     pub const fn new() -> Self {
         Self {
             table: true,
-            marks: Marks {
-                finished: '✓',
-                failed: '✗',
-                cancelled: '⊘',
-                abandoned: '…',
-                warning: '!',
+            look: Look {
+                marks: Marks {
+                    finished: '✓',
+                    failed: '✗',
+                    cancelled: '⊘',
+                    abandoned: '…',
+                    warning: '!',
+                },
+                bar: Bar { steps: Cow::Borrowed(&['╾', '━']), left: '─' },
+                spinner: Cow::Borrowed(&['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']),
+                styles: Styles {
+                    normal: AnsiColor::Cyan.on_default(),
+                    success: AnsiColor::Green.on_default(),
+                    warning: AnsiColor::Yellow.on_default(),
+                    error: AnsiColor::Red.on_default(),
+                    pinned: AnsiColor::Green.on_default(),
+                    cancelled: AnsiColor::Yellow.on_default(),
+                    reason: AnsiColor::Red.on_default(),
+                    faint: Style::new().effects(Effects::DIMMED),
+                    strong: Style::new().effects(Effects::BOLD),
+                },
             },
-            bar: Bar { steps: Cow::Borrowed(&['╾', '━']), left: '─' },
-            spinner: Cow::Borrowed(&['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']),
+            looks: Vec::new(),
             ellipsis: '…',
             dot: '·',
             branch: '└',
-            styles: Styles {
-                normal: AnsiColor::Cyan.on_default(),
-                success: AnsiColor::Green.on_default(),
-                warning: AnsiColor::Yellow.on_default(),
-                error: AnsiColor::Red.on_default(),
-                pinned: AnsiColor::Green.on_default(),
-                cancelled: AnsiColor::Yellow.on_default(),
-                reason: AnsiColor::Red.on_default(),
-                faint: Style::new().effects(Effects::DIMMED),
-                strong: Style::new().effects(Effects::BOLD),
-            },
             row: None,
         }
     }
 
     /// Creates a theme in ASCII.
     pub fn ascii() -> Self {
+        let table = Self::new();
         Self {
-            marks: Marks {
-                finished: '+',
-                failed: 'x',
-                cancelled: 'o',
-                abandoned: '~',
-                warning: '!',
+            look: Look {
+                marks: Marks {
+                    finished: '+',
+                    failed: 'x',
+                    cancelled: 'o',
+                    abandoned: '~',
+                    warning: '!',
+                },
+                bar: Bar { steps: Cow::Borrowed(&['#']), left: '.' },
+                spinner: Cow::Borrowed(&['|', '/', '-', '\\']),
+                ..table.look
             },
-            bar: Bar { steps: Cow::Borrowed(&['#']), left: '.' },
-            spinner: Cow::Borrowed(&['|', '/', '-', '\\']),
             ellipsis: '~',
             dot: '-',
             branch: '`',
-            ..Self::new()
+            ..table
         }
     }
 
@@ -178,11 +194,15 @@ impl Theme {
     /// cut at its end, even within a number.
     pub fn classic() -> Self {
         let table = Self::new();
+        let Look { marks, spinner, styles, .. } = table.look;
         Self {
             table: false,
-            marks: Marks { finished: '✔', failed: '✘', ..table.marks },
-            bar: Bar { steps: Cow::Borrowed(&['▓']), left: '░' },
-            styles: Styles { normal: Style::new(), ..table.styles },
+            look: Look {
+                marks: Marks { finished: '✔', failed: '✘', ..marks },
+                bar: Bar { steps: Cow::Borrowed(&['▓']), left: '░' },
+                spinner,
+                styles: Styles { normal: Style::new(), ..styles },
+            },
             ..table
         }
     }
@@ -192,7 +212,7 @@ impl Theme {
     /// This and the other characters of a theme have no effect unless each of them is
     /// exactly one column wide.
     pub fn finished(mut self, mark: char) -> Self {
-        set(&mut self.marks.finished, mark);
+        set(&mut self.look.marks.finished, mark);
         self
     }
 
@@ -200,26 +220,26 @@ impl Theme {
     /// [panicked](crate::Outcome::Panicked), and of a row with the status
     /// [error](Status::Error).
     pub fn failed(mut self, mark: char) -> Self {
-        set(&mut self.marks.failed, mark);
+        set(&mut self.look.marks.failed, mark);
         self
     }
 
     /// Sets the mark of a job that was [cancelled](crate::Outcome::Cancelled) or
     /// [lost](crate::Outcome::Lost).
     pub fn cancelled(mut self, mark: char) -> Self {
-        set(&mut self.marks.cancelled, mark);
+        set(&mut self.look.marks.cancelled, mark);
         self
     }
 
     /// Sets the mark of a job that was [abandoned](crate::Outcome::Abandoned).
     pub fn abandoned(mut self, mark: char) -> Self {
-        set(&mut self.marks.abandoned, mark);
+        set(&mut self.look.marks.abandoned, mark);
         self
     }
 
     /// Sets the mark of a row with the status [warning](Status::Warning).
     pub fn warning(mut self, mark: char) -> Self {
-        set(&mut self.marks.warning, mark);
+        set(&mut self.look.marks.warning, mark);
         self
     }
 
@@ -229,7 +249,7 @@ impl Theme {
     /// `bar("#", '.')` has steps of a column, `bar("▏▎▍▌▋▊▉█", ' ')` of an eighth.
     pub fn bar(mut self, steps: &str, left: char) -> Self {
         if let Some(steps) = columns(steps).filter(|_| is_one_column(left)) {
-            self.bar = Bar { steps, left };
+            self.look.bar = Bar { steps, left };
         }
         self
     }
@@ -237,7 +257,7 @@ impl Theme {
     /// Sets the characters that a spinner shows in turn.
     pub fn spinner(mut self, characters: &str) -> Self {
         if let Some(characters) = columns(characters) {
-            self.spinner = characters;
+            self.look.spinner = characters;
         }
         self
     }
@@ -247,10 +267,10 @@ impl Theme {
     /// style of the whole row. Without color, only the effects of the style apply.
     pub const fn color(mut self, status: Status, style: Style) -> Self {
         *match status {
-            Status::Normal => &mut self.styles.normal,
-            Status::Success => &mut self.styles.success,
-            Status::Warning => &mut self.styles.warning,
-            Status::Error => &mut self.styles.error,
+            Status::Normal => &mut self.look.styles.normal,
+            Status::Success => &mut self.look.styles.success,
+            Status::Warning => &mut self.look.styles.warning,
+            Status::Error => &mut self.look.styles.error,
         } = style;
         self
     }
@@ -258,12 +278,52 @@ impl Theme {
     /// Sets the style of a part of rows. Without color, only its effects apply.
     pub const fn style(mut self, part: Part, style: Style) -> Self {
         *match part {
-            Part::Pinned => &mut self.styles.pinned,
-            Part::Cancelled => &mut self.styles.cancelled,
-            Part::Reason => &mut self.styles.reason,
-            Part::Faint => &mut self.styles.faint,
-            Part::Strong => &mut self.styles.strong,
+            Part::Pinned => &mut self.look.styles.pinned,
+            Part::Cancelled => &mut self.look.styles.cancelled,
+            Part::Reason => &mut self.look.styles.reason,
+            Part::Faint => &mut self.look.styles.faint,
+            Part::Strong => &mut self.look.styles.strong,
         } = style;
+        self
+    }
+
+    /// Gives the rows of jobs with the [look](crate::JobOptions::look) of this name the marks, the
+    /// bar, the spinner and the styles of another theme. The columns stay those of all rows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use active_status::testing::{Screen, VirtualClock};
+    /// use active_status::{JobOptions, Status, Theme};
+    /// use anstyle::AnsiColor;
+    ///
+    /// let download = Theme::new()
+    ///     .spinner("↓⇣")
+    ///     .bar("=", '.')
+    ///     .color(Status::Normal, AnsiColor::Magenta.on_default());
+    /// let theme = Theme::new().look("download", download);
+    ///
+    /// let (board, mut events) = VirtualClock::new().board();
+    /// let options = JobOptions::new().total(4);
+    /// let build = board.add_job(options.clone().prefix("build"));
+    /// let fetch = board.add_job(options.prefix("fetch").look("download"));
+    /// build.set_position(2);
+    /// fetch.set_position(1);
+    ///
+    /// let mut screen = Screen::new(40, 10).with_theme(theme);
+    /// assert_eq!(
+    ///     screen.show(&mut events).rows(),
+    ///     [
+    ///         "⠋ build  ━━━━━━━━━━──────────  50%  2/4",
+    ///         "↓ fetch  =====...............  25%  1/4",
+    ///     ]
+    /// );
+    /// # drop((build, fetch));
+    /// ```
+    pub fn look(mut self, name: impl Into<Cow<'static, str>>, theme: Self) -> Self {
+        let name = name.into();
+        self.looks.retain(|(other, _)| *other != name);
+        self.looks.push((name, theme.look));
         self
     }
 
@@ -332,6 +392,12 @@ impl Theme {
     /// Cleans a text, as [`text::clean`](crate::console::text::clean) does.
     pub(crate) fn clean(&self, text: &str, columns: usize) -> String {
         clean(text, columns, self.ellipsis)
+    }
+
+    /// Returns the look of a row.
+    pub(crate) fn look_of(&self, row: &Row) -> &Look {
+        let named = self.looks.iter().find(|(name, _)| *name == row.look);
+        named.filter(|_| !row.look.is_empty()).map_or(&self.look, |(_, look)| look)
     }
 }
 
