@@ -15,7 +15,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use active_status::{Console, Job, OpenBoard, board, console};
+use active_status::{Console, Job, JobOptions, OpenBoard, board, console};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, tcgetattr};
 use smol::Timer;
@@ -65,6 +65,7 @@ fn child() {
         Ok("end in a suspended future") => end_in_a_suspended_future(board()),
         Ok("drop a suspended future") => drop_a_suspended_future(board()),
         Ok("end in a panic hook") => end_in_a_panic_hook(),
+        Ok("abort in a panic hook") => abort_in_a_panic_hook(),
         Ok("close while suspended") => close_while_suspended(board()),
         Ok("suspend on two threads") => suspend_on_two_threads(&board()),
         Ok("without echo") => without_echo(),
@@ -362,6 +363,24 @@ fn end_in_a_panic_hook() {
     board.flush();
     *BOARD.lock().expect("no panics") = Some(board);
     assert!(thread::spawn(|| panic!("as it does")).join().is_err());
+}
+
+/// What a panic does in a program that aborts, while other threads update the board.
+fn abort_in_a_panic_hook() {
+    panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(io::stderr(), "{panic}");
+        std::process::abort();
+    }));
+    let board = classic_auto().open();
+    let job = board.add_job(JobOptions::from("job: ").total(9));
+    board.flush();
+    thread::spawn(move || {
+        for number in 0.. {
+            job.set_text(number);
+            thread::yield_now();
+        }
+    });
+    panic!("as it does");
 }
 
 /// Another thread shuts the board down while a question is asked.
@@ -824,6 +843,22 @@ fn a_board_may_end_inside_of_a_suspension() {
 #[test]
 fn a_board_may_end_inside_of_a_panic_hook() {
     assert_eq!(played("end in a panic hook"), "Continue? no\njob: … abandoned\nstopped");
+}
+
+// Rule 21
+#[test]
+fn a_panic_that_aborts_leaves_its_message_and_no_rows() {
+    within_a_minute(|| {
+        for _ in 0..3 {
+            let (status, bytes) = Scene::start("abort in a panic hook", (100, 20), &[]).end();
+            assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()));
+            let screen = screen(&bytes, (100, 20));
+            assert!(screen.starts_with("\nthread") | screen.starts_with("panicked"), "{screen}");
+            assert!(screen.ends_with(":\nas it does"), "{screen}");
+            assert_eq!(screen.matches("job:").count(), 0, "{screen}");
+            assert!(bytes.ends_with("as it does\r\n"), "nothing is drawn over it: {bytes:?}");
+        }
+    });
 }
 
 // Rule 21
