@@ -364,7 +364,7 @@ impl Painter {
 
 /// Returns whether a row that is due at a time is due now. The clock may have gone back.
 fn is_due(due: Duration, now: Duration) -> bool {
-    now >= due || now + HEAL < due
+    now >= due || now.saturating_add(HEAL) < due
 }
 
 fn push(bytes: &mut Vec<u8>, text: &str) {

@@ -308,6 +308,18 @@ fn damage_by_other_output_is_repaired_after_a_second() {
     assert_eq!(screen.text(), "one\ntwo");
 }
 
+#[test]
+fn rows_are_drawn_until_the_end_of_the_clock() {
+    let mut screen = Screen::new(20, 8);
+    screen.now = Duration::MAX - Duration::from_millis(500);
+    for text in ["one", "two", "three"] {
+        screen.add(1, row(text));
+        screen.paint();
+        screen.check();
+        screen.wait(100);
+    }
+}
+
 // Rule 12
 #[test]
 fn running_rows_are_below_those_that_have_left() {
