@@ -245,7 +245,7 @@ impl<F> StatusOptions<F> {
     /// handle.workers()[0].stop();
     /// handle.pause();
     /// assert_eq!(pool.next().now_or_never(), None);
-    /// let rows = ["✓ worker  1  done  in 0.0s", "⠋ worker  2  (paused) item 1"];
+    /// let rows = ["✓ worker  1  done", "⠋ worker  2  (paused) item 1"];
     /// assert_eq!(screen.show(&mut events).rows(), rows);
     /// ```
     pub fn wrap_worker<B, S, C>(

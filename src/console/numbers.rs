@@ -118,13 +118,14 @@ pub(crate) fn time(seconds: u64) -> String {
     }
 }
 
-/// Formats the time that ended work took: `in 3.2s`, `in 4m 05s`.
-pub(crate) fn taken(time_taken: Duration) -> String {
+/// Formats the time that ended work took: `in 3.2s`, `in 4m 05s`. Below a tenth of a second it is
+/// not worth a word.
+pub(crate) fn taken(time_taken: Duration) -> Option<String> {
     let tenths = time_taken.as_millis() / 100;
-    if tenths < 100 {
-        format!("in {}.{}s", tenths / 10, tenths % 10)
-    } else {
-        format!("in {}", time(time_taken.as_secs()))
+    match tenths {
+        0 => None,
+        1..100 => Some(format!("in {}.{}s", tenths / 10, tenths % 10)),
+        _ => Some(format!("in {}", time(time_taken.as_secs()))),
     }
 }
 
@@ -226,10 +227,14 @@ mod tests {
         ] {
             assert_eq!(time(seconds), text);
         }
-        for (millis, text) in
-            [(0, "in 0.0s"), (3_290, "in 3.2s"), (9_999, "in 9.9s"), (12_900, "in 12s")]
-        {
-            assert_eq!(taken(Duration::from_millis(millis)), text);
+        for (millis, text) in [
+            (99, None),
+            (100, Some("in 0.1s")),
+            (3_290, Some("in 3.2s")),
+            (9_999, Some("in 9.9s")),
+            (12_900, Some("in 12s")),
+        ] {
+            assert_eq!(taken(Duration::from_millis(millis)).as_deref(), text);
         }
     }
 

@@ -139,12 +139,13 @@ fn reason<'a>(shown: &Shown<'a>) -> Option<Cow<'a, str>> {
 /// Returns what a finished row says behind its text, from the most to the least.
 fn facts(shown: &Shown<'_>) -> Vec<String> {
     let finished = shown.row.end.as_ref().filter(|end| end.outcome.is_some());
-    let taken = finished.map(|end| taken(end.at.saturating_sub(shown.row.added)));
+    let taken = finished.and_then(|end| taken(end.at.saturating_sub(shown.row.added)));
     let done = shown.progress().filter(|progress| progress.position > 0).map(|progress| {
         let &Progress { position, total, ref unit, .. } = progress;
         match (&progress.text, total) {
             (Some(_), _) => shown.cells.count.text.clone(),
-            (None, Some(total)) if total != position => {
+            // A number alone does not say of what.
+            (None, Some(total)) if total != position || unit.is_items() => {
                 amount_of(position, total, unit).trim_start().to_owned()
             }
             _ => amount(position, unit),

@@ -370,7 +370,7 @@ impl Theme {
     /// assert_eq!(screen.show(&mut events).rows(), ["copy ======>      |", "⠋ scan"]);
     /// copy.set_position(4);
     /// copy.finish();
-    /// assert_eq!(screen.show(&mut events).rows(), ["✓ copy  4 in 0.0s", "⠋ scan"]);
+    /// assert_eq!(screen.show(&mut events).rows(), ["✓ copy  4/4", "⠋ scan"]);
     /// # drop(scan);
     /// ```
     pub fn row(
