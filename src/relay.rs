@@ -549,3 +549,19 @@ impl fmt::Debug for Relay {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::JobId;
+    use crate::board::board;
+
+    #[test]
+    fn the_ids_of_a_relay_go_on_in_another_block() {
+        let (board, _events) = board();
+        let (mut one, _two) = (board.relay("one"), board.relay("two"));
+        one.next += u64::from(u32::MAX) - 1;
+        let ids: Vec<u64> = (0..3).map(|_| one.next_id()).map(JobId::get).collect();
+        let last = (1 << 32) + u64::from(u32::MAX);
+        assert_eq!(ids, [last, (3 << 32) + 1, (3 << 32) + 2]);
+    }
+}
