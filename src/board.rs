@@ -1,5 +1,6 @@
 //! The sending half of a board, which adds jobs and prints lines.
 
+pub(crate) mod alarm;
 mod channel;
 pub(crate) mod clock;
 pub(crate) mod event;
@@ -13,7 +14,6 @@ mod partial;
 #[cfg(feature = "relay")]
 pub(crate) mod relayed;
 mod room;
-pub(crate) mod unpark;
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -10,19 +10,18 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::thread;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TryRecvError};
 use futures_core::{FusedStream, Stream};
 
+use crate::board::alarm::Alarm;
 use crate::board::channel::{BoardState, Message};
 use crate::board::event::{Event, JobId};
 use crate::board::events::forward::Forward;
 use crate::board::events::sampled::Sampled;
 use crate::board::flush::{self, Mark};
 use crate::board::job::state::JobState;
-use crate::board::unpark::unpark_this_thread;
 
 /// The receiving half of a board: a stream of [`Event`]s.
 ///
@@ -114,12 +113,13 @@ impl Events {
         if let Some(event) = self.try_recv() {
             return Some(event);
         }
-        let waker = unpark_this_thread();
+        let alarm = Arc::new(Alarm::default());
+        let waker = alarm.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
             match self.poll_event(&mut cx) {
                 Poll::Ready(event) => return event,
-                Poll::Pending => thread::park(),
+                Poll::Pending => alarm.sleep(None),
             }
         }
     }

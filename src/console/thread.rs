@@ -5,17 +5,17 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Context;
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::Duration;
 
 use futures_core::Stream;
 
+use crate::board::alarm::Alarm;
 use crate::board::clock::monotonic;
 use crate::board::event::Event;
 use crate::board::events::Events;
 use crate::board::flush;
 use crate::board::lock::ignore_poison;
-use crate::board::unpark::unpark_this_thread;
 use crate::console::access::Turn;
 use crate::console::output::{GRACE, Output, Progress};
 use crate::console::view::{Read, View};
@@ -32,13 +32,15 @@ const MOMENT: Duration = Duration::from_millis(1);
 #[must_use = "the console stops when this is dropped"]
 pub struct ConsoleHandle {
     shared: Arc<Shared>,
-    /// `None` if the system provided no thread.
-    thread: Option<Thread>,
+    /// `false` if the system provided no thread.
+    runs: bool,
 }
 
 struct Shared {
     state: Mutex<State>,
     ended: Condvar,
+    /// Wakes the thread.
+    alarm: Arc<Alarm>,
     progress: Progress,
 }
 
@@ -72,13 +74,14 @@ impl ConsoleHandle {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             ended: Condvar::new(),
+            alarm: Arc::default(),
             progress: output.progress(),
         });
         let ended = Ended(Arc::clone(&shared));
         let drawing = Drawing { events, view, output, shared: Arc::clone(&shared), _ended: ended };
         let thread = thread::Builder::new().name("active-status".into());
-        let thread = thread.spawn(move || drawing.run()).ok();
-        Self { shared, thread: thread.map(|handle| handle.thread().clone()) }
+        let runs = thread.spawn(move || drawing.run()).is_ok();
+        Self { shared, runs }
     }
 
     /// Takes the events that are ready, draws the last frame, and waits until the
@@ -91,16 +94,14 @@ impl ConsoleHandle {
     pub(crate) fn stop(&self) {
         let stop = Stop { panics: thread::panicking(), at_once: terminal::is_inside_use() };
         self.shared.lock().stop = Some(stop);
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
+        self.shared.alarm.ring();
     }
 }
 
 impl Drop for ConsoleHandle {
     fn drop(&mut self) {
         self.stop();
-        if self.thread.is_some() {
+        if self.runs {
             self.shared.wait(GRACE);
         }
     }
@@ -150,13 +151,14 @@ struct Drawing<S> {
 
 impl<S: Stream<Item = Event>> Drawing<S> {
     fn run(mut self) {
-        let waker = unpark_this_thread();
+        let alarm = Arc::clone(&self.shared.alarm);
+        let waker = alarm.waker();
         let mut cx = Context::from_waker(&waker);
         let now = monotonic();
-        // Returns whether the wait took far longer than requested.
-        let park = |time: Option<Duration>| {
+        // Returns whether the sleep took far longer than requested.
+        let sleep = |time: Option<Duration>| {
             let wait = time.map(|time| Wait::new(now(), time));
-            park(time);
+            alarm.sleep(time.map(|time| time.max(MOMENT)));
             wait.is_some_and(|wait| wait.is_overdue(now()))
         };
         let mut bytes = Vec::new();
@@ -201,10 +203,10 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             }
             let mut stopped = false;
             if read == Read::All && !held {
-                stopped = park(self.view.next_change().map(|at| self.view.time_until(at)));
+                stopped = sleep(self.view.next_change().map(|at| self.view.time_until(at)));
             }
             while self.shared.stop().is_none() && now() < due {
-                stopped |= park(Some(due.saturating_sub(now())));
+                stopped |= sleep(Some(due.saturating_sub(now())));
             }
             if stopped {
                 self.view.was_stopped();
@@ -220,7 +222,7 @@ impl<S: Stream<Item = Event>> Drawing<S> {
             let mut permit = match self.view.ask_last(stop.is_some_and(|stop| stop.at_once)) {
                 Turn::Draw(permit) => permit,
                 Turn::Wait(time) => {
-                    park(Some(time));
+                    self.shared.alarm.sleep(Some(time));
                     continue;
                 }
                 Turn::Never => return,
@@ -249,21 +251,59 @@ impl Drop for Ended {
     }
 }
 
-/// Parks the thread, at most for the given time.
-fn park(time: Option<Duration>) {
-    match time {
-        Some(time) => thread::park_timeout(time.max(MOMENT)),
-        None => thread::park(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
     use std::sync::mpsc;
     use std::task::Poll;
 
     use super::*;
     use crate::console::clock::BoardTime;
+
+    /// A writer that reports a write, waits until it may return, and uses up the token of the
+    /// thread as a channel that it waits for may do.
+    struct Parks(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+    impl Write for Parks {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(()).expect("a test that waits");
+            let _ = self.1.recv();
+            thread::park_timeout(Duration::ZERO);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // Rule 21
+    #[test]
+    fn a_stop_during_a_write_that_parks_the_thread_is_seen() {
+        let (writing, writes) = mpsc::channel();
+        let (order, orders) = mpsc::channel();
+        let mut line = Some(Event::Line { at: Duration::ZERO, text: "a line".into() });
+        let events = futures::stream::poll_fn(move |_| match line.take() {
+            Some(line) => Poll::Ready(Some(line)),
+            None => Poll::Pending,
+        });
+        let view = View::plain(BoardTime::new(None));
+        let output = Output::new(Box::new(Parks(writing, orders)));
+        let console = ConsoleHandle::start(Box::pin(events), view, output);
+        writes.recv().expect("a write");
+        console.stop();
+        order.send(()).expect("a writer that waits");
+        let state = console.shared.lock();
+        let running = |state: &mut State| !state.ended;
+        let minute = Duration::from_secs(60);
+        let waited = console.shared.ended.wait_timeout_while(state, minute, running);
+        let ended = ignore_poison(waited).0.ended;
+        if !ended {
+            // A drop would wait for ever.
+            std::mem::forget(console);
+        }
+        assert!(ended, "the stop was not seen");
+    }
 
     // Rule 21
     #[test]

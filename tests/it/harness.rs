@@ -39,14 +39,15 @@ pub(crate) enum Signal {
     Wrote(String),
 }
 
-/// A writer that reports everything written to it.
+/// A writer that reports everything written to it, in whole characters.
 pub(crate) struct Reporter(pub(crate) Sender<Signal>);
 
 impl Write for Reporter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8(bytes.to_vec()).expect("whole characters");
-        let _ = self.0.send(Signal::Wrote(text));
-        Ok(bytes.len())
+        // The end of a large write may be within a character, which then begins the next.
+        let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let _ = self.0.send(Signal::Wrote(text.to_owned()));
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
