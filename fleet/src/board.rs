@@ -47,8 +47,10 @@ pub async fn run_board(
             Timer::after(COUNT).await;
         }
     };
-    let nodes = Nodes { relays: RefCell::new(board.relays(RelaysOptions::new())), board };
-    let counts = count.or(watch_all(engine)).or(nodes.receive_all(engine)).or(nodes.check_all());
+    let relays = RefCell::new(board.relays(RelaysOptions::new()));
+    let nodes = Nodes { relays, board, total: &total };
+    let counts =
+        count.or(watch_all(engine)).or(nodes.receive_all(engine)).or(nodes.check_all(engine));
     let counts = counts.await;
     total.finish();
     counts
@@ -81,10 +83,15 @@ async fn watch_all<T>(engine: &Engine) -> Result<T, EngineError> {
 struct Nodes<'a> {
     relays: RefCell<Relays>,
     board: &'a Board,
+    /// The row of the whole queue.
+    total: &'a Job,
 }
 
 impl Drop for Nodes<'_> {
     fn drop(&mut self) {
+        if self.total.total() == Some(self.total.position()) {
+            self.total.finish();
+        }
         // Before the relays are dropped: their nodes are not lost.
         self.board.close();
     }
@@ -110,10 +117,52 @@ impl Nodes<'_> {
         }
     }
 
-    async fn check_all<T>(&self) -> T {
+    async fn check_all<T>(&self, engine: &Engine) -> T {
         loop {
             Timer::after(CHECK).await;
+            self.check(engine.is_away());
+        }
+    }
+
+    /// Checks whether the nodes are heard. While the server is away none can be, so the first
+    /// check after that pardons them all.
+    fn check(&self, server_is_away: bool) {
+        if !server_is_away {
             self.relays.borrow_mut().check();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use active_status::Event;
+    use active_status::relay::Outbox;
+    use active_status::testing::VirtualClock;
+
+    use super::*;
+
+    #[test]
+    fn no_node_is_silent_because_the_server_is_away() {
+        let time = VirtualClock::new();
+        let (board, mut events) = time.board();
+        let total = board.add_job("fleet: ");
+        let relays = RefCell::new(board.relays(RelaysOptions::new()));
+        let nodes = Nodes { relays, board: &board, total: &total };
+        let batch = Outbox::new("h1").batch(time.now(), Duration::from_secs(1)).to_json();
+        let batch = batch.expect("a small batch");
+        assert_eq!(nodes.relays.borrow_mut().receive(&batch), Received::Applied);
+        let mut says_silence = |server_is_away, checks| {
+            for _ in 0..checks {
+                time.advance(CHECK);
+                nodes.check(server_is_away);
+            }
+            let silent =
+                |event| matches!(event, Event::Line { text, .. } if text.contains("silent"));
+            events.drain().any(silent)
+        };
+        assert!(!says_silence(false, 2));
+        assert!(!says_silence(true, 60));
+        assert!(!says_silence(false, 2));
+        assert!(says_silence(false, 60));
     }
 }

@@ -611,6 +611,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Returns `true` while the server does not answer, from the first error to the next
+    /// reply.
+    pub fn is_away(&self) -> bool {
+        self.away.load(Relaxed)
+    }
+
     fn is_back(&self) {
         if self.away.load(Relaxed) && self.away.swap(false, Relaxed) {
             (self.report)(&format!("{} is back", self.address));

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use active_status::Job;
+use active_status::{Job, ProgressStyle};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use sha2::{Digest, Sha256};
 
@@ -28,6 +28,7 @@ impl Checksum {
     /// below the root, however it is named: it has no `..`, and leads through no link.
     pub(crate) fn hash(&self, path: &[u8], row: &Job) -> io::Result<Vec<u8>> {
         let mut file = self.open(Path::new(OsStr::from_bytes(path)))?;
+        row.set_style(ProgressStyle::bytes().rate().eta());
         row.start_progress(file.metadata()?.len());
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
