@@ -1,6 +1,6 @@
 //! Jobs of other boards on this one.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -328,6 +328,7 @@ fn a_reader_ends_when_the_board_is_closed() {
 #[cfg(unix)]
 #[test]
 fn a_child_that_is_killed_leaves_lost_jobs() {
+    use std::io::BufRead;
     use std::process::{Command, Stdio};
 
     let (board, mut events) = board();
