@@ -25,15 +25,15 @@ impl Alarm {
         }
     }
 
-    /// Sleeps until the alarm rings, at most for the given time.
-    pub(crate) fn sleep(&self, time: Option<Duration>) {
+    /// Sleeps until the alarm rings, at most for the given time. Returns `true` if it rang.
+    pub(crate) fn sleep(&self, time: Option<Duration>) -> bool {
         let rung = ignore_poison(self.rung.lock());
         let silent = |rung: &mut bool| !*rung;
         let mut rung = match time {
             Some(time) => ignore_poison(self.bell.wait_timeout_while(rung, time, silent)).0,
             None => ignore_poison(self.bell.wait_while(rung, silent)),
         };
-        *rung = false;
+        std::mem::take(&mut *rung)
     }
 
     /// Returns a waker that rings the alarm.

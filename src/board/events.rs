@@ -119,7 +119,7 @@ impl Events {
         loop {
             match self.poll_event(&mut cx) {
                 Poll::Ready(event) => return event,
-                Poll::Pending => alarm.sleep(None),
+                Poll::Pending => _ = alarm.sleep(None),
             }
         }
     }

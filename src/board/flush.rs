@@ -1,33 +1,29 @@
 //! Waiting until the reader of a board has shown everything that precedes a flush.
 
 use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::board::lock::ignore_poison;
-
-/// The state that both sides share: whether the mark has been dropped.
-type Shared = Arc<(Mutex<bool>, Condvar)>;
+use crate::board::alarm::Alarm;
 
 /// A mark in the queue of a board. It is dropped once everything before it has been
 /// shown.
 #[derive(Debug)]
-pub(crate) struct Mark(Shared);
+pub(crate) struct Mark(Arc<Alarm>);
 
 /// The wait for a mark.
 #[derive(Debug)]
-pub(crate) struct Wait(Shared);
+pub(crate) struct Wait(Arc<Alarm>);
 
 /// Creates a mark and the wait for it.
 pub(crate) fn mark() -> (Mark, Wait) {
-    let shared = Shared::default();
-    (Mark(Arc::clone(&shared)), Wait(shared))
+    let dropped = Arc::<Alarm>::default();
+    (Mark(Arc::clone(&dropped)), Wait(dropped))
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        *ignore_poison(self.0.0.lock()) = true;
-        self.0.1.notify_all();
+        self.0.ring();
     }
 }
 
@@ -35,10 +31,7 @@ impl Wait {
     /// Waits until the mark is dropped, for at most the given time. Returns `true` if it
     /// was.
     pub(crate) fn wait(self, time: Duration) -> bool {
-        let (dropped, changed) = &*self.0;
-        let dropped = ignore_poison(dropped.lock());
-        let waited = changed.wait_timeout_while(dropped, time, |dropped| !*dropped);
-        *ignore_poison(waited).0
+        self.0.sleep(Some(time))
     }
 }
 
