@@ -5,10 +5,11 @@
 //! frame begins by moving up. The terminal is never queried, and the cursor stays
 //! visible.
 //!
-//! No mode outlasts a row, and no style outlasts a run of text or the column of the spinners,
-//! because an interrupt may drop the rest of a frame. Wrapping is off only for what may be beyond the edge of a terminal that finds
-//! the characters before it wider than this crate does. Each part of a row starts in its
-//! column even on such a terminal, because the cursor is moved there.
+//! No mode outlasts a row, and no style outlasts a run of text or the column of the
+//! spinners, because an interrupt may drop the rest of a frame. Wrapping is off only for
+//! what may be beyond the edge of a terminal that finds the characters before it wider
+//! than this crate does. Each part of a row starts in its column even on such a terminal,
+//! because the cursor is moved there.
 //!
 //! No row above the board is touched, even when the size changes. A terminal that
 //! becomes narrower may reflow the rows and push some of them off the screen, where
